@@ -1,0 +1,41 @@
+import { output, run } from './process.ts'
+
+const stable = ['bullseye', 'bookworm', 'trixie']
+
+/** The sources.list of a Debian suite: from the mirrors that this machine itself uses, else from Debian's own. */
+export async function sources(suite: string): Promise<string> {
+  const { main, security } = await mirrors()
+  const lines = [`deb ${main} ${suite} main`]
+  if (stable.includes(suite)) {
+    lines.push(`deb ${main} ${suite}-updates main`, `deb ${security} ${suite}-security main`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** What this machine's apt.conf says about reaching a mirror: proxies, and mirrors with an expired Release file. */
+export async function settings(): Promise<string> {
+  const wanted = /^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date)\b/i
+  const lines = (await output('apt-config', ['dump'])).split('\n').filter(line => wanted.test(line))
+  return lines.map(line => `${line}\n`).join('')
+}
+
+async function mirrors() {
+  const format = '$(LABEL) $(REPO_URI)'
+  const { stdout } = await run('apt-get', [
+    'indextargets',
+    '--format',
+    format,
+    'Identifier: Packages',
+    'Origin: Debian',
+  ])
+  // Containers don't have this machine's certificates, so only plain http will do; apt checks signatures anyway.
+  const find = (label: string) =>
+    stdout
+      .split('\n')
+      .find(line => line.startsWith(`${label} http://`))
+      ?.split(' ')[1]
+  return {
+    main: find('Debian') ?? 'http://deb.debian.org/debian',
+    security: find('Debian-Security') ?? 'http://deb.debian.org/debian-security',
+  }
+}

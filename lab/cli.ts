@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { client } from './engine.ts'
+import { containerOf, find } from './machine.ts'
+import { createServer } from './server.ts'
+import { down, inhabitants, world } from './world.ts'
+
+const help = `script/lab: a server, a certificate authority, Docker Hub and a GitHub runner on this machine
+
+  up                        start it all, and one server if there is none
+  status                    its machines
+  server NAME [--suite bookworm] [--bare]
+                            add a server, NAME.berth.test: Debian 13 with Docker and nginx unless told otherwise
+  shell MACHINE [COMMAND…]  a shell on a machine, or one command
+  reboot MACHINE
+  remove MACHINE
+  down [--all]              remove its containers and network; with --all its images and the engine it started too
+`
+
+const [command = 'help', ...rest] = process.argv.slice(2)
+
+const commands: Record<string, () => Promise<void>> = {
+  async up() {
+    await world()
+    if (!(await inhabitants()).some(({ kind }) => kind === 'server')) await createServer({ name: 'server' })
+    await status()
+  },
+  status,
+  async server() {
+    const options = { suite: { type: 'string' }, bare: { type: 'boolean', default: false } } as const
+    const { values, positionals } = parseArgs({ args: rest, options, allowPositionals: true })
+    await world()
+    const { domain, knownHosts } = await createServer({
+      name: one(positionals[0]),
+      ready: !values.bare,
+      ...(values.suite && { suite: values.suite }),
+    })
+    console.log(`${domain}\n\n${knownHosts}`)
+  },
+  async shell() {
+    const [name, ...words] = rest
+    const shell = process.stdin.isTTY ? ['--tty'] : []
+    const inner = words.length
+      ? ['sh', '-c', words.join(' ')]
+      : ['sh', '-c', 'exec $(command -v bash || echo sh) -l']
+    const [program, ...args] = await client([
+      'exec',
+      '--interactive',
+      ...shell,
+      containerOf(one(name)),
+      ...inner,
+    ])
+    const child = spawn(program, args, { stdio: 'inherit' })
+    process.exitCode = await new Promise<number>(resolve => child.once('close', code => resolve(code ?? 1)))
+  },
+  reboot: async () => (await find(one(rest[0]))).reboot(),
+  remove: async () => (await find(one(rest[0]))).remove(),
+  down: () => down(rest.includes('--all')),
+  help: async () => console.log(help),
+}
+
+async function status() {
+  const rows = (await inhabitants()).map(async ({ name, kind, state, domain }) => {
+    const { v4, v6 } = (await find(name)).address
+    return { name, kind, state, domain, v4, v6 }
+  })
+  console.table(Object.fromEntries((await Promise.all(rows)).map(({ name, ...row }) => [name, row])))
+}
+
+function one(name: string | undefined): string {
+  if (!name) throw new Error('Which machine? script/lab status lists them')
+  return name
+}
+
+try {
+  const chosen = commands[command.replace(/^-+/, '')]
+  if (!chosen) throw new Error(`There is no "${command}"\n\n${help}`)
+  await chosen()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}

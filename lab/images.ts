@@ -1,0 +1,177 @@
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { settings, sources } from './apt.ts'
+import { asRoot, docker, has, install, tryDocker } from './engine.ts'
+import { cache, checkout, hash, label } from './place.ts'
+import { output } from './process.ts'
+
+/**
+ * The lab's images. Each is tagged with a hash of all that goes into it, so an image that exists is right, and one
+ * whose inputs changed is built anew. The functions return the image's reference and build it only when it's missing.
+ */
+export const debian = once((suite: string) => buildDebian(suite))
+
+export const server = once((suite: string) =>
+  debian(suite).then(from => build('server', suite, { FROM: from })),
+)
+
+export const ready = once((suite: string) =>
+  server(suite).then(from => build('ready', suite, { FROM: from })),
+)
+
+export const acme = once(() => debian('trixie').then(from => build('acme', 'trixie', { FROM: from })))
+
+export const runner = once(async () => {
+  const from = await debian('trixie')
+  const node = join(checkout, 'node_modules/node/bin/node')
+  return build('runner', 'trixie', { FROM: from }, [
+    { name: 'node', path: node, version: await output(node, ['--version']) },
+    { name: 'boot', path: join(folderOf('server'), 'boot') },
+    { name: 'daemon.json', path: join(folderOf('server'), 'daemon.json') },
+  ])
+})
+
+export const busybox = once(() => debian('trixie').then(from => build('busybox', 'latest', { FROM: from })))
+
+/** The registry images by the tags that Docker Hub has them under: pulled if that can be, else built. */
+export const registries = once(async (): Promise<Record<string, string>> => {
+  const images: Record<string, string> = {}
+  for (const tag of ['2.8.3', '3.1.2']) {
+    const image =
+      (await pull(`registry:${tag}`)) ?? (await (tag.startsWith('3') ? registry3(tag) : registry2(tag)))
+    if (image) images[tag] = image
+    else
+      console.error(
+        `registry:${tag} can neither be pulled nor, without Go, be built: the lab works with 2.8 alone`,
+      )
+  }
+  const two = images['2.8.3']
+  const three = images['3.1.2']
+  return { ...images, ...(two && { 2: two }), ...(three && { 3: three }) }
+})
+
+async function buildDebian(suite: string): Promise<string> {
+  const files = { 'sources.list': await sources(suite), '99lab': await settings() }
+  const tag = `${suite}-${hash(...Object.values(files)).slice(0, 12)}`
+  const extras = Object.entries(files).map(([name, content]) => ({ name, content }))
+  return build('debian', tag, { FROM: () => bootstrap(suite, files['sources.list']) }, extras)
+}
+
+/** The suite's base image from Docker Hub, or one bootstrapped from its packages. */
+async function bootstrap(suite: string, sourcesList: string): Promise<string> {
+  const pulled = await pull(`debian:${suite}-slim`)
+  if (pulled) return pulled
+  if (!(await has('mmdebstrap'))) await install('mmdebstrap', 'debian-archive-keyring')
+  say(`Bootstrapping Debian ${suite}`)
+  const image = `berth-lab/bootstrap:${suite}`
+  const file = join(cache, `${suite}.tar`)
+  await asRoot('mmdebstrap', '--variant=minbase', '--quiet', suite, file, ...sourcesList.trim().split('\n'))
+  await docker('import', '--change', `LABEL ${label}`, '--change', 'CMD ["/bin/bash"]', file, image)
+  await asRoot('rm', file)
+  return image
+}
+
+const registry2 = async (tag: string) =>
+  build('registry2', tag, { FROM: await debian('trixie'), BUSYBOX: await busybox() })
+
+async function registry3(tag: string): Promise<string | undefined> {
+  const binary = join(cache, 'go', `registry-${tag}`, 'registry')
+  if (!existsSync(binary)) {
+    const go = await findGo()
+    if (!go) return undefined
+    say(`Building registry ${tag} with Go`)
+    const bin = join(cache, 'go', 'bin')
+    const module = `github.com/distribution/distribution/v3/cmd/registry@v${tag}`
+    await output(go, ['install', '-trimpath', '-ldflags=-s -w', module], {
+      env: { CGO_ENABLED: '0', GOBIN: bin },
+    })
+    mkdirSync(join(binary, '..'), { recursive: true })
+    copyFileSync(join(bin, 'registry'), binary)
+  }
+  return build('registry3', tag, { BUSYBOX: await busybox() }, [
+    { name: 'registry', path: binary, version: tag },
+  ])
+}
+
+async function findGo(): Promise<string | undefined> {
+  const places = ['/usr/local/go/bin/go', join(homedir(), 'go/bin/go'), '/usr/lib/go/bin/go']
+  return (await has('go')) ? 'go' : places.find(place => existsSync(place))
+}
+
+/** Once Docker Hub could not be reached, asking again would only cost time. */
+let offline = false
+
+async function pull(image: string): Promise<string | undefined> {
+  if ((await tryDocker(['image', 'inspect', image])).code === 0) return image
+  if (offline) return undefined
+  const ok = await tryDocker(['pull', '--quiet', image], { timeout: 180 }).then(
+    result => result.code === 0,
+    () => false,
+  )
+  offline = !ok
+  return ok ? image : undefined
+}
+
+type Arguments = Record<string, string | (() => Promise<string>)>
+type Extra = { name: string; content: string } | { name: string; path: string; version?: string }
+
+/**
+ * Builds lab/images/NAME with extra files beside it. Arguments that are functions cost something and are only
+ * asked for when the image has to be built.
+ */
+async function build(name: string, variant: string, args: Arguments, extras: Extra[] = []): Promise<string> {
+  const folder = folderOf(name)
+  const files = readdirSync(folder).sort()
+  const parts = files.flatMap(file => [file, readFileSync(join(folder, file))])
+  const fixed = Object.entries(args).flatMap(([key, value]) => [key, typeof value === 'string' ? value : ''])
+  const added = extras.flatMap(extra => [extra.name, fingerprint(extra)])
+  const image = `berth-lab/${name}:${variant}-${hash(...parts, ...fixed, ...added).slice(0, 12)}`
+  if ((await tryDocker(['image', 'inspect', image])).code === 0) return image
+
+  const flags: string[] = []
+  for (const [key, value] of Object.entries(args)) {
+    flags.push('--build-arg', `${key}=${typeof value === 'string' ? value : await value()}`)
+  }
+  say(`Building ${image}`)
+  const context = join(cache, 'build', `${name}-${variant}`)
+  rmSync(context, { recursive: true, force: true })
+  cpSync(folder, context, { recursive: true })
+  for (const extra of extras) {
+    const to = join(context, extra.name)
+    if ('content' in extra) writeFileSync(to, extra.content)
+    else copyFileSync(extra.path, to)
+  }
+  await docker('build', '--quiet', '--force-rm', '--label', label, ...flags, '--tag', image, context)
+  rmSync(context, { recursive: true })
+  return image
+}
+
+const folderOf = (name: string) => join(import.meta.dirname, 'images', name)
+
+function fingerprint(extra: Extra): string | Buffer {
+  if ('content' in extra) return extra.content
+  return extra.version ?? readFileSync(extra.path)
+}
+
+/** Remembers the promise for each argument, so that images which share a base build it once. */
+function once<A extends string[], T>(make: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  const made = new Map<string, Promise<T>>()
+  return (...args) => {
+    const key = args.join(' ')
+    const known = made.get(key) ?? make(...args)
+    made.set(key, known)
+    return known
+  }
+}
+
+const say = (message: string) => console.error(message)

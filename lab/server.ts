@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import * as images from './images.ts'
+import { key } from './key.ts'
+import { bootable, booted, find, type Machine, start } from './machine.ts'
+
+export interface Server extends Machine {
+  /** known_hosts lines for the domain, one for each type of host key. */
+  knownHosts: string
+  /** The host keys' SHA256:… fingerprints. */
+  fingerprints: string[]
+}
+
+export interface ServerOptions {
+  /** The Debian suite: trixie unless told. */
+  suite?: string
+  /** With Docker, compose, nginx and certbot from Debian (the default), or bare. */
+  ready?: boolean
+  name?: string
+  /** More names that lead to it. */
+  aliases?: string[]
+}
+
+/** A fresh server: systemd is up, sshd lets root in with the lab's key, and no other server has its host keys. */
+export async function createServer(options: ServerOptions = {}): Promise<Server> {
+  const {
+    suite = 'trixie',
+    ready = true,
+    name = `server-${randomBytes(3).toString('hex')}`,
+    aliases = [],
+  } = options
+  const machine = await start({
+    name,
+    kind: 'server',
+    image: await (ready ? images.ready(suite) : images.server(suite)),
+    aliases,
+    flags: bootable,
+    command: ['/usr/local/sbin/boot', (await key()).public],
+  })
+  await booted(machine)
+  return known(machine)
+}
+
+/** A server that is there already. */
+export const findServer = async (name: string): Promise<Server> => known(await find(name))
+
+async function known(machine: Machine): Promise<Server> {
+  const keys = await machine.sh(
+    'cd /etc/ssh && cat ssh_host_*_key.pub && for f in ssh_host_*_key.pub; do ssh-keygen -lf "$f"; done',
+  )
+  const lines = keys.split('\n')
+  const knownHosts = lines
+    .filter(line => /^(ssh|ecdsa)-/.test(line))
+    .map(line => `${machine.domain} ${line.split(' ').slice(0, 2).join(' ')}\n`)
+    .join('')
+  const fingerprints = lines.flatMap(line => /SHA256:\S+/.exec(line)?.[0] ?? [])
+  return Object.assign(machine, { knownHosts, fingerprints })
+}
