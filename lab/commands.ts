@@ -39,55 +39,55 @@ export class Log {
   }
 
   private line(text: string): void {
-    const line = text.replace(/\r$/, '')
-    if (this.stopped !== undefined) {
-      if (line.trim() === `::${this.stopped}::`) this.stopped = undefined
-      return this.show(line)
-    }
-    const command = /^\s*::([a-z-]+)(?: (.*?))?::(.*)$/i.exec(line)
-    if (!command) return this.show(line)
-    const [, name = '', properties = '', data = ''] = command
-    this.act(name.toLowerCase(), parseProperties(properties), decode(data), line)
+    const shown = this.read(text.replace(/\r$/, ''))
+    if (shown === undefined) return
+    const masked = this.masks.apply(shown)
+    this.shown += `${masked}\n`
+    this.onLine(masked)
   }
 
-  private act(name: string, properties: Record<string, string>, data: string, line: string): void {
+  /** Does what a line commands; returns what is shown in its place. */
+  private read(line: string): string | undefined {
+    if (this.stopped !== undefined) {
+      if (line.trim() === `::${this.stopped}::`) this.stopped = undefined
+      return line
+    }
+    const command = /^\s*::([a-z-]+)(?: (.*?))?::(.*)$/i.exec(line)
+    if (!command) return line
+    const name = command[1]?.toLowerCase() ?? ''
+    const data = decode(command[3] ?? '')
     switch (name) {
       case 'add-mask':
-        if (!data.trim())
-          return this.show("##[warning]Can't add secret mask for empty string in ##[add-mask] command.")
-        return this.masks.add(data)
+        if (!data.trim()) return "##[warning]Can't add secret mask for empty string in ##[add-mask] command."
+        this.masks.add(data)
+        return undefined
       case 'error':
       case 'warning':
-      case 'notice':
-        this.annotations.push({ level: name, message: this.masks.apply(data), title: properties.title })
-        return this.show(`##[${name}]${data}`)
+      case 'notice': {
+        const { title } = parseProperties(command[2] ?? '')
+        this.annotations.push({ level: name, message: this.masks.apply(data), title })
+        return `##[${name}]${data}`
+      }
       case 'debug':
-        return this.debug ? this.show(`##[debug]${data}`) : undefined
+        return this.debug ? `##[debug]${data}` : undefined
       case 'group':
-        return this.show(`##[group]${data}`)
       case 'endgroup':
-        return this.show('##[endgroup]')
+        return `##[${name}]${data}`
       case 'stop-commands':
         this.stopped = data
-        return
+        return undefined
       case 'add-matcher':
       case 'remove-matcher':
       case 'echo':
-        return
+        return undefined
       case 'set-output':
       case 'save-state':
       case 'set-env':
       case 'add-path':
-        return this.show(`##[error]The \`${name}\` command is deprecated: ${line}`)
+        return `##[error]The \`${name}\` command is deprecated: ${line}`
       default:
-        return this.show(line)
+        return line
     }
-  }
-
-  private show(line: string): void {
-    const masked = this.masks.apply(line)
-    this.shown += `${masked}\n`
-    this.onLine(masked)
   }
 }
 

@@ -127,7 +127,7 @@ export async function find(name: string): Promise<Machine> {
       return stdout.trim()
     },
     async write(path, content, mode = '644') {
-      const script = `set -e; umask 077; mkdir -p "$(dirname '${path}')"; cat >'${path}'; chmod ${mode} '${path}'`
+      const script = `set -e; mkdir -p "$(dirname '${path}')"; umask 077; cat >'${path}'; chmod ${mode} '${path}'`
       await machine.sh(script, { input: content })
     },
     async read(path) {

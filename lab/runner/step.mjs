@@ -38,12 +38,10 @@ lines.on('line', line => {
   setTimeout(() => child.kill('SIGKILL'), 10000).unref()
 })
 
-// Not 'close': a child left behind may keep the pipe open for ever, which the runner does not wait for either.
+// A child left behind may keep the pipe open for ever; the runner does not wait for it either.
+const closed = new Promise(resolve => child.once('close', resolve))
 const [code, signal] = await new Promise(resolve => child.once('exit', (...how) => resolve(how)))
-await new Promise(resolve => {
-  child.once('close', resolve)
-  setTimeout(resolve, 500)
-})
+await Promise.race([closed, new Promise(resolve => setTimeout(resolve, 500))])
 const contents = Object.fromEntries(
   Object.entries(files).map(([name, file]) => [name, readFileSync(file, 'utf8')]),
 )
