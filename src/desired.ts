@@ -1,0 +1,60 @@
+/** What the user asks for, after parsing and validation: the left-hand side of every plan. */
+
+export interface User {
+  name: string
+  /** Plain text, at most 72 bytes, because bcrypt ignores the rest. It never leaves the runner but for a login. */
+  password: string
+}
+
+export interface Desired {
+  domain: string
+  /** Absolute path on the server. */
+  directory: string
+  /** Whether Berth may install packages. */
+  install: boolean
+  registry: {
+    /** Reference of a registry 2.8 or 3.x image. */
+    image: string
+    /** TCP port on the server's loopback address. */
+    port: number
+    /** Merged over the config.yml that Berth writes. */
+    config: Record<string, unknown>
+  }
+  /** `null` is an open registry: nobody has to log in. */
+  users: User[] | null
+  acme: {
+    /** URL of the ACME directory. */
+    server: string
+    email: string | undefined
+    /** PEM bundle of a private authority, trusted besides the system's own. */
+    ca: string | undefined
+  }
+  /** Days of validity under which a certificate is due. */
+  renewBefore: number
+}
+
+/** How to reach the server. */
+export interface Target {
+  host: string
+  port: number
+  user: string
+  /** Private key, repaired; ends with a newline. */
+  key: string
+  passphrase: string | undefined
+  /** known_hosts lines. */
+  knownHosts: string[]
+  /** `SHA256:…` fingerprints of host keys. */
+  fingerprints: string[]
+  jump: { user: string; host: string; port: number } | undefined
+  sudoPassword: string | undefined
+}
+
+/** One image to push. */
+export interface Image {
+  /** As the runner's Docker knows it. */
+  source: string
+  repository: string
+  tags: string[]
+}
+
+export type Mode = 'up' | 'plan' | 'push' | 'renew' | 'clean' | 'down'

@@ -1,0 +1,61 @@
+import type { User } from '../desired.ts'
+
+/** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
+const maxBytes = 72
+
+/**
+ * Reads `users`: one `name:password` a line. `problem` hears of every line that can't be taken, by number only, for
+ * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does.
+ */
+export function parseUsers(
+  text: string,
+  problem: (message: string) => void,
+  secret: (text: string) => void,
+): User[] {
+  const users: User[] = []
+  const lineOf = new Map<string, number>()
+  for (const [index, raw] of text.split('\n').entries()) {
+    const number = index + 1
+    const line = raw.replace(/\r$/, '')
+    if (line.trim() === '') continue
+    secret(line)
+    const colon = line.indexOf(':')
+    if (colon < 0) {
+      problem(`line ${number} has no colon; write name:password`)
+      continue
+    }
+    const name = line.slice(0, colon).trimStart()
+    const password = line.slice(colon + 1)
+    if (password !== '') secret(password)
+    secret(Buffer.from(`${name}:${password}`).toString('base64'))
+
+    const fault = nameFault(name) ?? passwordFault(password)
+    const earlier = lineOf.get(name)
+    if (fault) problem(`line ${number}: ${fault}`)
+    else if (earlier) problem(`line ${number} has the same name as line ${earlier}`)
+    else {
+      lineOf.set(name, number)
+      users.push({ name, password })
+    }
+  }
+  return users
+}
+
+function nameFault(name: string): string | undefined {
+  if (name === '') return 'the name is empty'
+  if (name.startsWith('#')) return 'a name can’t begin with #, for htpasswd takes such a line as a comment'
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
+    return 'a name is made of letters, digits and . _ @ + - and begins with a letter, a digit or _'
+  }
+  return undefined
+}
+
+function passwordFault(password: string): string | undefined {
+  if (password === '') return 'the password is empty'
+  if (password.includes('\0')) return 'the password has a NUL byte'
+  if ([...password].length === 1) return 'the password is a single character'
+  if (Buffer.byteLength(password) > maxBytes) {
+    return `the password is longer than ${maxBytes} bytes, and bcrypt would ignore the rest`
+  }
+  return undefined
+}

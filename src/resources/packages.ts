@@ -1,0 +1,42 @@
+import type { Resource } from '../resource.ts'
+
+const programs = ['docker', 'compose', 'nginx', 'certbot'] as const
+
+interface Packages {
+  missing: string[]
+  /** Whether the server has a package manager that Berth can use. */
+  apt: boolean
+}
+
+/** The programs that Berth stands on: Docker, compose, nginx and certbot. */
+export const packages: Resource<Packages> = {
+  name: 'packages',
+
+  probe: () => [['packages_probe']],
+
+  read: facts => ({
+    missing: programs.filter(program => !facts.is(`packages.${program}`)),
+    apt: facts.is('packages.apt-get'),
+  }),
+
+  obstacles({ install }, { missing, apt }) {
+    if (missing.length === 0 || (install && apt)) return []
+    const list = missing.join(', ')
+    return install
+      ? [
+          `the server lacks ${list} and has no apt-get to install them with; install them by hand and run again`,
+        ]
+      : [`the server lacks ${list}; install them, or let Berth do it with \`install: true\``]
+  },
+
+  plan: (_, { missing }) =>
+    missing.length === 0
+      ? []
+      : [
+          {
+            resource: 'packages',
+            changes: missing.map(program => ({ action: 'create', summary: `install ${program}` })),
+            call: ['packages_install', ...missing],
+          },
+        ],
+}

@@ -1,0 +1,137 @@
+import type { Desired } from '../desired.ts'
+import type { ServerFile } from '../facts.ts'
+import { change, type Resource } from '../resource.ts'
+
+interface Site {
+  /** Version of nginx; empty if it is not installed yet. */
+  nginx: string
+  ipv6: boolean
+  file: ServerFile | undefined
+  enabled: boolean
+  running: boolean
+}
+
+/** What differs between versions of nginx: the newest first, each from the version that brought it. */
+const dialects = [
+  { since: '1.25.1', http2: true },
+  { since: '0', http2: false },
+] as const
+
+type Dialect = (typeof dialects)[number]
+
+/** Berth's own nginx site. */
+export const site: Resource<Site> = {
+  name: 'site',
+
+  probe: ({ domain }) => [['site_probe', siteFile(domain)]],
+
+  read: facts => ({
+    nginx: facts.get('site.nginx'),
+    ipv6: facts.is('site.ipv6'),
+    file: facts.file('site.file'),
+    enabled: facts.is('site.enabled'),
+    running: facts.is('site.running'),
+  }),
+
+  plan(desired, seen) {
+    // Before nginx is there, nobody knows which one it will be: the server gets them all and takes what fits.
+    const known = seen.nginx === '' ? undefined : dialect(seen.nginx)
+    const wanted = (known ? [known] : dialects).map(each => [each.since, siteConf(desired, each, seen.ipv6)])
+    const reasons = [
+      seen.file?.content !== wanted[0]?.[1] &&
+        `${seen.file ? 'change' : 'write'} ${siteFile(desired.domain)}`,
+      seen.file && !seen.enabled && 'enable it',
+      seen.file && !seen.running && 'start nginx',
+    ].filter(reason => typeof reason === 'string')
+    if (reasons.length === 0) return []
+    return [
+      {
+        resource: 'site',
+        changes: change(seen.file !== undefined, reasons.join(', ')),
+        call: ['site_write', siteFile(desired.domain), ...wanted.flat()],
+      },
+    ]
+  },
+}
+
+export function siteFile(domain: string): string {
+  return `berth-${domain}.conf`
+}
+
+function dialect(version: string): Dialect {
+  return dialects.find(({ since }) => atLeast(version, since)) ?? dialects[1]
+}
+
+function atLeast(found: string, wanted: string): boolean {
+  return found.localeCompare(wanted, 'en', { numeric: true }) >= 0
+}
+
+/** Port 80: the authority's challenge, and the way to HTTPS. It is all there is before the first certificate. */
+export function challengeConf(domain: string, ipv6: boolean): string {
+  return `# Written by Berth, which undoes changes made here.
+server {
+    ${listen('80', ipv6)}
+    server_name ${domain};
+    server_tokens off;
+    access_log /var/log/nginx/${domain}.access.log;
+    error_log /var/log/nginx/${domain}.error.log;
+
+    location /.well-known/acme-challenge/ { root /var/www/berth; }
+    location / { return 301 https://$host$request_uri; }
+}
+`
+}
+
+function listen(port: string, ipv6: boolean): string {
+  return [`listen ${port};`, ...(ipv6 ? [`listen [::]:${port};`] : [])].join('\n    ')
+}
+
+function siteConf(
+  { domain, registry }: Pick<Desired, 'domain' | 'registry'>,
+  { http2 }: Dialect,
+  ipv6: boolean,
+): string {
+  const tls = http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
+  return `${challengeConf(domain, ipv6)}
+server {
+    ${tls}
+    server_name ${domain};
+    server_tokens off;
+    access_log /var/log/nginx/${domain}.access.log;
+    error_log /var/log/nginx/${domain}.error.log;
+
+    ssl_certificate /etc/letsencrypt/live/${domain}/fullchain.pem;
+    ssl_certificate_key /etc/letsencrypt/live/${domain}/privkey.pem;
+
+    # Mozilla's intermediate configuration, version 6.0.
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;
+    ssl_prefer_server_ciphers off;
+    ssl_session_timeout 1d;
+    ssl_session_cache shared:berth:10m;
+    add_header Strict-Transport-Security "max-age=63072000" always;
+
+    # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
+    # the speed of an upload.
+    client_max_body_size 0;
+    chunked_transfer_encoding on;
+
+    location / {
+        proxy_pass http://127.0.0.1:${registry.port};
+        proxy_http_version 1.1;
+        proxy_request_buffering off;
+        proxy_buffering off;
+        proxy_set_header Connection "";
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Real-IP $remote_addr;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_connect_timeout 60s;
+        proxy_send_timeout 900s;
+        proxy_read_timeout 900s;
+        client_body_timeout 900s;
+        send_timeout 900s;
+    }
+}
+`
+}

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+
+/**
+ * A call of a shell function in one of the `.sh` files of this folder.
+ *
+ * Arguments of a *function* stay inside the shell: unlike those of a program, they never show in a process list.
+ */
+export type Call = readonly [name: string, ...arguments_: string[]]
+
+/** Quotes a string for a POSIX shell. A NUL byte can't be passed to a shell at all. */
+export function quote(text: string): string {
+  if (text.includes('\0')) throw new Error('a NUL byte can’t be sent to a shell')
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** A call as a line of shell. */
+export function line(call: Call): string {
+  return call.map(quote).join(' ')
+}
+
+/**
+ * One script out of shell libraries and the lines that use them.
+ *
+ * Everything is inside `main`, which is called in the last line: a shell that reads from a connection runs what it has
+ * got so far, so without this a script that is cut off in transfer would run in part.
+ */
+export function compose(libraries: readonly string[], body: readonly string[]): string {
+  return ['main() {', ...libraries.map(library), ...body, '}', 'main "$@"', ''].join('\n')
+}
+
+function library(name: string): string {
+  return readFileSync(new URL(`./${name}.sh`, import.meta.url), 'utf8')
+}
