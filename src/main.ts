@@ -15,20 +15,6 @@ import { Server } from './server.ts'
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().slice(0, 8)}`)
 
-try {
-  core.saveState('folder', folder)
-  const inputs = readInputs(
-    name => core.getInput(name, { trimWhitespace: false }),
-    core.setSecret,
-    githubEvent(),
-  )
-  await report(await run(inputs))
-} catch (error) {
-  fail(error)
-} finally {
-  rmSync(join(folder, 'ssh'), { recursive: true, force: true })
-}
-
 async function run(inputs: Inputs): Promise<Outcome> {
   const { mode, desired, target, images, pushUser } = inputs
   const outcome: Outcome = { domain: desired.domain, steps: [], applied: mode !== 'plan', pushed: [] }
@@ -120,4 +106,18 @@ function defaultBranch(path: string | undefined): string | undefined {
   } catch {
     return undefined // a local run, or an event that belongs to no repository
   }
+}
+
+try {
+  core.saveState('folder', folder)
+  const inputs = readInputs(
+    name => core.getInput(name, { trimWhitespace: false }),
+    core.setSecret,
+    githubEvent(),
+  )
+  await report(await run(inputs))
+} catch (error) {
+  fail(error)
+} finally {
+  rmSync(join(folder, 'ssh'), { recursive: true, force: true })
 }

@@ -23,13 +23,24 @@ packages_install() { # NAME ... , of docker compose nginx certbot
   wanted=
   for name in "$@"; do
     case $name in
-    docker) wanted="$wanted docker.io $(apparmor_tools)" ;;
-    compose) wanted="$wanted $(compose_package)" ;;
+    docker) wanted="$wanted docker.io $(available docker-cli) $(apparmor_tools)" ;;
+    # A name of its own with Docker's packages and with Ubuntu's; Debian's package is either generation.
+    compose) wanted="$wanted $(available docker-compose-plugin docker-compose-v2 docker-compose)" ;;
     *) wanted="$wanted $name" ;;
     esac
   done
   # shellcheck disable=SC2086 # a list of package names
   apt_get install --yes --no-install-recommends $wanted
+}
+
+# The first that this distribution has: newer Debians have Docker's client in a package of its own, and so on.
+available() { # PACKAGE ...
+  for package in "$@"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      echo "$package"
+      return
+    fi
+  done
 }
 
 # Whoever holds dpkg's lock (unattended upgrades, most often) gets five minutes to finish.
@@ -42,15 +53,4 @@ apparmor_tools() {
   if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] && ! has apparmor_parser; then
     echo apparmor
   fi
-}
-
-# The plugin has a name of its own with Docker's packages and with Ubuntu's; Debian's package is either generation.
-compose_package() {
-  for name in docker-compose-plugin docker-compose-v2 docker-compose; do
-    if apt-cache show "$name" >/dev/null 2>&1; then
-      echo "$name"
-      return
-    fi
-  done
-  echo docker-compose
 }

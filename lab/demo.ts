@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, key, runStep, type StepRun, world } from './index.ts'
+
+const suite = process.argv[2] ?? 'trixie'
+const started = performance.now()
+const seconds = () => ((performance.now() - started) / 1000).toFixed(0).padStart(4)
+const say = (text: string) => console.log(`\n\x1b[1m${seconds()} s  ${text}\x1b[0m`)
+
+say('The lab: a certificate authority, Docker Hub’s mirror, a runner and a second machine')
+const { acme, runner, consumer } = await world()
+
+say(`A bare server, Debian ${suite}: sshd, and nothing that a registry needs`)
+const server = await createServer({ suite, ready: false })
+console.log(`${server.domain} at ${server.address.v4} and ${server.address.v6}`)
+
+say('An earlier step of the workflow builds an image')
+await runner.sh(
+  'cd && mkdir -p app && date +%s%N >app/version && printf "FROM scratch\\nCOPY version /\\nCMD [\\"/version\\"]\\n" >app/Dockerfile && docker build -q -t my-app app',
+  { user: 'runner' },
+)
+
+const password = randomBytes(24).toString('base64url')
+const inputs = {
+  domain: server.domain,
+  email: 'ops@example.com',
+  'ssh-key': (await key()).private,
+  'ssh-known-hosts': server.knownHosts,
+  users: `ci:${password}\nalice:${randomBytes(24).toString('base64url')}`,
+  'acme-server': acme.directory,
+  ca: acme.trust,
+  image: 'my-app',
+}
+
+say('The step')
+const first = await step()
+say('The step again')
+const second = await step()
+
+say('The second machine pulls')
+const reference = first.outputs.images ?? ''
+await consumer.write(`/etc/docker/certs.d/${server.domain}/ca.crt`, acme.trust)
+await consumer.sh(`docker login -u ci --password-stdin ${server.domain} && docker pull -q ${reference}`, {
+  input: password,
+})
+const pulled = await consumer.sh(`docker image inspect -f '{{join .RepoDigests "\\n"}}' ${reference}`)
+await consumer.sh(`docker logout ${server.domain}`)
+
+say('The job summary of the first run')
+console.log(first.summary)
+
+const good = second.outputs.changed === 'false' && pulled.split('\n').includes(reference)
+console.log(`pushed   ${reference}`)
+console.log(`pulled   ${pulled}`)
+console.log(`changed  ${first.outputs.changed}, then ${second.outputs.changed}`)
+console.log(`
+The lab is still running. Look at it:
+  script/lab status
+  script/lab shell ${server.name} docker ps
+  script/lab shell ${server.name} cat /opt/berth/compose.yaml
+  script/lab down`)
+process.exitCode = good ? 0 : 1
+
+async function step(): Promise<StepRun> {
+  const run = await runStep(runner, inputs, { secrets: [inputs['ssh-key'], inputs.users], onLine: console.log })
+  if (run.code !== 0) throw new Error('The step failed; its log is above.')
+  return run
+}
