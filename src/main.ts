@@ -3,56 +3,22 @@ import { readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as core from '@actions/core'
-import { converge, type Listener, look } from './converge.ts'
-import { Docker, trustFile } from './docker.ts'
-import { Endpoint } from './endpoint.ts'
+import type { Listener } from './converge.ts'
+import type { Mode } from './desired.ts'
 import type { GitHubEvent } from './inputs/images.ts'
 import { InputError, type Inputs, readInputs } from './inputs.ts'
-import { publish } from './publish.ts'
+import { plan, push, up } from './modes.ts'
 import { type Outcome, planJson, planLine, references, summary } from './report.ts'
-import { Server } from './server.ts'
 
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().slice(0, 8)}`)
 
+const modes: Partial<Record<Mode, typeof up>> = { up, plan, push }
+
 async function run(inputs: Inputs): Promise<Outcome> {
-  const { mode, desired, target, images, pushUser } = inputs
-  const outcome: Outcome = { domain: desired.domain, steps: [], applied: mode !== 'plan', pushed: [] }
-  if (target) {
-    const server = new Server(target, join(folder, 'ssh'), core.debug)
-    try {
-      if (mode === 'plan') {
-        outcome.steps = (await look(server, desired)).steps
-        listener.planned(outcome.steps)
-        return outcome
-      }
-      outcome.steps = await core.group(`Server ${target.host}`, () => converge(server, desired, listener))
-    } finally {
-      await server.close()
-    }
-  }
-  const endpoint = new Endpoint(desired.domain, desired.acme.ca)
-  try {
-    outcome.certificate = await core.group(`Check https://${desired.domain}`, async () => {
-      const certificate = await endpoint.verify(pushUser)
-      core.info(`certificate valid until ${certificate.validToDate.toISOString()}`)
-      return certificate
-    })
-    if (images.length > 0) {
-      outcome.pushed = await core.group('Push', async () => {
-        const docker = new Docker(join(folder, 'docker'), core.debug)
-        if (desired.acme.ca !== undefined) {
-          const file = trustFile(desired.domain)
-          core.saveState('trust', file)
-          await docker.trust(file, desired.acme.ca)
-        }
-        return publish(docker, endpoint, desired.domain, images, pushUser, core.debug)
-      })
-    }
-  } finally {
-    endpoint.close()
-  }
-  return outcome
+  const mode = modes[inputs.mode]
+  if (!mode) throw new Error(`mode ${inputs.mode} is not there yet in this version of Berth`)
+  return mode(inputs, { folder, listener, group: core.group, leaves: file => core.saveState('trust', file) })
 }
 
 const listener: Listener = {

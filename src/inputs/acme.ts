@@ -1,0 +1,29 @@
+import type { Desired } from '../desired.ts'
+import type { Reader } from './reader.ts'
+
+const servers: Record<string, string> = {
+  letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
+  'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
+}
+
+/** Reads what the certificate authority needs to know. */
+export function readAcme(reader: Reader): Desired['acme'] {
+  const given = reader.text('acme-server') || 'letsencrypt'
+  const server = reader.checked(
+    'acme-server',
+    servers[given] ?? given,
+    value => /^https:\/\/[\w.:[\]-]+(\/[\w./~%?=&-]*)?$/.test(value),
+    '`letsencrypt`, `letsencrypt-staging` or an https:// URL',
+  )
+  const email = reader.checked(
+    'email',
+    reader.text('email'),
+    value => /^[\w.!#%&*+/=?^{|}~][\w.!#%&*+/=?^{|}~-]*@[A-Za-z0-9.-]+$/.test(value),
+    'an e-mail address',
+  )
+  const ca = reader.text('ca').replaceAll('\r', '')
+  if (ca !== '' && !/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(ca)) {
+    reader.problem('ca')('holds no PEM certificate')
+  }
+  return { server, email: email || undefined, ca: ca === '' ? undefined : `${ca}\n` }
+}

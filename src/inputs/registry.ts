@@ -1,0 +1,29 @@
+import { parse } from 'yaml'
+import type { Desired } from '../desired.ts'
+import type { Reader } from './reader.ts'
+
+/** Reads the `registry-*` inputs. */
+export function readRegistry(reader: Reader): Desired['registry'] {
+  return {
+    image: reader.checked(
+      'registry-image',
+      reader.text('registry-image') || 'registry:3.1.2',
+      value => /^[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?$/.test(value),
+      'the reference of an image',
+    ),
+    port: reader.integer('registry-port', 1, 65535),
+    config: readConfig(reader.raw('registry-config'), reader.problem('registry-config')),
+  }
+}
+
+function readConfig(text: string, problem: (message: string) => void): Record<string, unknown> {
+  if (text.trim() === '') return {}
+  try {
+    const config: unknown = parse(text)
+    if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config }
+    problem('is not a YAML map')
+  } catch (error) {
+    problem(`is not YAML: ${(error as Error).message.split('\n')[0]}`)
+  }
+  return {}
+}

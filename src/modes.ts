@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import { converge, type Listener, look } from './converge.ts'
+import { Docker, trustFile } from './docker.ts'
+import { Endpoint } from './endpoint.ts'
+import type { Inputs } from './inputs.ts'
+import { publish } from './publish.ts'
+import type { Outcome } from './report.ts'
+import { Server } from './server.ts'
+
+/** What a mode has to work with besides its inputs. */
+export interface Surroundings {
+  /** Where Berth may write on the runner; readable by nobody else. */
+  folder: string
+  listener: Listener
+  /** Puts a phase of the work into a group of the log. */
+  group<Result>(title: string, work: () => Promise<Result>): Promise<Result>
+  /** Tells the post step of a file on the runner that must not stay. */
+  leaves(file: string): void
+}
+
+/** Converges, verifies, then pushes. */
+export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome> {
+  const { desired, target } = inputs
+  const steps = await onServer(inputs, around, server =>
+    around.group(`Server ${target?.host}`, () => converge(server, desired, around.listener)),
+  )
+  return { ...(await push(inputs, around)), steps }
+}
+
+/** Says what `up` would change. */
+export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
+  const { steps } = await onServer(inputs, around, server => look(server, inputs.desired))
+  around.listener.planned(steps)
+  return { domain: inputs.desired.domain, steps, applied: false, pushed: [] }
+}
+
+/** Looks at the registry as its clients do, and pushes if there is an image. */
+export async function push(inputs: Inputs, around: Surroundings): Promise<Outcome> {
+  const { desired, images, pushUser } = inputs
+  const { domain, acme } = desired
+  const endpoint = new Endpoint(domain, acme.ca)
+  try {
+    const certificate = await around.group(`Check https://${domain}`, () => endpoint.verify(pushUser))
+    const outcome = { domain, steps: [], applied: true, certificate }
+    if (images.length === 0) return { ...outcome, pushed: [] }
+    const pushed = await around.group('Push', async () => {
+      const docker = new Docker(join(around.folder, 'docker'), around.listener.debug)
+      if (acme.ca !== undefined) {
+        around.leaves(trustFile(domain))
+        await docker.trust(trustFile(domain), acme.ca)
+      }
+      return publish(docker, endpoint, domain, images, pushUser, around.listener.debug)
+    })
+    return { ...outcome, pushed }
+  } finally {
+    endpoint.close()
+  }
+}
+
+async function onServer<Result>(
+  { target }: Inputs,
+  { folder, listener }: Surroundings,
+  work: (server: Server) => Promise<Result>,
+): Promise<Result> {
+  if (!target) throw new Error('this mode needs a server')
+  const server = new Server(target, join(folder, 'ssh'), listener.debug)
+  try {
+    return await work(server)
+  } finally {
+    await server.close()
+  }
+}
