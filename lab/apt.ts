@@ -20,22 +20,22 @@ export async function settings(): Promise<string> {
 }
 
 async function mirrors() {
-  const format = '$(LABEL) $(REPO_URI)'
-  const { stdout } = await run('apt-get', [
-    'indextargets',
+  // Only the configured sources, not the lists: that is quick, and works where apt-get update has not run yet.
+  const options = [
+    '--no-release-info',
+    '-o',
+    'Dir::State::lists=/nonexistent',
     '--format',
-    format,
-    'Identifier: Packages',
-    'Origin: Debian',
-  ])
+    '$(RELEASE) $(REPO_URI)',
+  ]
+  const { stdout } = await run('apt-get', ['indextargets', ...options, 'Created-By: Packages'])
   // Containers don't have this machine's certificates, so only plain http will do; apt checks signatures anyway.
-  const find = (label: string) =>
-    stdout
-      .split('\n')
-      .find(line => line.startsWith(`${label} http://`))
-      ?.split(' ')[1]
+  const find = (release: RegExp) => release.exec(stdout)?.[1]
+  const suites = stable.join('|')
   return {
-    main: find('Debian') ?? 'http://deb.debian.org/debian',
-    security: find('Debian-Security') ?? 'http://deb.debian.org/debian-security',
+    main: find(new RegExp(`^(?:${suites}) (http://\\S*debian)/?$`, 'm')) ?? 'http://deb.debian.org/debian',
+    security:
+      find(new RegExp(`^(?:${suites})-security (http://\\S*debian-security)/?$`, 'm')) ??
+      'http://deb.debian.org/debian-security',
   }
 }

@@ -61,7 +61,10 @@ The lab is still running. Look at it:
 process.exitCode = good ? 0 : 1
 
 async function step(): Promise<StepRun> {
-  const run = await runStep(runner, inputs, { secrets: [inputs['ssh-key'], inputs.users], onLine: console.log })
+  const run = await runStep(runner, inputs, {
+    secrets: [inputs['ssh-key'], inputs.users],
+    onLine: console.log,
+  })
   if (run.code !== 0) throw new Error('The step failed; its log is above.')
   return run
 }

@@ -12,6 +12,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { settings, sources } from './apt.ts'
 import { asRoot, docker, has, install, tryDocker } from './engine.ts'
+import { locked } from './lock.ts'
 import { cache, checkout, hash, label } from './place.ts'
 import { output } from './process.ts'
 
@@ -36,8 +37,10 @@ export const runner = once(async () => {
   const node = join(checkout, 'node_modules/node/bin/node')
   return build('runner', 'trixie', { FROM: from }, [
     { name: 'node', path: node, version: await output(node, ['--version']) },
-    { name: 'boot', path: join(folderOf('server'), 'boot') },
-    { name: 'daemon.json', path: join(folderOf('server'), 'daemon.json') },
+    ...['boot', 'daemon.json'].map(name => ({
+      name,
+      content: readFileSync(join(folderOf('server'), name), 'utf8'),
+    })),
   ])
 })
 
@@ -45,19 +48,11 @@ export const busybox = once(() => debian('trixie').then(from => build('busybox',
 
 /** The registry images by the tags that Docker Hub has them under: pulled if that can be, else built. */
 export const registries = once(async (): Promise<Record<string, string>> => {
-  const images: Record<string, string> = {}
-  for (const tag of ['2.8.3', '3.1.2']) {
-    const image =
-      (await pull(`registry:${tag}`)) ?? (await (tag.startsWith('3') ? registry3(tag) : registry2(tag)))
-    if (image) images[tag] = image
-    else
-      console.error(
-        `registry:${tag} can neither be pulled nor, without Go, be built: the lab works with 2.8 alone`,
-      )
-  }
-  const two = images['2.8.3']
-  const three = images['3.1.2']
-  return { ...images, ...(two && { 2: two }), ...(three && { 3: three }) }
+  const two = (await pull('registry:2.8.3')) ?? (await registry2('2.8.3'))
+  const three = (await pull('registry:3.1.2')) ?? (await registry3('3.1.2'))
+  if (!three)
+    console.error('registry:3.1.2 can neither be pulled nor, without Go, be built: 2.8 alone will have to do')
+  return { '2': two, '2.8.3': two, ...(three && { '3': three, '3.1.2': three }) }
 })
 
 async function buildDebian(suite: string): Promise<string> {
@@ -85,22 +80,28 @@ const registry2 = async (tag: string) =>
   build('registry2', tag, { FROM: await debian('trixie'), BUSYBOX: await busybox() })
 
 async function registry3(tag: string): Promise<string | undefined> {
-  const binary = join(cache, 'go', `registry-${tag}`, 'registry')
-  if (!existsSync(binary)) {
-    const go = await findGo()
-    if (!go) return undefined
-    say(`Building registry ${tag} with Go`)
-    const bin = join(cache, 'go', 'bin')
-    const module = `github.com/distribution/distribution/v3/cmd/registry@v${tag}`
-    await output(go, ['install', '-trimpath', '-ldflags=-s -w', module], {
-      env: { CGO_ENABLED: '0', GOBIN: bin },
-    })
-    mkdirSync(join(binary, '..'), { recursive: true })
-    copyFileSync(join(bin, 'registry'), binary)
+  const binary = { name: 'registry', path: () => compile(tag), version: tag }
+  try {
+    return await build('registry3', tag, { BUSYBOX: await busybox() }, [binary])
+  } catch (error) {
+    if (error instanceof NoGo) return undefined
+    throw error
   }
-  return build('registry3', tag, { BUSYBOX: await busybox() }, [
-    { name: 'registry', path: binary, version: tag },
-  ])
+}
+
+class NoGo extends Error {}
+
+/** The binary of registry 3, which Debian doesn't have. */
+async function compile(version: string): Promise<string> {
+  const go = await findGo()
+  if (!go) throw new NoGo()
+  say(`Building registry ${version} with Go`)
+  const bin = join(cache, 'go')
+  const module = `github.com/distribution/distribution/v3/cmd/registry@v${version}`
+  await output(go, ['install', '-trimpath', '-ldflags=-s -w', module], {
+    env: { CGO_ENABLED: '0', GOBIN: bin },
+  })
+  return join(bin, 'registry')
 }
 
 async function findGo(): Promise<string | undefined> {
@@ -112,7 +113,7 @@ async function findGo(): Promise<string | undefined> {
 let offline = false
 
 async function pull(image: string): Promise<string | undefined> {
-  if ((await tryDocker(['image', 'inspect', image])).code === 0) return image
+  if (await exists(image)) return image
   if (offline) return undefined
   const ok = await tryDocker(['pull', '--quiet', image], { timeout: 180 }).then(
     result => result.code === 0,
@@ -122,8 +123,17 @@ async function pull(image: string): Promise<string | undefined> {
   return ok ? image : undefined
 }
 
+/** Asking for the list once is quicker than asking for each. What is missing then may be there by now. */
+let list: Promise<Set<string>> | undefined
+async function exists(image: string): Promise<boolean> {
+  list ??= docker('images', '--format', '{{.Repository}}:{{.Tag}}').then(lines => new Set(lines.split('\n')))
+  return (await list).has(image) || (await tryDocker(['image', 'inspect', image])).code === 0
+}
+
 type Arguments = Record<string, string | (() => Promise<string>)>
-type Extra = { name: string; content: string } | { name: string; path: string; version?: string }
+type Extra =
+  | { name: string; content: string }
+  | { name: string; path: string | (() => Promise<string>); version: string }
 
 /**
  * Builds lab/images/NAME with extra files beside it. Arguments that are functions cost something and are only
@@ -134,34 +144,32 @@ async function build(name: string, variant: string, args: Arguments, extras: Ext
   const files = readdirSync(folder).sort()
   const parts = files.flatMap(file => [file, readFileSync(join(folder, file))])
   const fixed = Object.entries(args).flatMap(([key, value]) => [key, typeof value === 'string' ? value : ''])
-  const added = extras.flatMap(extra => [extra.name, fingerprint(extra)])
+  const added = extras.flatMap(extra => [extra.name, 'content' in extra ? extra.content : extra.version])
   const image = `berth-lab/${name}:${variant}-${hash(...parts, ...fixed, ...added).slice(0, 12)}`
-  if ((await tryDocker(['image', 'inspect', image])).code === 0) return image
-
-  const flags: string[] = []
-  for (const [key, value] of Object.entries(args)) {
-    flags.push('--build-arg', `${key}=${typeof value === 'string' ? value : await value()}`)
-  }
-  say(`Building ${image}`)
-  const context = join(cache, 'build', `${name}-${variant}`)
-  rmSync(context, { recursive: true, force: true })
-  cpSync(folder, context, { recursive: true })
-  for (const extra of extras) {
-    const to = join(context, extra.name)
-    if ('content' in extra) writeFileSync(to, extra.content)
-    else copyFileSync(extra.path, to)
-  }
-  await docker('build', '--quiet', '--force-rm', '--label', label, ...flags, '--tag', image, context)
-  rmSync(context, { recursive: true })
-  return image
+  if (await exists(image)) return image
+  return locked(`${name}-${variant}`, async () => {
+    // Another process may have built it while we waited.
+    if (await exists(image)) return image
+    say(`Building ${image}`)
+    const context = join(cache, 'build', `${name}-${variant}`)
+    rmSync(context, { recursive: true, force: true })
+    cpSync(folder, context, { recursive: true })
+    for (const extra of extras) {
+      const to = join(context, extra.name)
+      if ('content' in extra) writeFileSync(to, extra.content)
+      else copyFileSync(typeof extra.path === 'string' ? extra.path : await extra.path(), to)
+    }
+    const flags: string[] = []
+    for (const [key, value] of Object.entries(args)) {
+      flags.push('--build-arg', `${key}=${typeof value === 'string' ? value : await value()}`)
+    }
+    await docker('build', '--quiet', '--force-rm', '--label', label, ...flags, '--tag', image, context)
+    rmSync(context, { recursive: true })
+    return image
+  })
 }
 
 const folderOf = (name: string) => join(import.meta.dirname, 'images', name)
-
-function fingerprint(extra: Extra): string | Buffer {
-  if ('content' in extra) return extra.content
-  return extra.version ?? readFileSync(extra.path)
-}
 
 /** Remembers the promise for each argument, so that images which share a base build it once. */
 function once<A extends string[], T>(make: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
