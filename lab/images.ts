@@ -2,10 +2,10 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
@@ -48,10 +48,11 @@ export const busybox = once(() => debian('trixie').then(from => build('busybox',
 
 /** The registry images by the tags that Docker Hub has them under: pulled if that can be, else built. */
 export const registries = once(async (): Promise<Record<string, string>> => {
-  const two = (await pull('registry:2.8.3')) ?? (await registry2('2.8.3'))
-  const three = (await pull('registry:3.1.2')) ?? (await registry3('3.1.2'))
-  if (!three)
-    console.error('registry:3.1.2 can neither be pulled nor, without Go, be built: 2.8 alone will have to do')
+  const [two, three] = await Promise.all([
+    pull('registry:2.8.3').then(image => image ?? registry2('2.8.3')),
+    pull('registry:3.1.2').then(image => image ?? registry3('3.1.2')),
+  ])
+  if (!three) say('registry:3.1.2 can neither be pulled nor, without Go, be built: 2.8 alone will have to do')
   return { '2': two, '2.8.3': two, ...(three && { '3': three, '3.1.2': three }) }
 })
 
@@ -109,18 +110,21 @@ async function findGo(): Promise<string | undefined> {
   return (await has('go')) ? 'go' : places.find(place => existsSync(place))
 }
 
-/** Once Docker Hub could not be reached, asking again would only cost time. */
-let offline = false
+/** Says that Docker Hub could not be reached. Asking again soon would only cost time, a lot of it behind some firewalls. */
+const offline = join(cache, 'offline')
+const isOffline = () => existsSync(offline) && Date.now() - statSync(offline).mtimeMs < 86_400_000
 
 async function pull(image: string): Promise<string | undefined> {
   if (await exists(image)) return image
-  if (offline) return undefined
-  const ok = await tryDocker(['pull', '--quiet', image], { timeout: 180 }).then(
+  if (isOffline()) return undefined
+  say(`Pulling ${image}`)
+  const pulled = await tryDocker(['pull', '--quiet', image], { timeout: 180 }).then(
     result => result.code === 0,
     () => false,
   )
-  offline = !ok
-  return ok ? image : undefined
+  if (pulled) return image
+  writeFileSync(offline, '')
+  return undefined
 }
 
 /** Asking for the list once is quicker than asking for each. What is missing then may be there by now. */
@@ -156,7 +160,8 @@ async function build(name: string, variant: string, args: Arguments, extras: Ext
     cpSync(folder, context, { recursive: true })
     for (const extra of extras) {
       const to = join(context, extra.name)
-      if ('content' in extra) writeFileSync(to, extra.content)
+      if ('content' in extra)
+        writeFileSync(to, extra.content, { mode: extra.content.startsWith('#!') ? 0o755 : 0o644 })
       else copyFileSync(typeof extra.path === 'string' ? extra.path : await extra.path(), to)
     }
     const flags: string[] = []
