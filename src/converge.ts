@@ -1,6 +1,6 @@
 import type { Desired } from './desired.ts'
 import { Facts } from './facts.ts'
-import { applyScript, factsScript, plan } from './plan.ts'
+import { applyScript, factsScript } from './plan.ts'
 import type { Step } from './resource.ts'
 import type { Server } from './server.ts'
 
@@ -14,8 +14,15 @@ export interface Listener {
   debug(text: string): void
 }
 
+/** `plan` or `removal` of plan.ts: what a run is for. */
+type Plan = (desired: Desired, facts: Facts) => Step[]
+
 /** Looks at the server and says which steps are missing. */
-export async function look(server: Server, desired: Desired): Promise<{ facts: Facts; steps: Step[] }> {
+export async function look(
+  server: Server,
+  desired: Desired,
+  plan: Plan,
+): Promise<{ facts: Facts; steps: Step[] }> {
   const facts = Facts.parse(await server.run(factsScript(desired)))
   return { facts, steps: plan(desired, facts) }
 }
@@ -24,9 +31,14 @@ export async function look(server: Server, desired: Desired): Promise<{ facts: F
 const attempts = 3
 
 /** Makes the server what it should be, and returns the steps that it took: none if it was already. */
-export async function converge(server: Server, desired: Desired, listener: Listener): Promise<Step[]> {
+export async function converge(
+  server: Server,
+  desired: Desired,
+  plan: Plan,
+  listener: Listener,
+): Promise<Step[]> {
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const { facts, steps } = await look(server, desired)
+    const { facts, steps } = await look(server, desired, plan)
     listener.planned(steps)
     if (steps.length === 0) return steps
     const progress = new Progress(steps, listener)
@@ -35,7 +47,7 @@ export async function converge(server: Server, desired: Desired, listener: Liste
       listener.said('another run has changed the server meanwhile; looking again')
       continue
     }
-    if (!output.trimEnd().endsWith('berth:end')) throw new Error(progress.failure())
+    if (!output.includes('\nberth:end=')) throw new Error(progress.failure())
     return steps
   }
   throw new Error('the server keeps changing while Berth looks at it; is another workflow at work there?')
@@ -67,7 +79,7 @@ class Progress {
         this.#since = performance.now()
         this.#words = []
         break
-      case 'done':
+      case 'ok':
         if (this.#current) this.#listener.done(this.#current, performance.now() - this.#since)
         this.#current = undefined
         break
@@ -90,9 +102,14 @@ class Progress {
 
   failure(): string {
     if (this.#failure !== undefined) return this.#failure
-    const { resource, changes } = this.#current ?? { resource: 'server', changes: [] }
-    const what = changes.map(({ summary }) => summary).join(', ')
-    const words = this.#words.slice(-lastLines).map(line => `\n  ${line}`)
-    return `${resource}${what && ` (${what})`} failed${words.length > 0 ? `; the server said:${words.join('')}` : ': the connection was cut off; run the workflow again'}`
+    const words = this.#words
+      .slice(-lastLines)
+      .map(line => `\n  ${line}`)
+      .join('')
+    const said =
+      words === '' ? ': the connection was cut off; run the workflow again' : `; the server said:${words}`
+    if (!this.#current) return `the server refused, and nothing was changed${said}`
+    const { resource, changes } = this.#current
+    return `${resource} (${changes.map(({ summary }) => summary).join(', ')}) failed${said}`
   }
 }

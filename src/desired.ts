@@ -29,6 +29,10 @@ export interface Desired {
     /** PEM bundle of a private authority, trusted besides the system's own. */
     ca: string | undefined
   }
+  /** Whether a registry that was set up by hand is taken over. */
+  adopt: boolean
+  /** Whether `down` deletes images and users too. */
+  purge: boolean
   /** Days of validity under which a certificate is due. */
   renewBefore: number
 }

@@ -32,9 +32,9 @@ const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'] as const satisfie
 
 /** Modes and inputs that the interface has and this version hasn't. */
 const notYet = {
-  modes: ['renew', 'clean', 'down'],
-  inputs: ['access', 'purge', 'acme-eab', 'certificate', 'certificate-key', 'keep'],
-  flags: ['adopt', 'immutable'],
+  modes: ['renew', 'clean'],
+  inputs: ['access', 'acme-eab', 'certificate', 'certificate-key', 'keep'],
+  flags: ['immutable'],
 }
 
 /**
@@ -57,8 +57,10 @@ export function readInputs(
     directory: readDirectory(reader),
     install: reader.flag('install'),
     registry: readRegistry(reader),
-    users: readUsers(reader),
+    users: mode === 'down' ? null : readUsers(reader),
     acme: readAcme(reader),
+    adopt: reader.flag('adopt'),
+    purge: readPurge(reader, mode, domain),
     renewBefore: reader.integer('renew-before', 1, 365),
   }
   const inputs: Inputs = {
@@ -92,6 +94,15 @@ function readDomain(reader: Reader): string {
     value => isHostname(value) && value.includes('.') && isIP(value) === 0,
     'a domain name such as registry.example.com',
   )
+}
+
+function readPurge(reader: Reader, mode: Mode, domain: string): boolean {
+  const purge = reader.text('purge')
+  if (purge === '') return false
+  if (mode !== 'down') reader.problem('purge')('goes with mode `down` only')
+  if (purge !== domain)
+    reader.problem('purge')(`must be the domain, ${domain}, for every image to be deleted`)
+  return true
 }
 
 /** Folders that belong to the system: Berth wants one of its own. */

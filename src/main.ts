@@ -5,15 +5,16 @@ import { join } from 'node:path'
 import * as core from '@actions/core'
 import type { Listener } from './converge.ts'
 import type { Mode } from './desired.ts'
+import { diff } from './diff.ts'
 import type { GitHubEvent } from './inputs/images.ts'
 import { InputError, type Inputs, readInputs } from './inputs.ts'
-import { plan, push, up } from './modes.ts'
+import { down, plan, push, up } from './modes.ts'
 import { type Outcome, planJson, planLine, references, summary } from './report.ts'
 
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().slice(0, 8)}`)
 
-const modes: Partial<Record<Mode, typeof up>> = { up, plan, push }
+const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, down }
 
 async function run(inputs: Inputs): Promise<Outcome> {
   const mode = modes[inputs.mode]
@@ -25,7 +26,10 @@ const listener: Listener = {
   planned(steps) {
     if (steps.length === 0) core.info('nothing to do: the server is as it should be')
     for (const { resource, changes } of steps)
-      for (const change of changes) core.info(planLine(resource, change))
+      for (const change of changes) {
+        core.info(planLine(resource, change))
+        if (change.file) core.info(diff(change.file))
+      }
   },
   done({ resource }, milliseconds) {
     core.info(`  ${resource} done in ${(milliseconds / 1000).toFixed(1)} s`)

@@ -3,6 +3,7 @@ import { converge, type Listener, look } from './converge.ts'
 import { Docker, trustFile } from './docker.ts'
 import { Endpoint } from './endpoint.ts'
 import type { Inputs } from './inputs.ts'
+import { plan as missing, removal } from './plan.ts'
 import { publish } from './publish.ts'
 import type { Outcome } from './report.ts'
 import { Server } from './server.ts'
@@ -22,16 +23,25 @@ export interface Surroundings {
 export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   const { desired, target } = inputs
   const steps = await onServer(inputs, around, server =>
-    around.group(`Server ${target?.host}`, () => converge(server, desired, around.listener)),
+    around.group(`Server ${target?.host}`, () => converge(server, desired, missing, around.listener)),
   )
   return { ...(await push(inputs, around)), steps }
 }
 
 /** Says what `up` would change. */
 export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
-  const { steps } = await onServer(inputs, around, server => look(server, inputs.desired))
+  const { steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
   around.listener.planned(steps)
   return { domain: inputs.desired.domain, steps, applied: false, pushed: [] }
+}
+
+/** Takes the registry and its site away; images, users and certificates stay unless `purge` says otherwise. */
+export async function down(inputs: Inputs, around: Surroundings): Promise<Outcome> {
+  const { desired, target } = inputs
+  const steps = await onServer(inputs, around, server =>
+    around.group(`Server ${target?.host}`, () => converge(server, desired, removal, around.listener)),
+  )
+  return { domain: desired.domain, steps, applied: true, pushed: [] }
 }
 
 /** Looks at the registry as its clients do, and pushes if there is an image. */

@@ -7,7 +7,7 @@ import { registry } from './resources/registry.ts'
 import { renewal } from './resources/renewal.ts'
 import { site } from './resources/site.ts'
 import { users } from './resources/users.ts'
-import { type Call, compose, line } from './script.ts'
+import { compose, line } from './script.ts'
 
 /** All that Berth owns on a server, each after what it stands on. */
 const resources: readonly Resource<unknown>[] = [packages, users, registry, renewal, certificate, site]
@@ -27,11 +27,17 @@ export function plan(desired: Desired, facts: Facts): Step[] {
   return seen.flatMap(({ resource, seen }) => resource.plan(desired, seen))
 }
 
+/** Which steps take the registry away: the last that was built goes first. */
+export function removal(desired: Desired, facts: Facts): Step[] {
+  return resources.toReversed().flatMap(resource => resource.remove?.(desired, resource.read(facts)) ?? [])
+}
+
 /** Seconds that a run waits for another one on the same server. */
 const patience = 900
 
 /** The script that takes the steps, if the facts still hold once it has the server for itself. */
 export function applyScript(desired: Desired, facts: Facts, steps: readonly Step[]): string {
+  const checks = resources.flatMap(resource => (resource.check ? [resource.check(desired)] : []))
   return compose(
     ['facts', 'apply', ...libraries],
     [
@@ -40,8 +46,9 @@ export function applyScript(desired: Desired, facts: Facts, steps: readonly Step
       '}',
       `lock ${patience}`,
       `still ${facts.checksum} look`,
-      ...steps.map(({ call }, index) => line(['step', `${index + 1}`, ...call] as Call)),
-      'echo berth:end',
+      ...checks.map(call => line(['step', '0', ...call])),
+      ...steps.map(({ call }, index) => line(['step', `${index + 1}`, ...call])),
+      'tell end ok',
     ],
   )
 }

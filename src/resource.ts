@@ -1,11 +1,13 @@
 import type { Desired } from './desired.ts'
-import type { Facts } from './facts.ts'
+import type { Facts, ServerFile } from './facts.ts'
 import type { Call } from './script.ts'
 
 /** One line of a plan: what will be different, in words that are safe to print. */
 export interface Change {
   action: 'create' | 'update' | 'delete'
   summary: string
+  /** The text file that changes, for a unified diff; never one with credentials or hashes. */
+  file?: { path: string; before: string; after: string }
 }
 
 /** What is done on the server in one go, and done wholly or undone. */
@@ -29,11 +31,29 @@ export interface Resource<Seen> {
   read(facts: Facts): Seen
   /** What is in the way and isn't Berth's to move, a sentence each; while there is any, nothing is touched. */
   obstacles?(desired: Desired, seen: Seen): string[]
+  /** What must hold before the first change, found out on the server: a call that fails stops the run. */
+  check?(desired: Desired): Call
   /** Which steps lead from what was seen to what is wanted; none if that is the same. */
   plan(desired: Desired, seen: Seen): Step[]
+  /** Which steps take it away and keep data, users and certificates. */
+  remove?(desired: Desired, seen: Seen): Step[]
 }
 
 /** The only change of most steps. */
-export function change(exists: boolean, summary: string): Change[] {
+export function change(exists: boolean, summary: string): [Change] {
   return [{ action: exists ? 'update' : 'create', summary }]
+}
+
+/** How a text file differs from what is wanted, in content, mode or owner; `mode` is octal without a leading zero. */
+export function fileChanges(
+  path: string,
+  seen: ServerFile | undefined,
+  after: string,
+  mode: string,
+): Change[] {
+  if (seen?.content !== after) {
+    return [{ ...change(seen !== undefined, path)[0], file: { path, before: seen?.content ?? '', after } }]
+  }
+  if (seen.mode === mode && seen.owner === 'root:root') return []
+  return change(true, `${path} from ${seen.mode} ${seen.owner} to ${mode} root:root`)
 }

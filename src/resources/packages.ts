@@ -4,6 +4,8 @@ const programs = ['docker', 'compose', 'nginx', 'certbot'] as const
 
 interface Packages {
   missing: string[]
+  /** Debian packages that an installation left half done. */
+  halves: string[]
   /** Whether the server has a package manager that Berth can use. */
   apt: boolean
 }
@@ -16,6 +18,7 @@ export const packages: Resource<Packages> = {
 
   read: facts => ({
     missing: programs.filter(program => !facts.is(`packages.${program}`)),
+    halves: facts.get('packages.halves').split(' ').filter(Boolean),
     apt: facts.is('packages.apt-get'),
   }),
 
@@ -29,13 +32,16 @@ export const packages: Resource<Packages> = {
       : [`the server lacks ${list}; install them, or let Berth do it with \`install: true\``]
   },
 
-  plan: (_, { missing }) =>
-    missing.length === 0
+  plan: (_, { missing, halves }) =>
+    missing.length === 0 && halves.length === 0
       ? []
       : [
           {
             resource: 'packages',
-            changes: missing.map(program => ({ action: 'create', summary: `install ${program}` })),
+            changes: [
+              ...missing.map(program => ({ action: 'create' as const, summary: `install ${program}` })),
+              ...halves.map(name => ({ action: 'update' as const, summary: `finish installing ${name}` })),
+            ],
             call: ['packages_install', ...missing],
           },
         ],

@@ -2,66 +2,123 @@ import { createHash } from 'node:crypto'
 import { stringify } from 'yaml'
 import type { Desired } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
-import type { Resource } from '../resource.ts'
+import { type Change, fileChanges, type Resource, type Step } from '../resource.ts'
 
 interface Registry {
   compose: ServerFile | undefined
   config: ServerFile | undefined
   /** Whether the server has its own `http.secret` already. */
   secret: boolean
-  /** As Docker says it (`running`, `exited`, …); `absent` if there is no such container. */
-  status: string
-  /** The `berth.config` label: which files the container was made from. */
-  label: string
+  /** Whether there are images that belong to Berth already. */
+  data: boolean
+  /** Whether Docker starts with the machine. */
+  enabled: boolean
+  container: {
+    /** As Docker says it (`running`, `exited`, …); `absent` if there is no such container. */
+    status: string
+    restart: string
+    /** The `berth.config` label: which files the container was made from. */
+    label: string
+  }
+  /** Who else listens on the port: `container NAME` or `program NAME`; empty if nobody does. */
+  holder: string
+  /** Whether the holder is a registry, which can be adopted. */
+  predecessor: boolean
 }
 
 /** The registry's container, the two files it is made from, and its data. */
 export const registry: Resource<Registry> = {
   name: 'registry',
 
-  probe: ({ domain, directory }) => [['registry_probe', directory, container(domain)]],
+  probe: ({ domain, directory, registry }) => [
+    ['registry_probe', directory, container(domain), `${registry.port}`],
+  ],
 
   read(facts) {
-    const [status = '', label = ''] = facts.get('registry.container').split(' ')
+    const [status = '', restart = '', label = ''] = facts.get('registry.container').split(' ')
     return {
       compose: facts.file('registry.compose'),
       config: facts.file('registry.config'),
       secret: facts.is('registry.secret'),
-      status,
-      label,
+      data: facts.is('registry.data'),
+      enabled: facts.is('registry.enabled'),
+      container: { status, restart, label },
+      holder: facts.get('registry.holder'),
+      predecessor: facts.is('registry.predecessor'),
     }
   },
 
+  obstacles({ registry, adopt }, { holder, predecessor }) {
+    if (holder === '' || (adopt && predecessor)) return []
+    return [
+      predecessor
+        ? `${holder} is a registry that somebody set up by hand, on port ${registry.port}; take it over with its images and users by \`adopt: true\`, or leave it alone with another \`registry-port\``
+        : `port ${registry.port} is taken by ${holder}; give another \`registry-port\``,
+    ]
+  },
+
   plan(desired, seen) {
+    const { directory, domain, registry } = desired
     const config = configYaml(desired)
     const compose = composeYaml(desired, config)
-    const reasons = [
-      seen.compose?.content !== compose && 'compose.yaml',
-      seen.config?.content !== config && 'config.yml',
-      !seen.secret && 'secret.env',
-      seen.status !== 'running' && (seen.status === 'absent' ? 'no container' : `container ${seen.status}`),
-      seen.status !== 'absent' &&
-        seen.label !== fingerprint(desired, config) &&
-        'container made from other files',
-    ].filter(reason => reason !== false)
-    if (reasons.length === 0) return []
-    const { directory, domain, registry } = desired
-    const exists = seen.status !== 'absent'
+    const texts = [
+      { path: `${directory}/compose.yaml`, seen: seen.compose, after: compose, mode: '644' },
+      { path: `${directory}/config.yml`, seen: seen.config, after: config, mode: '600' },
+    ]
+    const files = texts.flatMap(({ path, seen, after, mode }) => fileChanges(path, seen, after, mode))
+    const changes = [...files, ...containerChanges(desired, seen, config)]
+    if (changes.length === 0) return []
+    const made = [directory, container(domain), registry.image, compose, config] as const
     return [
       {
         resource: 'registry',
-        changes: [
-          {
-            action: exists ? 'update' : 'create',
-            summary: exists
-              ? `${registry.image}: ${reasons.join(', ')}`
-              : `start ${registry.image} on port ${registry.port}`,
-          },
-        ],
-        call: ['registry_up', directory, container(domain), registry.image, compose, config],
+        changes,
+        call: seen.predecessor
+          ? ['registry_adopt', ...made, seen.holder.replace('container ', '')]
+          : ['registry_up', ...made],
       },
     ]
   },
+
+  remove({ directory, domain, purge }, { container: { status }, compose, data }) {
+    const steps: Step[] = []
+    if (status !== 'absent' || compose !== undefined) {
+      steps.push({
+        resource: 'registry',
+        changes: [{ action: 'delete', summary: `container ${container(domain)}` }],
+        call: ['registry_down', directory, container(domain)],
+      })
+    }
+    if (purge && data) {
+      steps.push({
+        resource: 'registry',
+        changes: [{ action: 'delete', summary: `${directory}, with every image and user` }],
+        call: ['registry_purge', directory],
+      })
+    }
+    return steps
+  },
+}
+
+function containerChanges(desired: Desired, seen: Registry, config: string): Change[] {
+  const { registry } = desired
+  const { status, restart, label } = seen.container
+  if (seen.predecessor) {
+    return [{ action: 'update', summary: `take over ${seen.holder} with its images; it stays, stopped` }]
+  }
+  if (status === 'absent') {
+    return [{ action: 'create', summary: `start ${registry.image} on port ${registry.port}` }]
+  }
+  const reasons = [
+    status !== 'running' && `it is ${status}`,
+    label !== fingerprint(desired, config) && 'its files have changed',
+    restart !== 'always' && 'it would not restart by itself',
+    !seen.secret && 'its secret is gone',
+    !seen.enabled && 'Docker does not start with the machine',
+  ].filter(reason => typeof reason === 'string')
+  return reasons.length === 0
+    ? []
+    : [{ action: 'update', summary: `restart ${registry.image}, for ${reasons.join(', ')}` }]
 }
 
 /** Named after the domain, so that one server can hold several registries and `docker ps` tells whose it is. */

@@ -59,6 +59,17 @@ export const renewal: Resource<Renewal> = {
         : [{ ...step, changes: change(false, 'certbot’s timer'), call: ['renewal_timer'] as const }]),
     ]
   },
+
+  remove: (_, seen) =>
+    seen.hook === undefined
+      ? []
+      : [
+          {
+            resource: 'renewal',
+            changes: [{ action: 'delete', summary: 'the hook that reloads nginx' }],
+            call: ['renewal_unhook'],
+          },
+        ],
 }
 
 // nginx keeps what it has if the test fails, and certbot reports the hook's exit code in its log.

@@ -10,9 +10,11 @@ type Seen = ServerFile | undefined
 export const users: Resource<Seen> = {
   name: 'users',
 
-  probe: ({ directory }) => [['users_probe', directory]],
+  probe: ({ adopt, directory, registry }) => [
+    ['users_probe', directory, ...(adopt ? [`${registry.port}`] : [])],
+  ],
 
-  read: facts => facts.file('users.htpasswd'),
+  read: facts => facts.file('users.htpasswd') ?? facts.file('users.adopted'),
 
   plan({ directory, users }, seen) {
     if (users === null) {
