@@ -154,7 +154,6 @@ async function build(name: string, variant: string, args: Arguments, extras: Ext
   return locked(`${name}-${variant}`, async () => {
     // Another process may have built it while we waited.
     if (await exists(image)) return image
-    say(`Building ${image}`)
     const context = join(cache, 'build', `${name}-${variant}`)
     rmSync(context, { recursive: true, force: true })
     cpSync(folder, context, { recursive: true })
@@ -168,6 +167,7 @@ async function build(name: string, variant: string, args: Arguments, extras: Ext
     for (const [key, value] of Object.entries(args)) {
       flags.push('--build-arg', `${key}=${typeof value === 'string' ? value : await value()}`)
     }
+    say(`Building ${image}`)
     await docker('build', '--quiet', '--force-rm', '--label', label, ...flags, '--tag', image, context)
     rmSync(context, { recursive: true })
     return image

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { client, docker, tryDocker } from './engine.ts'
 import { zone } from './network.ts'
 import { hash, label, labName } from './place.ts'
@@ -50,8 +51,7 @@ export interface Plan {
 
 /** What systemd and a Docker engine need inside a container, on machines with cgroup v1, v2 or both. */
 export const bootable = [
-  // Not --privileged, which fails where this machine itself lacks a capability.
-  ...['--cap-add', 'ALL', '--cap-drop', 'SYS_RESOURCE', '--cap-drop', 'SYS_MODULE'],
+  ...capabilities().flatMap(name => ['--cap-add', name]),
   ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
   ...['--security-opt', 'systempaths=unconfined', '--device-cgroup-rule', 'a *:* rwm'],
   ...['--cgroupns', 'private', '--tmpfs', '/run', '--tmpfs', '/tmp:exec'],
@@ -166,6 +166,61 @@ export async function copy(machine: Machine, from: string, to: string): Promise<
   await machine.sh(`mkdir -p '${to}'`)
   const [command, ...args] = await client(['cp', `${from}/.`, `${machine.container}:${to}`])
   await output(command, args)
+}
+
+/**
+ * The capabilities that a server gets: those that this machine has itself. Neither --privileged nor ALL does that: where
+ * one is missing, some engines fail then, and others when it is dropped. They are numbered as in the kernel.
+ */
+function capabilities(): string[] {
+  const names = [
+    ...[
+      'CHOWN',
+      'DAC_OVERRIDE',
+      'DAC_READ_SEARCH',
+      'FOWNER',
+      'FSETID',
+      'KILL',
+      'SETGID',
+      'SETUID',
+      'SETPCAP',
+    ],
+    ...[
+      'LINUX_IMMUTABLE',
+      'NET_BIND_SERVICE',
+      'NET_BROADCAST',
+      'NET_ADMIN',
+      'NET_RAW',
+      'IPC_LOCK',
+      'IPC_OWNER',
+    ],
+    ...[
+      'SYS_MODULE',
+      'SYS_RAWIO',
+      'SYS_CHROOT',
+      'SYS_PTRACE',
+      'SYS_PACCT',
+      'SYS_ADMIN',
+      'SYS_BOOT',
+      'SYS_NICE',
+    ],
+    ...[
+      'SYS_RESOURCE',
+      'SYS_TIME',
+      'SYS_TTY_CONFIG',
+      'MKNOD',
+      'LEASE',
+      'AUDIT_WRITE',
+      'AUDIT_CONTROL',
+      'SETFCAP',
+    ],
+    ...['MAC_OVERRIDE', 'MAC_ADMIN', 'SYSLOG', 'WAKE_ALARM', 'BLOCK_SUSPEND', 'AUDIT_READ'],
+  ]
+  // The same everywhere, so not those that some machines lack, and none that reaches into this machine's kernel.
+  const never = ['SYS_RESOURCE', 'SYS_MODULE', 'SYS_TIME', 'SYS_BOOT']
+  const bounds = /^CapBnd:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+  const has = (bit: number) => (BigInt(`0x${bounds}`) >> BigInt(bit)) & 1n
+  return names.filter((name, bit) => has(bit) && !never.includes(name))
 }
 
 export const containerOf = (name: string) => `${labName}-${name}`

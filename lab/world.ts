@@ -43,7 +43,9 @@ export interface Entry {
 /** Every container of the lab. */
 export async function inhabitants(): Promise<Entry[]> {
   const format = '{{.Names}}\t{{.Label "berth.kind"}}\t{{.State}}\t{{.Label "berth.domain"}}'
-  const lines = await docker('ps', '--all', '--filter', `label=${label}`, '--format', format)
+  // Without a kind it is no machine, but something like ssh-keygen that runs for a moment.
+  const filters = ['--filter', `label=${label}`, '--filter', 'label=berth.kind']
+  const lines = await docker('ps', '--all', ...filters, '--format', format)
   return lines
     .split('\n')
     .filter(Boolean)
