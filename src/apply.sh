@@ -72,7 +72,7 @@ lock() { # SECONDS
 
 # Facts are good only while nobody changes what they tell of, and another run may have held the lock.
 still() { # CHECKSUM FUNCTION
-  if [ "$("$2" | sha256sum | cut -d ' ' -f 1)" != "$1" ]; then
+  if [ "$("$2" | grep '^berth:' | sha256sum | cut -d ' ' -f 1)" != "$1" ]; then
     tell stale facts
     exit 1
   fi

@@ -6,7 +6,8 @@ import type { Server } from './server.ts'
 
 /** Who hears of what happens on the server, as it happens. */
 export interface Listener {
-  planned(steps: readonly Step[]): void
+  /** `detailed` asks for the whole of new files too. */
+  planned(steps: readonly Step[], detailed: boolean): void
   /** `milliseconds` is how long the step took. */
   done(step: Step, milliseconds: number): void
   said(text: string): void
@@ -39,7 +40,7 @@ export async function converge(
 ): Promise<Step[]> {
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const { facts, steps } = await look(server, desired, plan)
-    listener.planned(steps)
+    listener.planned(steps, false)
     if (steps.length === 0) return steps
     const progress = new Progress(steps, listener)
     const output = await server.run(applyScript(desired, facts, steps), line => progress.hear(line))

@@ -13,7 +13,7 @@ export function diff({ path, before, after }: { path: string; before: string; af
 }
 
 const sensitive =
-  /^(\s*(?:- )?["']?[\w.-]*(?:secret|passw|passphrase|token|credential|authorization|(?:private|access|account|api)[_-]?key|dsn)[\w.-]*["']?\s*[:=])(.*)$/i
+  /^(\s*(?:- )?["']?[\w.-]*(?:secret|(?<!ht)passw|passphrase|token|credential|authorization|(?:private|access|account|api)[_-]?key|dsn)[\w.-]*["']?\s*[:=])(.*)$/i
 
 /**
  * What a person wrote into a file, or what it held before a rotation, is masked by nobody. So the value of each key that

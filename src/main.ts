@@ -23,12 +23,12 @@ async function run(inputs: Inputs): Promise<Outcome> {
 }
 
 const listener: Listener = {
-  planned(steps) {
+  planned(steps, detailed) {
     if (steps.length === 0) core.info('nothing to do: the server is as it should be')
     for (const { resource, changes } of steps)
       for (const change of changes) {
         core.info(planLine(resource, change))
-        if (change.file) core.info(diff(change.file))
+        if (change.file && (detailed || change.action === 'update')) core.info(diff(change.file))
       }
   },
   done({ resource }, milliseconds) {

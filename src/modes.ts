@@ -31,7 +31,7 @@ export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome>
 /** Says what `up` would change. */
 export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   const { steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
-  around.listener.planned(steps)
+  around.listener.planned(steps, true)
   return { domain: inputs.desired.domain, steps, applied: false, pushed: [] }
 }
 

@@ -7,8 +7,9 @@ registry_probe() { # DIRECTORY CONTAINER PORT
   fact registry.secret "$(yes_if test -s "$1/secret.env")"
   fact registry.data "$(yes_if test -d "$1/data")"
   fact registry.enabled "$(yes_if systemctl --quiet is-enabled docker)"
-  fact registry.container "$(docker inspect --type container \
-    --format '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null || echo absent)"
+  registry_container=$(docker inspect --type container \
+    --format '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
+  fact registry.container "${registry_container:-absent}"
   registry_holder=$(holder "$3")
   [ "$registry_holder" != "container $2" ] || registry_holder=
   fact registry.holder "$registry_holder"
@@ -97,7 +98,7 @@ registry_up() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG
     return
   fi
 
-  last_words=$(docker logs --tail 5 "$container" 2>&1) || last_words='the container was not made'
+  last_words=$(last_words)
   if [ -f "$directory/compose.yaml.berth-old" ]; then
     mv -f "$directory/config.yml.berth-old" "$directory/config.yml"
     mv -f "$directory/compose.yaml.berth-old" "$directory/compose.yaml"
@@ -114,11 +115,20 @@ registry_up() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG
   return 1
 }
 
+# compose leaves a container as it is whose files have not changed, whatever has been changed in the container.
 new_registry() { # COMPOSE CONFIG
   put "$directory/config.yml" 0600 "$2" &&
     put "$directory/compose.yaml" 0644 "$1" &&
     compose_up &&
+    docker update --restart always "$container" &&
     healthy
+}
+
+# Why the container does not serve. A registry that refuses its configuration says so, and then how it is used.
+last_words() {
+  docker logs --tail 50 "$container" 2>&1 | grep -i -e error -e fatal -e panic -e 'no such' | uniq | tail -n 3 | grep . ||
+    docker logs --tail 3 "$container" 2>&1 | grep . ||
+    echo "nothing; its container is $(docker inspect --format '{{.State.Status}}, with exit code {{.State.ExitCode}}' "$container")"
 }
 
 image_here() { # IMAGE
@@ -138,8 +148,8 @@ registry_purge() { # DIRECTORY
 
 engine_up() {
   systemctl is-enabled docker >/dev/null 2>&1 || systemctl enable docker
-  docker info >/dev/null 2>&1 || systemctl start docker
-  docker info >/dev/null
+  docker ps >/dev/null 2>&1 || systemctl start docker
+  docker ps >/dev/null
 }
 
 # Uploads in flight are signed with it: made once, on the server, and kept.
@@ -166,7 +176,7 @@ healthy() {
   tries=0
   until docker exec "$container" wget -q -O /dev/null http://127.0.0.1:5000/ 2>/dev/null; do
     tries=$((tries + 1))
-    [ "$tries" -lt 60 ] || return 1
+    [ "$tries" -lt 60 ] && [ "$(docker inspect --format '{{.RestartCount}}' "$container")" -lt 3 ] || return 1
     sleep 0.25
   done
 }

@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { passwords, type Registry, registry, succeeded } from './registry.ts'
+
+jest.setTimeout(180_000)
+
+let here: Registry
+let site: string
+
+beforeAll(async () => {
+  here = await registry()
+  site = `/etc/nginx/sites-available/berth-${here.server.domain}.conf`
+})
+afterAll(() => here?.server.remove())
+
+const summaries = (plan: string | undefined) =>
+  (JSON.parse(plan ?? '[]') as { resource: string; action: string; summary: string }[]).map(
+    ({ resource, action }) => `${action} ${resource}`,
+  )
+
+/** Every file with its time, size, mode and owner, but for what a login itself leaves; containers; services. */
+const snapshot = () =>
+  here.server.sh(`
+find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/lib/docker -o -path /var/log/journal \\
+  -o -name wtmp -o -name lastlog -o -name 'wtmp.db*' -o -name 'lastlog2.db*' -o -path /var/log/auth.log \\) -prune -o -printf '%p %s %T@ %m %u:%g\\n' | sort
+docker ps --all --format '{{.ID}} {{.Names}} {{.State}} {{.CreatedAt}}'
+docker inspect --format '{{.State.StartedAt}}' $(docker ps --all --quiet) 2>/dev/null
+docker images --format '{{.ID}}'
+systemctl show --property ActiveEnterTimestamp,MainPID nginx docker
+systemctl list-unit-files --state enabled --no-legend`)
+
+describe('mode plan', () => {
+  test('on a fresh server says all that up would do, and writes nothing', async () => {
+    const before = await snapshot()
+    const run = succeeded(await here.step({ mode: 'plan' }))
+    expect(await snapshot()).toBe(before)
+    expect(run.outputs.changed).toBe('true')
+    expect(summaries(run.outputs.plan)).toEqual(
+      expect.arrayContaining(['create users', 'create registry', 'create certificate', 'create site']),
+    )
+    expect(run.log).toContain('+ users: add ci')
+    expect(run.log).toContain(`+    server_name ${here.server.domain};`)
+  })
+
+  test('says what up then does', async () => {
+    const planned = summaries((await here.step({ mode: 'plan' })).outputs.plan)
+    const done = succeeded(await here.step())
+    expect(summaries(done.outputs.plan)).toEqual(planned)
+    const again = succeeded(await here.step({ mode: 'plan' }))
+    expect(again.outputs.changed).toBe('false')
+    expect(again.outputs.plan).toBe('[]')
+  })
+
+  test('shows no hash and no credential in its differences', async () => {
+    const hash = (await here.server.sh('cat /opt/berth/auth/htpasswd')).split(':')[1] ?? 'none'
+    const config = (secret: string) => `storage:\n  s3:\n    secretkey: ${secret}\n    bucket: images\n`
+    await here.server.sh('cp -p /opt/berth/config.yml /root/config.yml')
+    await here.server.write('/opt/berth/config.yml', config('an-older-secret'), '600')
+    const run = await here.step({
+      mode: 'plan',
+      users: `ci:another-${passwords.ci}`,
+      'registry-config': config('a-newer-secret'),
+    })
+    await here.server.sh('mv /root/config.yml /opt/berth/config.yml')
+    expect(run.raw).toContain('secretkey: [redacted]')
+    expect(run.log).not.toMatch(/an-older-secret|a-newer-secret/)
+    expect(run.log).not.toContain(hash)
+    expect(run.log).toContain('- users: revoke alice')
+  })
+})
+
+describe('drift', () => {
+  const cases: [name: string, change: string, resource: string, good: string][] = [
+    ['an edited site', 'echo "# by hand" >>"$site"', 'site', '! grep -q "by hand" "$site"'],
+    [
+      'a site that is not enabled',
+      'rm /etc/nginx/sites-enabled/berth-*',
+      'site',
+      'test -e /etc/nginx/sites-enabled/berth-*',
+    ],
+    ['a deleted container', 'docker rm -f $(docker ps -q)', 'registry', 'docker ps | grep -q berth-'],
+    ['a stopped container', 'docker stop $(docker ps -q)', 'registry', 'docker ps | grep -q berth-'],
+    [
+      'a container that would not restart',
+      'docker update --restart no $(docker ps -q)',
+      'registry',
+      'docker inspect $(docker ps -q) | grep -q \'"Name": "always"\'',
+    ],
+    [
+      'an edited compose.yaml',
+      'sed -i s/127.0.0.1:// /opt/berth/compose.yaml',
+      'registry',
+      'grep -q 127.0.0.1:5000 /opt/berth/compose.yaml',
+    ],
+    [
+      'an edited config.yml',
+      'echo "redis: {}" >>/opt/berth/config.yml',
+      'registry',
+      '! grep -q redis /opt/berth/config.yml',
+    ],
+    [
+      'a readable config.yml',
+      'chmod 644 /opt/berth/config.yml',
+      'registry',
+      'test $(stat -c %a /opt/berth/config.yml) = 600',
+    ],
+    [
+      'a readable htpasswd',
+      'chmod 644 /opt/berth/auth/htpasswd',
+      'users',
+      'test $(stat -c %a /opt/berth/auth/htpasswd) = 600',
+    ],
+    ['nginx stopped', 'systemctl stop nginx', 'site', 'systemctl is-active nginx'],
+    ['nginx disabled', 'systemctl disable nginx', 'site', 'systemctl is-enabled nginx'],
+    [
+      'the timer disabled',
+      'systemctl disable --now certbot.timer',
+      'renewal',
+      'systemctl is-active certbot.timer',
+    ],
+  ]
+
+  test.each(cases)(
+    '%s is seen and repaired, and nothing else is touched',
+    async (_, change, resource, good) => {
+      const script = (text: string) => `site=${site}; ${text}`
+      await here.server.sh(script(change))
+      try {
+        const planned = succeeded(await here.step({ mode: 'plan' }))
+        expect(new Set(summaries(planned.outputs.plan).map(each => each.split(' ')[1]))).toEqual(
+          new Set([resource]),
+        )
+      } finally {
+        succeeded(await here.step())
+      }
+      await here.server.sh(script(good))
+    },
+  )
+
+  test('leaves nothing to do once it is repaired', async () => {
+    expect((await here.step({ mode: 'plan' })).outputs.plan).toBe('[]')
+  })
+})
+
+describe('rollback', () => {
+  const cases: [name: string, inputs: Record<string, string>, message: RegExp][] = [
+    ['an image that can’t be pulled', { 'registry-image': 'registry:9.9.9' }, /registry:9\.9\.9/],
+    [
+      'a config.yml that the registry refuses',
+      { 'registry-config': 'storage: { nonsense: {} }' },
+      /exactly one storage type/,
+    ],
+    [
+      'a container that is no registry',
+      { 'registry-image': 'busybox:latest' },
+      /container|exec|not found|healthy/,
+    ],
+  ]
+  test.each(cases)(
+    '%s: the old registry serves, and the message has the real error',
+    async (_, inputs, message) => {
+      const run = await here.step(inputs)
+      expect(run.code).toBe(1)
+      expect(run.errors.join('\n')).toMatch(message)
+      expect((await here.step({ mode: 'plan' })).outputs.plan).toBe('[]')
+      const up = succeeded(await here.step())
+      expect(up.outputs.changed).toBe('false')
+    },
+  )
+
+  test('a site of somebody else that nginx refuses is named before anything changes', async () => {
+    await here.server.write('/etc/nginx/sites-enabled/shop', 'server { listen 80; nonsense on; }\n')
+    const before = await snapshot()
+    const run = await here.step({ users: `ci:${passwords.ci}` })
+    expect(run.code).toBe(1)
+    expect(run.errors.join('\n')).toContain('/etc/nginx/sites-enabled/shop')
+    expect(await snapshot()).toBe(before)
+    await here.server.sh('rm /etc/nginx/sites-enabled/shop')
+  })
+})
+
+test('a second run waits for the first, says so, and both end right', async () => {
+  const [one, two] = await Promise.all([
+    here.step({ users: `ci:${passwords.ci}\nbob:${passwords.bob}`, 'registry-image': 'registry:2.8.3' }),
+    here.step({ users: `ci:${passwords.ci}\nbob:${passwords.bob}`, 'registry-image': 'registry:2.8.3' }),
+  ])
+  succeeded(one)
+  succeeded(two)
+  expect((await here.server.sh('cut -d : -f 1 /opt/berth/auth/htpasswd')).split('\n')).toEqual(['ci', 'bob'])
+})
+
+test('the lock of a run that was killed is free', async () => {
+  await here.server.sh('exec 9>>/run/lock/berth.lock; flock -n 9; sleep 600 & echo $! >/run/holder; disown')
+  const waiting = here.step(
+    { users: `ci:${passwords.ci}` },
+    {
+      onLine: line => {
+        if (line.includes('waiting for another run')) void here.server.sh('kill -9 $(cat /run/holder)')
+      },
+    },
+  )
+  const run = succeeded(await waiting)
+  expect(run.log).toContain('waiting for another run of Berth on this server')
+})
+
+describe('mode down', () => {
+  test('takes container, site and hook away and keeps data, users and certificate', async () => {
+    const run = succeeded(await here.step({ mode: 'down' }))
+    expect(run.outputs.changed).toBe('true')
+    expect(
+      await here.server.sh(
+        'docker ps -aq; ls /etc/letsencrypt/renewal-hooks/deploy; ls /etc/nginx/sites-enabled',
+      ),
+    ).toBe('default')
+    await here.server.sh(
+      `test -d /opt/berth/data && test -s /opt/berth/auth/htpasswd && test -d /etc/letsencrypt/live/${here.server.domain}`,
+    )
+    expect((await here.step({ mode: 'down' })).outputs.changed).toBe('false')
+  })
+
+  test('and up brings it all back, with the same certificate and users', async () => {
+    const before = await here.server.sh(
+      `cat /opt/berth/auth/htpasswd /etc/letsencrypt/live/${here.server.domain}/fullchain.pem`,
+    )
+    succeeded(await here.step({ users: `ci:${passwords.ci}` }))
+    expect(
+      await here.server.sh(
+        `cat /opt/berth/auth/htpasswd /etc/letsencrypt/live/${here.server.domain}/fullchain.pem`,
+      ),
+    ).toBe(before)
+  })
+
+  test('deletes the data only when purge is the domain', async () => {
+    const refused = await here.step({ mode: 'down', purge: 'another.example.com' })
+    expect(refused.errors.join()).toContain(`purge: must be the domain, ${here.server.domain}`)
+    succeeded(await here.step({ mode: 'down', purge: here.server.domain }))
+    expect((await here.server.run('test -e /opt/berth')).code).toBe(1)
+  })
+})
