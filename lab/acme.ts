@@ -8,6 +8,8 @@ export interface Acme extends Machine {
   directory: string
   /** PEM: the CAs of the ACME server's own certificate and of those that it issues. */
   trust: string
+  /** How often it was asked to validate this domain: once for each order that got so far. */
+  validations(domain: string): Promise<number>
   /** All that it logged since it was created. */
   log(): Promise<string>
 }
@@ -15,9 +17,15 @@ export interface Acme extends Machine {
 export interface AcmeOptions {
   /** One that differs from the others needs a name of its own. */
   name?: string
-  /** Merged over the `pebble` object of Pebble's configuration: `profiles`, `externalAccountBindingRequired`, … */
+  /** Seconds for which certificates are valid: 90 days unless told. */
+  validity?: number
+  /** Percent of the good nonces that it rejects all the same: none unless told. */
+  nonceReject?: number
+  /** External account binding: its keys by their ids. Without one of them there is no account. */
+  eab?: Record<string, string>
+  /** Merged over the `pebble` object of Pebble's configuration: `domainBlocklist`, `retryAfter`, … */
   config?: Record<string, unknown>
-  /** Pebble's environment, such as PEBBLE_WFE_NONCEREJECT (percent) or PEBBLE_VA_ALWAYS_VALID. */
+  /** Pebble's environment, such as PEBBLE_VA_ALWAYS_VALID. */
   env?: Record<string, string>
   /** The DNS server, host:port, that it validates with: the lab's unless told. */
   dns?: string
@@ -25,7 +33,7 @@ export interface AcmeOptions {
 
 /** The lab's ACME server, or one of a name and settings of its own. It forgets everything when it restarts. */
 export async function acme(options: AcmeOptions = {}): Promise<Acme> {
-  const { name = 'acme', config = {}, env = {}, dns = '127.0.0.11:53' } = options
+  const { name = 'acme', validity = 90 * 86_400, nonceReject = 0, eab, config = {}, env = {} } = options
   const domain = `${name}.berth.test`
   const pebble = {
     listenAddress: '0.0.0.0:14000',
@@ -35,7 +43,10 @@ export async function acme(options: AcmeOptions = {}): Promise<Acme> {
     httpPort: 80,
     tlsPort: 443,
     ocspResponderURL: '',
-    externalAccountBindingRequired: false,
+    certificateValidityPeriod: validity,
+    retryAfter: { authz: 1, order: 1 },
+    externalAccountBindingRequired: eab !== undefined,
+    ...(eab && { externalAccountMACKeys: eab }),
     ...config,
   }
   const machine = await ensure({
@@ -45,11 +56,11 @@ export async function acme(options: AcmeOptions = {}): Promise<Acme> {
     domain,
     env: {
       ACME_NAME: domain,
-      DNS_SERVER: dns,
+      DNS_SERVER: options.dns ?? '127.0.0.11:53',
       PEBBLE_CONFIG: JSON.stringify({ pebble }),
       PEBBLE_VA_NOSLEEP: '1',
-      // By default Pebble rejects nonces and reuses authorizations at random; a test asks for that when it wants it.
-      PEBBLE_WFE_NONCEREJECT: '0',
+      // By default Pebble does both at random; a test asks for that when it wants it.
+      PEBBLE_WFE_NONCEREJECT: String(nonceReject),
       PEBBLE_AUTHZREUSE: '0',
       ...env,
     },
@@ -65,5 +76,6 @@ export async function acme(options: AcmeOptions = {}): Promise<Acme> {
     const { stdout, stderr } = await tryDocker(['logs', machine.container])
     return stdout + stderr
   }
-  return Object.assign(machine, { directory: `https://${domain}:14000/dir`, trust, log })
+  const validations = async (name: string) => (await log()).split(`Type:"dns", Value:"${name}"`).length - 1
+  return Object.assign(machine, { directory: `https://${domain}:14000/dir`, trust, validations, log })
 }

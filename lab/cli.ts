@@ -14,7 +14,8 @@ const help = `script/lab: a server, a certificate authority, Docker Hub and a Gi
   shell MACHINE [COMMAND…]  a shell on a machine, or one command
   reboot MACHINE
   remove MACHINE
-  down [--all]              remove its containers and network; with --all its images and the engine it started too
+  prune                     remove the machines of tests that ended without doing so
+  down [--all]              remove its containers and network; with --all its images, the engine it started and .lab/ too
 `
 
 const [command = 'help', ...rest] = process.argv.slice(2)
@@ -22,6 +23,9 @@ const [command = 'help', ...rest] = process.argv.slice(2)
 const commands: Record<string, () => Promise<void>> = {
   async up() {
     await world()
+    for (const { name, kind, state } of await inhabitants()) {
+      if (kind === 'server' && state !== 'running') await (await find(name)).reboot()
+    }
     if (!(await inhabitants()).some(({ kind }) => kind === 'server')) await createServer({ name: 'server' })
     await status()
   },
@@ -55,6 +59,10 @@ const commands: Record<string, () => Promise<void>> = {
   },
   reboot: async () => (await find(one(rest[0]))).reboot(),
   remove: async () => (await find(one(rest[0]))).remove(),
+  async prune() {
+    for (const { name, orphan } of await inhabitants()) if (orphan) await (await find(name)).remove()
+    await status()
+  },
   down: () => down(rest.includes('--all')),
   help: async () => console.log(help),
 }

@@ -47,6 +47,8 @@ export interface Plan {
   env?: Record<string, string>
   command?: string[]
   flags?: string[]
+  /** Nobody but this process wants it: `script/lab prune` removes it once this process has ended. */
+  ours?: boolean
 }
 
 /** What systemd and a Docker engine need inside a container, on machines with cgroup v1, v2 or both. */
@@ -69,6 +71,7 @@ export async function start(plan: Plan): Promise<Machine> {
     `berth.kind=${plan.kind}`,
     `berth.domain=${domain}`,
     `berth.plan=${fingerprint(plan)}`,
+    ...(plan.ours ? [`berth.owner=${process.pid}`] : []),
   ]
   await docker(
     ...['run', '--detach', '--name', containerOf(plan.name), '--hostname', plan.name, '--network', labName],

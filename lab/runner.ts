@@ -5,8 +5,9 @@ import { bootable, booted, ensure, type Machine, type Plan, start } from './mach
 /** A machine like GitHub's hosted runner. Its user `runner` has sudo without a password and may use Docker. */
 export type Runner = Machine
 
-export async function createRunner(name = `runner-${randomBytes(3).toString('hex')}`): Promise<Runner> {
-  const runner = await start(await plan(name))
+export async function createRunner(name?: string): Promise<Runner> {
+  const made = await plan(name ?? `runner-${randomBytes(3).toString('hex')}`)
+  const runner = await start({ ...made, ours: !name })
   await booted(runner)
   return runner
 }

@@ -15,6 +15,7 @@ export interface ServerOptions {
   suite?: string
   /** With Docker, compose, nginx and certbot from Debian (the default), or bare. */
   ready?: boolean
+  /** A server without a name of its own counts as wanted only while the process that made it lives. */
   name?: string
   /** More names that lead to it. */
   aliases?: string[]
@@ -22,14 +23,10 @@ export interface ServerOptions {
 
 /** A fresh server: systemd is up, sshd lets root in with the lab's key, and no other server has its host keys. */
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
-  const {
-    suite = 'trixie',
-    ready = true,
-    name = `server-${randomBytes(3).toString('hex')}`,
-    aliases = [],
-  } = options
+  const { suite = 'trixie', ready = true, aliases = [] } = options
   const machine = await start({
-    name,
+    name: options.name ?? `server-${randomBytes(3).toString('hex')}`,
+    ours: !options.name,
     kind: 'server',
     image: await (ready ? images.ready(suite) : images.server(suite)),
     aliases,

@@ -1,9 +1,10 @@
+import { existsSync, rmSync } from 'node:fs'
 import { type Acme, acme } from './acme.ts'
 import { docker, engine, stopEngine, tryDocker } from './engine.ts'
 import { type Hub, hub } from './hub.ts'
 import { locked } from './lock.ts'
 import { network } from './network.ts'
-import { label, labName } from './place.ts'
+import { cache, label, labName } from './place.ts'
 import { ensureRunner, type Runner } from './runner.ts'
 
 export interface World {
@@ -38,11 +39,14 @@ export interface Entry {
   kind: string
   state: string
   domain: string
+  /** The process that wanted it for itself, if that has ended since. */
+  orphan: boolean
 }
 
 /** Every container of the lab. */
 export async function inhabitants(): Promise<Entry[]> {
-  const format = '{{.Names}}\t{{.Label "berth.kind"}}\t{{.State}}\t{{.Label "berth.domain"}}'
+  const format =
+    '{{.Names}}\t{{.Label "berth.kind"}}\t{{.State}}\t{{.Label "berth.domain"}}\t{{.Label "berth.owner"}}'
   // Without a kind it is no machine, but something like ssh-keygen that runs for a moment.
   const filters = ['--filter', `label=${label}`, '--filter', 'label=berth.kind']
   const lines = await docker('ps', '--all', ...filters, '--format', format)
@@ -50,13 +54,19 @@ export async function inhabitants(): Promise<Entry[]> {
     .split('\n')
     .filter(Boolean)
     .map(line => {
-      const [container = '', kind = '', state = '', domain = ''] = line.split('\t')
-      return { name: container.slice(labName.length + 1), kind, state, domain }
+      const [container = '', kind = '', state = '', domain = '', owner = ''] = line.split('\t')
+      return {
+        name: container.slice(labName.length + 1),
+        kind,
+        state,
+        domain,
+        orphan: owner !== '' && !existsSync(`/proc/${owner}`),
+      }
     })
     .sort((a, b) => a.name.localeCompare(b.name))
 }
 
-/** Removes the lab's containers and network and, if `all`, its images and the engine that it started. */
+/** Removes the lab's containers and network and, if `all`, its images, the engine that it started and its folder. */
 export async function down(all = false): Promise<void> {
   await engine()
   const filter = ['--filter', `label=${label}`]
@@ -67,5 +77,7 @@ export async function down(all = false): Promise<void> {
   if (!all) return
   const images = await docker('images', '--all', '--quiet', ...filter)
   if (images) await tryDocker(['rmi', '--force', ...new Set(images.split('\n'))])
+  await docker('image', 'prune', '--force', '--filter', 'label=berth.stage')
   await stopEngine()
+  rmSync(cache, { recursive: true })
 }
