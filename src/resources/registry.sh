@@ -5,6 +5,7 @@ registry_probe() { # DIRECTORY CONTAINER PORT
   fact_file registry.compose "$1/compose.yaml"
   fact_file registry.config "$1/config.yml"
   fact registry.secret "$(yes_if test -s "$1/secret.env")"
+  fact registry.settled "$(yes_if test ! -e "$1/compose.yaml.berth-old")"
   fact registry.data "$(yes_if test -d "$1/data")"
   fact registry.enabled "$(yes_if systemctl --quiet is-enabled docker)"
   registry_container=$(docker inspect --type container \
@@ -91,10 +92,10 @@ registry_up() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG
   folder "$directory/auth" 0700
   folder "$directory/data" 0700
   secret_once
-  keep_old compose.yaml
   keep_old config.yml
+  keep_old compose.yaml
   if (new_registry "$4" "$5"); then
-    rm -f "$directory/compose.yaml.berth-old" "$directory/config.yml.berth-old"
+    rm -f "$directory/config.yml.berth-old" "$directory/compose.yaml.berth-old"
     return
   fi
 
@@ -159,8 +160,11 @@ secret_once() {
 "
 }
 
+# What is kept already is from before a change that was cut off: it is the last that is known to have served.
 keep_old() { # FILE
-  if [ -f "$directory/$1" ]; then cp -p "$directory/$1" "$directory/$1.berth-old"; fi
+  if [ -f "$directory/$1" ] && ! [ -f "$directory/$1.berth-old" ]; then
+    cp -p "$directory/$1" "$directory/$1.berth-old"
+  fi
 }
 
 compose_up() {

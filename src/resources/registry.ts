@@ -9,6 +9,8 @@ interface Registry {
   config: ServerFile | undefined
   /** Whether the server has its own `http.secret` already. */
   secret: boolean
+  /** Whether the last change ran to its end. */
+  settled: boolean
   /** Whether there are images that belong to Berth already. */
   data: boolean
   /** Whether Docker starts with the machine. */
@@ -40,6 +42,7 @@ export const registry: Resource<Registry> = {
       compose: facts.file('registry.compose'),
       config: facts.file('registry.config'),
       secret: facts.is('registry.secret'),
+      settled: facts.is('registry.settled'),
       data: facts.is('registry.data'),
       enabled: facts.is('registry.enabled'),
       container: { status, restart, label },
@@ -113,6 +116,7 @@ function containerChanges(desired: Desired, seen: Registry, config: string): Cha
     status !== 'running' && `it is ${status}`,
     label !== fingerprint(desired, config) && 'its files have changed',
     restart !== 'always' && 'it would not restart by itself',
+    !seen.settled && 'its last change was cut off',
     !seen.secret && 'its secret is gone',
     !seen.enabled && 'Docker does not start with the machine',
   ].filter(reason => typeof reason === 'string')

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { passwords, type Registry, registry, succeeded } from './registry.ts'
+
+jest.setTimeout(300_000)
+
+let here: Registry
+let digest: string
+const stranger = 'carol:$2y$05$Qv1Yb0k5q0Yq7v0m7m0zHe7G0dHqVt1g2bU0k6pQv1Yb0k5q0Yq7v'
+
+/** What the usual blog post leaves: compose in a home folder, an open port, an anonymous volume, standalone certbot. */
+beforeAll(async () => {
+  here = await registry({ suite: 'bookworm' })
+  const { domain } = here.server
+  await here.server.write('/etc/berth-lab-ca.pem', here.world.acme.trust)
+  await here.server.sh(
+    `
+systemctl stop nginx
+REQUESTS_CA_BUNDLE=/etc/berth-lab-ca.pem certbot certonly --standalone --non-interactive --agree-tos -m ops@example.com \\
+  -d ${domain} --server ${here.world.acme.directory} 2>&1
+mkdir -p /home/ops/registry/auth && cd /home/ops/registry
+python3 -c 'import crypt; print("ci:" + crypt.crypt(input(), "$2y$05$" + "abcdefghijklmnopqrstuv"))' >auth/htpasswd 2>/dev/null
+echo '${stranger}' >>auth/htpasswd
+cat >docker-compose.yml <<'END'
+version: '3'
+services:
+  registry:
+    image: registry:2
+    container_name: registry
+    restart: always
+    ports: ['5000:5000']
+    environment:
+      REGISTRY_AUTH: htpasswd
+      REGISTRY_AUTH_HTPASSWD_REALM: Registry
+      REGISTRY_AUTH_HTPASSWD_PATH: /auth/htpasswd
+    volumes: ['./auth:/auth']
+END
+docker-compose up -d 2>&1
+cat >/etc/nginx/sites-available/registry <<'END'
+server {
+  listen 443 ssl;
+  server_name ${domain};
+  ssl_certificate /etc/letsencrypt/live/${domain}/fullchain.pem;
+  ssl_certificate_key /etc/letsencrypt/live/${domain}/privkey.pem;
+  client_max_body_size 2g;
+  location / { proxy_pass http://localhost:5000; proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto https; }
+}
+END
+ln -s ../sites-available/registry /etc/nginx/sites-enabled/registry
+systemctl start nginx`,
+    { input: `${passwords.ci}\n` },
+  )
+  await here.world.runner.sh(
+    'cd && mkdir -p old && date +%N >old/layer && printf "FROM scratch\\nCOPY layer /\\n" >old/Dockerfile && docker build -q -t old old',
+    { user: 'runner' },
+  )
+  const pushed = succeeded(
+    await here.step({ mode: 'push', users: `ci:${passwords.ci}`, image: 'old => old/app:1' }),
+  )
+  digest = pushed.outputs.digest ?? ''
+})
+afterAll(() => here?.server.remove())
+
+test('without `adopt`, says what it found and stops', async () => {
+  const before = await here.server.sh(
+    'docker ps --format "{{.ID}} {{.Names}} {{.Ports}}"; ls -lR /etc/nginx /home/ops',
+  )
+  const run = await here.step()
+  expect(run.code).toBe(1)
+  expect(run.errors.join('\n')).toContain(
+    'container registry is a registry that somebody set up by hand, on port 5000',
+  )
+  expect(run.errors.join('\n')).toContain('/etc/nginx/sites-enabled/registry serves')
+  expect(
+    await here.server.sh('docker ps --format "{{.ID}} {{.Names}} {{.Ports}}"; ls -lR /etc/nginx /home/ops'),
+  ).toBe(before)
+})
+
+test('with `adopt`, keeps images, users’ lines and the certificate, and closes the port', async () => {
+  const { domain } = here.server
+  const line = await here.server.sh('grep ^ci: /home/ops/registry/auth/htpasswd')
+  const certificate = () =>
+    here.server.sh(`openssl x509 -noout -fingerprint -in /etc/letsencrypt/live/${domain}/fullchain.pem`)
+  const before = await certificate()
+
+  const run = succeeded(await here.step({ adopt: 'true' }))
+  expect(run.log).toContain('- users: revoke carol')
+  expect(await here.server.sh('grep ^ci: /opt/berth/auth/htpasswd')).toBe(line)
+  expect(await certificate()).toBe(before)
+  expect(await here.server.sh('ls /etc/nginx/sites-enabled')).toBe(`berth-${domain}.conf\ndefault`)
+  expect(await here.server.sh('ss -ltnH "sport = :5000"')).toMatch(/127\.0\.0\.1:5000/)
+  expect(await here.server.sh('ss -ltnH "sport = :5000"')).not.toMatch(/0\.0\.0\.0:5000|\[::\]:5000/)
+
+  const { consumer } = here.world
+  await consumer.write(`/etc/docker/certs.d/${domain}/ca.crt`, here.world.acme.trust)
+  await consumer.sh(
+    `docker login -u ci --password-stdin ${domain} && docker pull -q ${domain}/old/app@${digest}; code=$?; docker logout ${domain}; exit $code`,
+    { input: passwords.ci },
+  )
+})
+
+test('the adopted certificate renews through nginx', async () => {
+  const { domain } = here.server
+  const renewal = await here.server.sh(
+    `REQUESTS_CA_BUNDLE=/opt/berth/ca-bundle.crt certbot renew --cert-name ${domain} --force-renewal --no-random-sleep-on-renew 2>&1`,
+  )
+  expect(renewal).toContain('Congratulations, all renewals succeeded')
+})
+
+test('and then there is nothing left to do, with or without `adopt`', async () => {
+  expect(succeeded(await here.step({ adopt: 'true' })).outputs.changed).toBe('false')
+  expect(succeeded(await here.step()).outputs.changed).toBe('false')
+})
