@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { client } from './engine.ts'
 import { containerOf, find } from './machine.ts'
+import { assertOurs } from './network.ts'
 import { createServer } from './server.ts'
 import { down, inhabitants, world } from './world.ts'
 
@@ -83,6 +84,8 @@ function one(name: string | undefined): string {
 try {
   const chosen = commands[command.replace(/^-+/, '')]
   if (!chosen) throw new Error(`There is no "${command}"\n\n${help}`)
+  // The engine may not run yet; then there is nothing of anybody's.
+  if (chosen !== commands.help) await assertOurs()
   await chosen()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
