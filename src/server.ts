@@ -73,6 +73,7 @@ export class Server {
   }
 
   async #connect(): Promise<Process> {
+    let strange: string | undefined
     for (;;) {
       let connected = () => {}
       const up = new Promise<void>(resolve => {
@@ -82,7 +83,12 @@ export class Server {
       const said = await Promise.race([connection.ended, up])
       this.#stopIfCancelled()
       if (said === undefined) return connection
-      if (!this.#avoid(said.stderr)) throw new Error(refusalToConnect(said.stderr, this.#target))
+      if (this.#avoid(said.stderr)) {
+        strange ??= said.stderr
+        continue
+      }
+      const exhausted = /no matching host key type/.test(said.stderr)
+      throw new Error(refusalToConnect((exhausted && strange) || said.stderr, this.#target))
     }
   }
 
