@@ -14,12 +14,37 @@ import { type Outcome, planJson, planLine, references, summary } from './report.
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().slice(0, 8)}`)
 
+const cancelled = new AbortController()
+
+/** Milliseconds in which the connection is closed; GitHub sends SIGTERM 7500 after SIGINT. */
+const grace = 3000
+
+// GitHub cancels a job with SIGINT to this process alone: what it started is its own to end.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    cancelled.abort()
+    setTimeout(end, grace)
+  })
+}
+
+/** Leaves nothing secret behind; the post step does the rest. */
+function end(): void {
+  rmSync(join(folder, 'ssh'), { recursive: true, force: true })
+  if (cancelled.signal.aborted) process.exit(130)
+}
+
 const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, down }
 
 async function run(inputs: Inputs): Promise<Outcome> {
   const mode = modes[inputs.mode]
   if (!mode) throw new Error(`mode ${inputs.mode} is not there yet in this version of Berth`)
-  return mode(inputs, { folder, listener, group: core.group, leaves: file => core.saveState('trust', file) })
+  return mode(inputs, {
+    folder,
+    listener,
+    cancelled: cancelled.signal,
+    group: core.group,
+    leaves: file => core.saveState('trust', file),
+  })
 }
 
 const listener: Listener = {
@@ -89,5 +114,5 @@ try {
 } catch (error) {
   fail(error)
 } finally {
-  rmSync(join(folder, 'ssh'), { recursive: true, force: true })
+  end()
 }

@@ -13,6 +13,8 @@ export interface Surroundings {
   /** Where Berth may write on the runner; readable by nobody else. */
   folder: string
   listener: Listener
+  /** Says when the job is cancelled. */
+  cancelled: AbortSignal
   /** Puts a phase of the work into a group of the log. */
   group<Result>(title: string, work: () => Promise<Result>): Promise<Result>
   /** Tells the post step of a file on the runner that must not stay. */
@@ -69,11 +71,11 @@ export async function push(inputs: Inputs, around: Surroundings): Promise<Outcom
 
 async function onServer<Result>(
   { target }: Inputs,
-  { folder, listener }: Surroundings,
+  { folder, listener, cancelled }: Surroundings,
   work: (server: Server) => Promise<Result>,
 ): Promise<Result> {
   if (!target) throw new Error('this mode needs a server')
-  const server = new Server(target, join(folder, 'ssh'), listener.debug)
+  const server = new Server(target, join(folder, 'ssh'), listener.debug, cancelled)
   try {
     return await work(server)
   } finally {
