@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { client } from './engine.ts'
 import { containerOf, find } from './machine.ts'
+import { record } from './record.ts'
 import { createServer } from './server.ts'
 import { down, inhabitants, world } from './world.ts'
 
@@ -16,6 +17,9 @@ const help = `script/lab: a server, a certificate authority, Docker Hub and a Gi
   remove MACHINE
   prune                     remove the machines of tests that ended without doing so
   down [--all]              remove its containers and network; with --all its images, the engine it started and .lab/ too
+  },
+  record [SUITE…]           record what servers answer to the facts script into __tests__/recorded
+  down [--all]              remove its containers and network; with --all its images and the engine it started too
 `
 
 const [command = 'help', ...rest] = process.argv.slice(2)
@@ -62,6 +66,9 @@ const commands: Record<string, () => Promise<void>> = {
   async prune() {
     for (const { name, orphan } of await inhabitants()) if (orphan) await (await find(name)).remove()
     await status()
+  },
+  async record() {
+    for (const suite of rest.length > 0 ? rest : ['bookworm', 'trixie']) await record(suite)
   },
   down: () => down(rest.includes('--all')),
   help: async () => console.log(help),
