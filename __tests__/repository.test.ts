@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, jest, test } from '@jest/globals'
@@ -54,7 +54,8 @@ describe('shellcheck', () => {
       applyScript({ ...desired, adopt: true }, Facts.parse('berth:end'), []),
     ],
   ])('the %s script as it is sent', (_, script) => {
-    expect(say('shellcheck', ['--shell=sh', '-'], script)).toEqual(clean)
+    // Texts for nginx and htpasswd have a $ that is not the shell's.
+    expect(say('shellcheck', ['--shell=sh', '--exclude=SC2016', '-'], script)).toEqual(clean)
     expect(say('dash', ['-n'], script)).toEqual(clean)
   })
 })
@@ -75,7 +76,12 @@ test('dist/ is what the sources build', () => {
 
 describe('action.yml', () => {
   test('passes @action-validator', () => {
-    expect(say(bin('action-validator'), ['action.yml'])).toEqual(clean)
+    const folder = mkdtempSync(join(tmpdir(), 'berth-action-'))
+    const file = join(folder, 'action.yml')
+    // Its schema ends before node24.
+    writeFileSync(file, read('action.yml').replace('using: node24', 'using: node20'))
+    expect(say(bin('action-validator'), [file])).toEqual(clean)
+    rmSync(folder, { recursive: true })
   })
 
   test('its entries are there', () => {
