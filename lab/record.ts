@@ -24,7 +24,7 @@ export async function record(suite: string): Promise<void> {
       { name: 'ci', password: 'recorded-Xq7vNnB2kLw9' },
       { name: 'alice', password: 'wonderland' },
     ],
-    acme: { server: acme.directory, email: 'ops@example.com', ca: `${acme.trust}\n` },
+    acme: { server: acme.directory, email: 'ops@example.com', ca: `${acme.trust.trim()}\n` },
     adopt: false,
     purge: false,
     renewBefore: 30,
