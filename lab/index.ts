@@ -4,7 +4,7 @@ export { type Job, type PhaseRun, runStep, type StepOptions, type StepRun } from
 export { type Dns, dns } from './dns.ts'
 export { type Hub, hub } from './hub.ts'
 export { type Key, key } from './key.ts'
-export { copy, type Machine, type RunOptions } from './machine.ts'
+export { copy, type Machine, type RunOptions, removeMachine } from './machine.ts'
 export { createRunner, type Runner } from './runner.ts'
 export { createServer, findServer, type Server, type ServerOptions } from './server.ts'
 export { type World, world } from './world.ts'

@@ -177,6 +177,11 @@ async function assertRunning({ name, container }: Machine): Promise<void> {
   )
 }
 
+/** Makes sure that there is no machine of this name, whatever a run that was cut off has left. */
+export async function removeMachine(name: string): Promise<void> {
+  await tryDocker(['rm', '--force', '--volumes', containerOf(name)])
+}
+
 /** Copies a folder into a machine. */
 export async function copy(machine: Machine, from: string, to: string): Promise<void> {
   await machine.sh(`mkdir -p '${to}'`)

@@ -20,7 +20,7 @@ type Plan = (desired: Desired, facts: Facts) => Step[]
 
 /** Looks at the server and says which steps are missing. */
 export async function look(
-  server: Server,
+  server: Pick<Server, 'run'>,
   desired: Desired,
   plan: Plan,
 ): Promise<{ facts: Facts; steps: Step[] }> {
@@ -33,7 +33,7 @@ const attempts = 3
 
 /** Makes the server what it should be, and returns the steps that it took: none if it was already. */
 export async function converge(
-  server: Server,
+  server: Pick<Server, 'run'>,
   desired: Desired,
   plan: Plan,
   listener: Listener,
