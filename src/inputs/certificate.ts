@@ -19,7 +19,9 @@ export function readCertificate(reader: Reader, domain: string, now: number): Ow
     checkLeaf(leaf, domain, now, reader.problem('certificate'))
     checkOrder(certificates, reader.problem('certificate'))
     if (privateKey && !leaf.checkPrivateKey(privateKey)) {
-      reader.problem('certificate-key')('does not belong to `certificate`, whose first certificate has another key')
+      reader.problem('certificate-key')(
+        'does not belong to `certificate`, whose first certificate has another key',
+      )
     }
   }
   return { chain, key }
@@ -50,16 +52,21 @@ function readChain(text: string, problem: (message: string) => void): X509Certif
 
 function readKey(text: string, problem: (message: string) => void): KeyObject | undefined {
   if (text.includes('ENCRYPTED')) {
-    problem('is encrypted, and nginx could not start without somebody at the keyboard; give it without a passphrase')
+    problem(
+      'is encrypted, and nginx could not start without somebody at the keyboard; give it without a passphrase',
+    )
     return undefined
   }
   try {
     const key = createPrivateKey(text)
     const bits = key.asymmetricKeyDetails?.modulusLength
-    if (bits !== undefined && bits < 2048) problem(`has ${bits} bits only; clients refuse RSA keys below 2048`)
+    if (bits !== undefined && bits < 2048)
+      problem(`has ${bits} bits only; clients refuse RSA keys below 2048`)
     return key
   } catch {
-    problem('is not a PEM private key, or is damaged; it must begin with a line like `-----BEGIN PRIVATE KEY-----`')
+    problem(
+      'is not a PEM private key, or is damaged; it must begin with a line like `-----BEGIN PRIVATE KEY-----`',
+    )
     return undefined
   }
 }
