@@ -81,7 +81,11 @@ test('a name that leads nowhere, or elsewhere, costs no order', async () => {
   ])
   expect((await server.run('ls /opt/berth /etc/nginx/sites-enabled/berth*')).code).not.toBe(0)
 
-  const elsewhere = await step({ domain: authority.domain })
+  const elsewhere = await step({
+    domain: authority.domain,
+    directory: '/opt/elsewhere',
+    'registry-port': '5001',
+  })
   expect(elsewhere.errors[0]).toContain(
     `the A record of ${authority.domain}, ${authority.address.v4}, refuses connections on port 80`,
   )
