@@ -19,8 +19,8 @@ const hmac = randomBytes(32).toString('base64url')
 /** An authority that wants an account of its customers, and rejects every other nonce. */
 const strict = {
   name: `strict-${randomBytes(2).toString('hex')}`,
-  config: { externalAccountBindingRequired: true, externalAccountMACKeys: { 'kid-1': hmac } },
-  env: { PEBBLE_WFE_NONCEREJECT: '50' },
+  eab: { 'kid-1': hmac },
+  nonceReject: 50,
 }
 
 let lab: World

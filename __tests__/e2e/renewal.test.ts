@@ -30,8 +30,7 @@ let inputs: Record<string, string>
 
 beforeAll(async () => {
   lab = await world()
-  const profiles = { default: { description: 'brief', validityPeriod: days * 24 * 60 * 60 } }
-  authority = await acme({ name, config: { profiles } })
+  authority = await acme({ name, validity: days * 24 * 60 * 60 })
   server = await createServer({ suite: 'bookworm' })
   hubbub = await github(token)
   inputs = {
