@@ -198,7 +198,7 @@ test('a live folder that was deleted or half written is restored without an orde
 test('a lineage that is lost is ordered anew while the old certificate is served, by an authority that forgot the account', async () => {
   await server.sh(`rm -r /etc/letsencrypt/archive/${server.domain}/fullchain1.pem`)
   // Pebble forgets everything when it restarts: accounts, and its own root.
-  await authority.run('kill 1')
+  await authority.run('kill 1; sleep 20')
   authority = await acme(strict)
   inputs.ca = authority.trust
   const run = await step()

@@ -76,11 +76,15 @@ site_check() { # FILE DOMAIN
 site_others() { # FILE
   has nginx || return 0
   nginx -T 2>/dev/null | awk -v file="/$1:" '
-    /^# configuration file / { other = substr($0, length($0) - length(file) + 1) != file }
-    other && /^[ \t]*listen[ \t].*[ \t]default(_server)?([ \t;]|$)/ {
-      address = $2; sub(/;.*/, "", address)
-      if (address ~ /^\[.*\]:443$/) six = 6
-      else if (address ~ /(^|:)443$/) four = 4
+    /^# configuration file / { other = substr($0, length($0) - length(file) + 1) != file; next }
+    other {
+      sub(/#.*/, "")
+      for (n = split($0, parts, /[;{}]/); n > 0; n--)
+        if (parts[n] ~ /^[ \t]*listen[ \t].*[ \t]default(_server)?([ \t]|$)/) {
+          split(parts[n], words)
+          if (words[2] ~ /^\[.*\]:443$/) six = 6
+          else if (words[2] ~ /(^|:)443$/) four = 4
+        }
     }
     END { print four six }'
 }
