@@ -32,6 +32,8 @@ export const ready = once((suite: string) =>
 
 export const acme = once(() => debian('trixie').then(from => build('acme', 'trixie', { FROM: from })))
 
+export const testssl = once(() => debian('trixie').then(from => build('testssl', 'trixie', { FROM: from })))
+
 export const runner = once(async () => {
   const from = await debian('trixie')
   const node = join(checkout, 'node_modules/node/bin/node')

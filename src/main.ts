@@ -9,6 +9,7 @@ import { diff } from './diff.ts'
 import type { GitHubEvent } from './inputs/images.ts'
 import { InputError, type Inputs, readInputs } from './inputs.ts'
 import { down, plan, push, up } from './modes.ts'
+import { renew } from './renew.ts'
 import { type Outcome, planJson, planLine, references, summary } from './report.ts'
 
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
@@ -33,7 +34,7 @@ function end(): void {
   if (cancelled.signal.aborted) process.exit(130)
 }
 
-const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, down }
+const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, renew, down }
 
 async function run(inputs: Inputs): Promise<Outcome> {
   const mode = modes[inputs.mode]
@@ -44,6 +45,7 @@ async function run(inputs: Inputs): Promise<Outcome> {
     cancelled: cancelled.signal,
     group: core.group,
     leaves: file => core.saveState('trust', file),
+    github: repository(),
   })
 }
 
@@ -60,6 +62,7 @@ const listener: Listener = {
     core.info(`  ${resource} done in ${(milliseconds / 1000).toFixed(1)} s`)
   },
   said: core.info,
+  warned: text => core.warning(text, { title: 'Berth' }),
   debug: core.debug,
 }
 
@@ -72,6 +75,7 @@ async function report(outcome: Outcome): Promise<void> {
   core.setOutput('certificate-expires', outcome.certificate?.validToDate.toISOString() ?? '')
   for (const reference of references(outcome)) core.info(`pushed ${reference}`)
   await core.summary.addRaw(summary(outcome, Date.now())).write()
+  if (outcome.failure !== undefined) core.setFailed(outcome.failure)
 }
 
 /** One annotation a mistake; never a stack trace, which tells a user nothing. */
@@ -93,6 +97,11 @@ function githubEvent(): GitHubEvent {
     sha: env.GITHUB_SHA ?? '',
     defaultBranch: defaultBranch(env.GITHUB_EVENT_PATH),
   }
+}
+
+function repository(): { name: string; api: string } | undefined {
+  const { GITHUB_REPOSITORY: name, GITHUB_API_URL: api } = process.env
+  return name && api ? { name, api } : undefined
 }
 
 function defaultBranch(path: string | undefined): string | undefined {

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import { converge, type Listener, look } from './converge.ts'
+import { converge, foresee, type Listener, look } from './converge.ts'
 import { Docker, trustFile } from './docker.ts'
 import { Endpoint } from './endpoint.ts'
 import type { Inputs } from './inputs.ts'
+import { Outside } from './outside.ts'
 import { plan as missing, removal } from './plan.ts'
 import { publish } from './publish.ts'
 import type { Outcome } from './report.ts'
@@ -19,6 +20,8 @@ export interface Surroundings {
   group<Result>(title: string, work: () => Promise<Result>): Promise<Result>
   /** Tells the post step of a file on the runner that must not stay. */
   leaves(file: string): void
+  /** The repository that the workflow belongs to, if it belongs to one. */
+  github: { name: string; api: string } | undefined
 }
 
 /** Converges, verifies, then pushes. */
@@ -32,8 +35,9 @@ export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome>
 
 /** Says what `up` would change. */
 export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
-  const { steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
+  const { facts, steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
   around.listener.planned(steps, true)
+  await foresee(new Outside(inputs.desired.domain), facts, steps)
   return { domain: inputs.desired.domain, steps, applied: false, pushed: [] }
 }
 
@@ -69,7 +73,8 @@ export async function push(inputs: Inputs, around: Surroundings): Promise<Outcom
   }
 }
 
-async function onServer<Result>(
+/** Connects to the server for as long as `work` takes. */
+export async function onServer<Result>(
   { target }: Inputs,
   { folder, listener, cancelled }: Surroundings,
   work: (server: Server) => Promise<Result>,
