@@ -101,7 +101,7 @@ test('with `adopt`, keeps images, users’ lines and the certificate, and closes
 test('the adopted certificate renews through nginx', async () => {
   const { domain } = here.server
   const renewal = await here.server.sh(
-    `REQUESTS_CA_BUNDLE=/opt/berth/ca-bundle.crt certbot renew --cert-name ${domain} --force-renewal --no-random-sleep-on-renew 2>&1`,
+    `REQUESTS_CA_BUNDLE=/etc/berth-lab-ca.pem certbot renew --cert-name ${domain} --force-renewal --no-random-sleep-on-renew 2>&1`,
   )
   expect(renewal).toContain('Congratulations, all renewals succeeded')
 })
