@@ -16,16 +16,17 @@ export interface Listener {
 }
 
 /** `plan` or `removal` of plan.ts: what a run is for. */
-type Plan = (desired: Desired, facts: Facts) => Step[]
+type Plan = (desired: Desired, facts: Facts, say: (text: string) => void) => Step[] | Promise<Step[]>
 
 /** Looks at the server and says which steps are missing. */
 export async function look(
   server: Server,
   desired: Desired,
   plan: Plan,
+  { said }: Listener,
 ): Promise<{ facts: Facts; steps: Step[] }> {
   const facts = Facts.parse(await server.run(factsScript(desired)))
-  return { facts, steps: plan(desired, facts) }
+  return { facts, steps: await plan(desired, facts, said) }
 }
 
 /** How often a run looks anew because another one changed the server in between. */
@@ -39,7 +40,7 @@ export async function converge(
   listener: Listener,
 ): Promise<Step[]> {
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const { facts, steps } = await look(server, desired, plan)
+    const { facts, steps } = await look(server, desired, plan, listener)
     listener.planned(steps, false)
     if (steps.length === 0) return steps
     const progress = new Progress(steps, listener)

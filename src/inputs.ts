@@ -1,12 +1,13 @@
 import { isIP } from 'node:net'
-import type { Desired, Image, Mode, Target, User } from './desired.ts'
+import type { Access, Desired, Image, Mode, Target, User } from './desired.ts'
+import { parseAccess } from './inputs/access.ts'
 import { readAcme } from './inputs/acme.ts'
 import { isHostname } from './inputs/hosts.ts'
 import { eventTags, type GitHubEvent, parseImages, parseTags } from './inputs/images.ts'
 import { Reader } from './inputs/reader.ts'
 import { readRegistry } from './inputs/registry.ts'
 import { readTarget } from './inputs/target.ts'
-import { parseUsers } from './inputs/users.ts'
+import { parseUsers, sealKey } from './inputs/users.ts'
 
 export interface Inputs {
   mode: Mode
@@ -16,6 +17,8 @@ export interface Inputs {
   images: Image[]
   /** Who logs in to push; `undefined` if the registry is open. */
   pushUser: User | undefined
+  /** What is allowed and perhaps not meant, a line each, beginning with the input’s name. */
+  warnings: readonly string[]
 }
 
 /** Every mistake, a line each, beginning with the input’s name. */
@@ -33,7 +36,7 @@ const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'] as const satisfie
 /** Modes and inputs that the interface has and this version hasn't. */
 const notYet = {
   modes: ['renew', 'clean'],
-  inputs: ['access', 'acme-eab', 'certificate', 'certificate-key', 'keep'],
+  inputs: ['acme-eab', 'certificate', 'certificate-key', 'keep'],
   flags: ['immutable'],
 }
 
@@ -52,12 +55,16 @@ export function readInputs(
   const mode = reader.choice('mode', modes)
   refuse(reader, mode)
   const domain = readDomain(reader)
+  const target = mode === 'push' ? undefined : readTarget(reader, domain)
+  const users = mode === 'down' ? null : readUsers(reader, domain)
   const desired: Desired = {
     domain,
     directory: readDirectory(reader),
     install: reader.flag('install'),
     registry: readRegistry(reader),
-    users: mode === 'down' ? null : readUsers(reader),
+    users,
+    access: mode === 'down' ? undefined : readAccess(reader, users),
+    sealKey: target && sealKey(target.key),
     acme: readAcme(reader),
     adopt: reader.flag('adopt'),
     purge: readPurge(reader, mode, domain),
@@ -66,9 +73,10 @@ export function readInputs(
   const inputs: Inputs = {
     mode,
     desired,
-    target: mode === 'push' ? undefined : readTarget(reader, domain),
+    target,
     images: readImages(reader, mode, event),
-    pushUser: readPushUser(reader, desired.users),
+    pushUser: readPushUser(reader, users),
+    warnings: reader.warnings,
   }
   if (reader.problems.length > 0) throw new InputError(reader.problems)
   return inputs
@@ -118,15 +126,37 @@ function readDirectory(reader: Reader): string {
   )
 }
 
-function readUsers(reader: Reader): User[] | null {
-  if (reader.choice('auth', ['htpasswd', 'none']) === 'none') return null
-  const users = parseUsers(reader.raw('users'), reader.problem('users'), reader.secret)
+function readUsers(reader: Reader, domain: string): User[] | null {
+  if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
+    reader.warning('auth')(
+      `\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`,
+    )
+    return null
+  }
+  const users = parseUsers(
+    reader.raw('users'),
+    reader.problem('users'),
+    reader.secret,
+    reader.warning('users'),
+  )
   if (users.length === 0 && !reader.failed('users')) {
     reader.problem('users')(
       'is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry',
     )
   }
   return users
+}
+
+function readAccess(reader: Reader, users: User[] | null): Access | undefined {
+  const text = reader.raw('access')
+  if (text.trim() === '') return undefined
+  if (users === null) {
+    reader.problem('access')('needs users to give rights to, and `auth: none` has none')
+    return undefined
+  }
+  // Which names are wrong can be told only when it is known which are right.
+  if (reader.failed('users')) return undefined
+  return parseAccess(text, users, reader.problem('access'), reader.warning('access'))
 }
 
 function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {

@@ -20,11 +20,17 @@ export function factsScript(desired: Desired): string {
 }
 
 /** Which steps lead from what the server is to what it should be; throws, naming all that is in the way. */
-export function plan(desired: Desired, facts: Facts): Step[] {
+export async function plan(
+  desired: Desired,
+  facts: Facts,
+  say: (text: string) => void = () => {},
+): Promise<Step[]> {
   const seen = resources.map(resource => ({ resource, seen: resource.read(facts) }))
   const obstacles = seen.flatMap(({ resource, seen }) => resource.obstacles?.(desired, seen) ?? [])
   if (obstacles.length > 0) throw new Error(obstacles.join('\n'))
-  return seen.flatMap(({ resource, seen }) => resource.plan(desired, seen))
+  const steps: Step[] = []
+  for (const { resource, seen: each } of seen) steps.push(...(await resource.plan(desired, each, say)))
+  return steps
 }
 
 /** Which steps take the registry away: the last that was built goes first. */

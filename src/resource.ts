@@ -8,6 +8,8 @@ export interface Change {
   summary: string
   /** The text file that changes, for a unified diff; never one with credentials or hashes. */
   file?: { path: string; before: string; after: string }
+  /** Whom or what it is about, where a resource holds several. */
+  subject?: string
 }
 
 /** What is done on the server in one go, and done wholly or undone. */
@@ -15,6 +17,8 @@ export interface Step {
   resource: string
   changes: Change[]
   call: Call
+  /** What it leaves as it is, in words that are safe to print. */
+  keeps?: string
 }
 
 /**
@@ -33,8 +37,8 @@ export interface Resource<Seen> {
   obstacles?(desired: Desired, seen: Seen): string[]
   /** What must hold before the first change, found out on the server: a call that fails stops the run. */
   check?(desired: Desired): Call
-  /** Which steps lead from what was seen to what is wanted; none if that is the same. */
-  plan(desired: Desired, seen: Seen): Step[]
+  /** Which steps lead from what was seen to what is wanted; none if that is the same. `say` hears what takes long. */
+  plan(desired: Desired, seen: Seen, say: (text: string) => void): Step[] | Promise<Step[]>
   /** Which steps take it away and keep data, users and certificates. */
   remove?(desired: Desired, seen: Seen): Step[]
 }

@@ -1,6 +1,7 @@
 import type { Desired } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
 import { change, fileChanges, type Resource, type Step } from '../resource.ts'
+import { doorLocation, doorMaps, doorRefused } from './door.ts'
 
 interface Site {
   /** Version of nginx; empty if it is not installed yet. */
@@ -147,13 +148,14 @@ function listen(port: string, ipv6: boolean): string {
 }
 
 function siteConf(
-  { domain, registry }: Pick<Desired, 'domain' | 'registry'>,
+  desired: Pick<Desired, 'domain' | 'registry' | 'users' | 'access'>,
   { http2 }: Dialect,
   ipv6: boolean,
 ): string {
+  const { domain, registry } = desired
   const tls = http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
   return `${challengeConf(domain, ipv6)}
-server {
+${doorMaps(desired)}server {
     ${tls}
     server_name ${domain};
     server_tokens off;
@@ -191,7 +193,7 @@ server {
         proxy_read_timeout 900s;
         client_body_timeout 900s;
         send_timeout 900s;
-    }
-}
+${doorLocation(desired)}    }
+${doorRefused(desired)}}
 `
 }
