@@ -97,10 +97,9 @@ function prefix(domain: string): string {
   return `berth_${createHash('sha256').update(domain).digest('hex').slice(0, 8)}`
 }
 
-// A repository as the registry spells it, from reference.NameRegexp of distribution, without its host part. No name has
-// a percent sign, an empty part or a dot alone, so a path in any other spelling is not on the list. In a query, Docker
-// writes the slash as %2F.
-const part = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*+'
+// No name that the registry takes has a percent sign, an empty part or one of dots, so a path that is spelled otherwise
+// is not on the list. In a query, Docker writes the slash as %2F.
+const part = '[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?'
 const repository = `${part}(?:/${part})*`
 const quotedRepository = `${part}(?:(?:/|%2[Ff])${part})*`
 /** A tag or a digest. */
