@@ -78,6 +78,8 @@ export function doorRefused({ domain, users, registry }: Guarded & Pick<Desired,
         proxy_set_header Connection "";
         proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-Proto $scheme;
+        # It is there already, from the first answer.
+        proxy_hide_header WWW-Authenticate;
     }
 `
 }
@@ -116,7 +118,7 @@ function accessMaps(id: string, access: Access, names: readonly string[]): strin
   const everything = groups(names, access)
     .filter(({ rights }) => [...rights.pull, ...rights.push].includes('**'))
     .flatMap(group => chunks(group.names.map(escaped), 2000))
-    .map(each => `"~^(?:${each}) list\\z" "";`)
+    .map(each => `"~^(?:${each}) list all repositories\\z" "";`)
   const known = chunks(names.map(escaped), 2000)
   const repo = `(?<${id}_repository>${repository})`
   return `# Who the client says it is: one of the users, or nobody. Two headers, or one in an odd spelling, are nobody's.
@@ -129,9 +131,9 @@ map $${id}_user $${id}_authorization {
 }
 # What is asked for, from a list of all that a client may ask; deleting is pushing.
 map "$request_method $request_uri" $${id}_asks {
-    default "do this";
+    default "ask for this path";
     "~^(?:GET|HEAD) /(?:v2/?)?${query}\\z" "log in";
-    "~^(?:GET|HEAD) /v2/_catalog${query}\\z" "list";
+    "~^(?:GET|HEAD) /v2/_catalog${query}\\z" "list all repositories";
     "~^(?:GET|HEAD) /v2/${repo}/(?:manifests/${reference}|blobs/${reference}|referrers/${reference}|tags/list)${query}\\z" "pull $${id}_repository";
     "~^(?:PUT|DELETE) /v2/${repo}/manifests/${reference}${query}\\z" "push $${id}_repository";
     "~^DELETE /v2/${repo}/blobs/${reference}${query}\\z" "push $${id}_repository";
