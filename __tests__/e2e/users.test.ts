@@ -38,6 +38,7 @@ afterAll(async () => {
   for (const machine of [lab?.runner, lab?.consumer])
     await machine?.run(`docker images -q ${image} | xargs -r docker rmi -f; rm -rf /tmp/${image}`)
   await lab?.consumer.run(`rm -rf /etc/docker/certs.d/${server?.domain}`)
+  agent.destroy()
   await server?.remove()
 })
 
@@ -66,7 +67,9 @@ test('no password shows anywhere while the step runs or after it', async () => {
   expect(run.errors).toEqual([])
   expect(onServer).toEqual([])
   // GitHub's runner gives the action its inputs in the environment; from there they go no further.
-  expect([...new Set(onRunner)]).toEqual(['environ node dist/index.js'])
+  const beyond = onRunner.filter(seen => !/^environ node dist\/(post\/)?index\.js$/.test(seen))
+  expect(onRunner.length).toBeGreaterThan(0)
+  expect(beyond).toEqual([])
 
   const printed = run.raw.split('\n').filter(line => !line.startsWith('::add-mask::'))
   const said = [
@@ -320,10 +323,14 @@ let finish = () => {}
 async function watch(machine: Machine, texts: string[]): Promise<() => Promise<string[]>> {
   const folder = `/tmp/${image}/watch`
   await machine.write(`${folder}/texts`, texts.map(text => `${text}\n`).join(''), '600')
-  const watching = machine.run(`cd ${folder} && while [ ! -e stop ]; do
+  const watching = machine.run(`cd ${folder} && declare -A commands && while [ ! -e stop ]; do
     [ -e going ] || touch going
     for file in $(grep -laF -f texts /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null); do
-      echo "\${file##*/} $(tr '\\0' ' ' <"\${file%/*}/cmdline")"
+      process=\${file%/*}
+      command=$(tr '\\0' ' ' <$process/cmdline) 2>/dev/null
+      # It may have ended meanwhile.
+      [ -z "$command" ] || commands[$process]=$command
+      echo "\${file##*/} \${commands[$process]}"
     done
   done`)
   await until('the watch goes', 30, async () => (await machine.run(`test -e ${folder}/going`)).code === 0)
