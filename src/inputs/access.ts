@@ -43,7 +43,7 @@ export function parseAccess(
 
 function parseMap(text: string, problem: (message: string) => void): Record<string, unknown> {
   try {
-    const value: unknown = parse(text)
+    const value: unknown = parse(text, { logLevel: 'error' })
     if (isMap(value)) return value
     problem('is not a YAML map from users to `pull`, `push` or both')
   } catch (error) {
