@@ -48,7 +48,7 @@ function parseMap(text: string, problem: (message: string) => void): Record<stri
     problem('is not a YAML map from users to `pull`, `push` or both')
   } catch (error) {
     const [reason = ''] = (error as Error).message.split('\n')
-    const hint = /alias/i.test(reason) ? " (quote what begins with *, as in '**')" : ''
+    const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : ''
     problem(`is not YAML: ${reason.replace(/:$/, '')}${hint}`)
   }
   return {}
