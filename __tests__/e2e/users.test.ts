@@ -323,14 +323,12 @@ let finish = () => {}
 async function watch(machine: Machine, texts: string[]): Promise<() => Promise<string[]>> {
   const folder = `/tmp/${image}/watch`
   await machine.write(`${folder}/texts`, texts.map(text => `${text}\n`).join(''), '600')
-  const watching = machine.run(`cd ${folder} && declare -A commands && while [ ! -e stop ]; do
+  const watching = machine.run(`cd ${folder} && while [ ! -e stop ]; do
     [ -e going ] || touch going
     for file in $(grep -laF -f texts /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null); do
-      process=\${file%/*}
-      command=$(tr '\\0' ' ' <$process/cmdline) 2>/dev/null
-      # It may have ended meanwhile.
-      [ -z "$command" ] || commands[$process]=$command
-      echo "\${file##*/} \${commands[$process]}"
+      command=$(tr '\\0' ' ' <"\${file%/*}/cmdline")
+      # Between fork and exec a child still has its parent's memory: what it is now must show the text as well.
+      ! grep -qaF -f texts "$file" || echo "\${file##*/} $command"
     done
   done`)
   await until('the watch goes', 30, async () => (await machine.run(`test -e ${folder}/going`)).code === 0)
