@@ -12,6 +12,17 @@ export interface OwnCertificate {
   key: string
 }
 
+/**
+ * Patterns of repositories, such as `team/app`, `team/*` or `**`. Who may push may pull as well.
+ */
+export interface Rights {
+  pull: string[]
+  push: string[]
+}
+
+/** Rights by user; `*` is every user without a rule of its own. */
+export type Access = ReadonlyMap<string, Rights>
+
 export interface Desired {
   domain: string
   /** Absolute path on the server. */
@@ -28,6 +39,10 @@ export interface Desired {
   }
   /** `null` is an open registry: nobody has to log in. */
   users: User[] | null
+  /** `undefined` lets every user pull and push everything. */
+  access: Access | undefined
+  /** 32 secret bytes that the server never sees, to recognise what Berth itself wrote there; `undefined` without SSH. */
+  sealKey: Uint8Array | undefined
   acme: {
     /** URL of the ACME directory. */
     server: string

@@ -14,6 +14,9 @@ export interface Answer {
 /** Milliseconds after which an answer is not coming. */
 const timeout = 30_000
 
+/** Milliseconds in which a new password must have begun to work. */
+const patience = 10_000
+
 /** The registry as its clients see it: HTTPS from this machine. */
 export class Endpoint {
   readonly #domain: string
@@ -97,6 +100,26 @@ export class Endpoint {
     const { certificate } = await this.get('/v2/')
     if (certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
     return certificate
+  }
+
+  /** Logs in as each user; throws a sentence that names who is not let in. */
+  async admit(users: readonly User[]): Promise<void> {
+    const [first, ...others] = users
+    // nginx goes on with its old rules for a moment after it was told of new ones.
+    if (first) await this.#admit(first, performance.now() + patience)
+    await Promise.all(others.map(user => this.#admit(user, performance.now() + patience)))
+  }
+
+  async #admit(user: User, deadline: number): Promise<void> {
+    for (;;) {
+      const { status } = await this.get('/v2/', user)
+      if (status === 200) return
+      if (performance.now() > deadline)
+        throw new Error(
+          `${this.#domain} answers ${status} to \`${user.name}\` with the new password; does its registry read the htpasswd file in Berth’s directory?`,
+        )
+      await new Promise(resolve => setTimeout(resolve, 200))
+    }
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
-import type { Desired, Image, Mode, Target, User } from './desired.ts'
+import type { Access, Desired, Image, Mode, Target, User } from './desired.ts'
+import { parseAccess } from './inputs/access.ts'
 import { readAcme } from './inputs/acme.ts'
 import { readCertificate } from './inputs/certificate.ts'
 import { isHostname } from './inputs/hosts.ts'
@@ -7,7 +8,7 @@ import { eventTags, type GitHubEvent, parseImages, parseTags } from './inputs/im
 import { Reader } from './inputs/reader.ts'
 import { readRegistry } from './inputs/registry.ts'
 import { readTarget } from './inputs/target.ts'
-import { parseUsers } from './inputs/users.ts'
+import { parseUsers, sealKey } from './inputs/users.ts'
 
 export interface Inputs {
   mode: Mode
@@ -19,6 +20,8 @@ export interface Inputs {
   pushUser: User | undefined
   /** For what Berth writes on GitHub. */
   githubToken: string | undefined
+  /** What is allowed and perhaps not meant, a line each, beginning with the input’s name. */
+  warnings: readonly string[]
 }
 
 /** Every mistake, a line each, beginning with the input’s name. */
@@ -36,7 +39,7 @@ const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'] as const satisfie
 /** Modes and inputs that the interface has and this version hasn't. */
 const notYet = {
   modes: ['clean'],
-  inputs: ['access', 'keep'],
+  inputs: ['keep'],
   flags: ['immutable'],
 }
 
@@ -55,12 +58,16 @@ export function readInputs(
   const mode = reader.choice('mode', modes)
   refuse(reader, mode)
   const domain = readDomain(reader)
+  const target = mode === 'push' ? undefined : readTarget(reader, domain)
+  const users = mode === 'down' ? null : readUsers(reader, mode, domain)
   const desired: Desired = {
     domain,
     directory: readDirectory(reader),
     install: reader.flag('install'),
     registry: readRegistry(reader),
-    users: mode === 'down' ? null : readUsers(reader, mode),
+    users,
+    access: mode === 'down' ? undefined : readAccess(reader, users),
+    sealKey: target && sealKey(target.key),
     acme: readAcme(reader),
     certificate: readCertificate(reader, domain, Date.now()),
     adopt: reader.flag('adopt'),
@@ -70,10 +77,11 @@ export function readInputs(
   const inputs: Inputs = {
     mode,
     desired,
-    target: mode === 'push' ? undefined : readTarget(reader, domain),
+    target,
     images: readImages(reader, mode, event),
-    pushUser: readPushUser(reader, desired.users),
+    pushUser: readPushUser(reader, users),
     githubToken: readToken(reader),
+    warnings: reader.warnings,
   }
   if (reader.problems.length > 0) throw new InputError(reader.problems)
   return inputs
@@ -123,9 +131,19 @@ function readDirectory(reader: Reader): string {
   )
 }
 
-function readUsers(reader: Reader, mode: Mode): User[] | null {
-  if (reader.choice('auth', ['htpasswd', 'none']) === 'none') return null
-  const users = parseUsers(reader.raw('users'), reader.problem('users'), reader.secret)
+function readUsers(reader: Reader, mode: Mode, domain: string): User[] | null {
+  if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
+    reader.warning('auth')(
+      `\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`,
+    )
+    return null
+  }
+  const users = parseUsers(
+    reader.raw('users'),
+    reader.problem('users'),
+    reader.secret,
+    reader.warning('users'),
+  )
   if (users.length === 0 && mode !== 'renew' && !reader.failed('users')) {
     reader.problem('users')(
       'is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry',
@@ -138,6 +156,18 @@ function readToken(reader: Reader): string | undefined {
   const token = reader.text('github-token')
   if (token !== '') reader.secret(token)
   return token || undefined
+}
+
+function readAccess(reader: Reader, users: User[] | null): Access | undefined {
+  const text = reader.raw('access')
+  if (text.trim() === '') return undefined
+  if (users === null) {
+    reader.problem('access')('needs users to give rights to, and `auth: none` has none')
+    return undefined
+  }
+  // Which names are wrong can be told only when it is known which are right.
+  if (reader.failed('users')) return undefined
+  return parseAccess(text, users, reader.problem('access'), reader.warning('access'))
 }
 
 function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {

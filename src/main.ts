@@ -52,11 +52,13 @@ async function run(inputs: Inputs): Promise<Outcome> {
 const listener: Listener = {
   planned(steps, detailed) {
     if (steps.length === 0) core.info('nothing to do: the server is as it should be')
-    for (const { resource, changes } of steps)
+    for (const { resource, changes, keeps } of steps) {
       for (const change of changes) {
         core.info(planLine(resource, change))
         if (change.file && (detailed || change.action === 'update')) core.info(diff(change.file))
       }
+      if (keeps) core.info(`= ${resource}: ${keeps}`)
+    }
   },
   done({ resource }, milliseconds) {
     core.info(`  ${resource} done in ${(milliseconds / 1000).toFixed(1)} s`)
@@ -119,6 +121,7 @@ try {
     core.setSecret,
     githubEvent(),
   )
+  for (const warning of inputs.warnings) core.warning(warning, { title: 'Berth: input' })
   await report(await run(inputs))
 } catch (error) {
   fail(error)

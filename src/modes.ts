@@ -7,6 +7,8 @@ import { Outside } from './outside.ts'
 import { plan as missing, removal } from './plan.ts'
 import { publish } from './publish.ts'
 import type { Outcome } from './report.ts'
+import type { Step } from './resource.ts'
+import { freshUsers, names } from './resources/users.ts'
 import { Server } from './server.ts'
 
 /** What a mode has to work with besides its inputs. */
@@ -30,7 +32,27 @@ export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome>
   const steps = await onServer(inputs, around, server =>
     around.group(`Server ${target?.host}`, () => converge(server, desired, missing, around.listener)),
   )
+  await proveLogins(inputs, around, steps)
   return { ...(await push(inputs, around)), steps }
+}
+
+/** A rotation is done when the new password has let its user in, which it does once the registry has read the new file. */
+async function proveLogins(
+  { desired }: Inputs,
+  { listener, group }: Surroundings,
+  steps: readonly Step[],
+): Promise<void> {
+  const fresh = freshUsers(desired.users ?? [], steps)
+  if (fresh.length === 0) return
+  const endpoint = new Endpoint(desired.domain, desired.acme.ca)
+  try {
+    await group('Log in with new passwords', async () => {
+      await endpoint.admit(fresh)
+      listener.said(`logged in as ${names(fresh.map(({ name }) => name))}`)
+    })
+  } finally {
+    endpoint.close()
+  }
 }
 
 /** Says what `up` would change. */

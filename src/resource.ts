@@ -8,6 +8,8 @@ export interface Change {
   summary: string
   /** The text file that changes, for a unified diff; never one with credentials or hashes. */
   file?: { path: string; before: string; after: string }
+  /** Whom or what it is about, where a resource holds several. */
+  subject?: string
 }
 
 /** What is done on the server in one go, and done wholly or undone. */
@@ -15,6 +17,8 @@ export interface Step {
   resource: string
   changes: Change[]
   call: Call
+  /** What it leaves as it is, in words that are safe to print. */
+  keeps?: string
 }
 
 /**

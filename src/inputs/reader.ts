@@ -5,6 +5,8 @@ export class Reader {
   readonly secret: (text: string) => void
   /** A line each, beginning with the input’s name. */
   readonly problems: string[] = []
+  /** What is allowed and perhaps not meant, a line each. */
+  readonly warnings: string[] = []
 
   /** `get` gives an input as it was written, `''` if absent. */
   constructor(get: (name: string) => string, secret: (text: string) => void) {
@@ -22,6 +24,10 @@ export class Reader {
 
   problem(name: string): (message: string) => void {
     return message => this.problems.push(`${name}: ${message}`)
+  }
+
+  warning(name: string): (message: string) => void {
+    return message => this.warnings.push(`${name}: ${message}`)
   }
 
   failed(name: string): boolean {

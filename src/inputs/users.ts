@@ -1,16 +1,20 @@
+import { hkdfSync } from 'node:crypto'
 import type { User } from '../desired.ts'
+import { isStrong } from '../resources/users.ts'
 
 /** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
 const maxBytes = 72
 
 /**
  * Reads `users`: one `name:password` a line. `problem` hears of every line that can't be taken, by number only, for
- * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does.
+ * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does,
+ * `warning` of passwords that can be guessed.
  */
 export function parseUsers(
   text: string,
   problem: (message: string) => void,
   secret: (text: string) => void,
+  warning: (message: string) => void,
 ): User[] {
   const users: User[] = []
   const lineOf = new Map<string, number>()
@@ -26,7 +30,8 @@ export function parseUsers(
     }
     const name = line.slice(0, colon).trimStart()
     const password = line.slice(colon + 1)
-    if (password !== '') secret(password)
+    // A single character is refused below; masking it would blank every word of the log that has it.
+    if ([...password].length > 1) secret(password)
     secret(Buffer.from(`${name}:${password}`).toString('base64'))
 
     const fault = nameFault(name) ?? passwordFault(password)
@@ -38,7 +43,21 @@ export function parseUsers(
       users.push({ name, password })
     }
   }
+  const weak = users.filter(({ password }) => !isStrong(password)).map(({ name }) => lineOf.get(name))
+  if (weak.length > 0) {
+    warning(
+      `the password${weak.length > 1 ? 's' : ''} in line ${weak.join(', ')} could be guessed, and the stronger hash that this needs makes each request of that user slower; \`openssl rand -base64 24\` makes a good one`,
+    )
+  }
   return users
+}
+
+/**
+ * A key that nobody has who has not got the SSH key: 32 bytes, the same in every run with that key. The server knows
+ * only the public half.
+ */
+export function sealKey(privateKey: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', privateKey, '', 'berth: seals of users', 32))
 }
 
 function nameFault(name: string): string | undefined {

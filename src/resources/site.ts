@@ -1,6 +1,7 @@
 import type { Desired } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
 import { change, fileChanges, type Resource, type Step } from '../resource.ts'
+import { doorLocation, doorMaps, doorRefused } from './door.ts'
 
 interface Site {
   /** Version of nginx; empty if it is not installed yet. */
@@ -176,7 +177,7 @@ function listen(port: string, ipv6: boolean): string {
 }
 
 function siteConf(
-  desired: Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate'>,
+  desired: Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access'>,
   dialect: Dialect,
   { ipv6, others }: Pick<Site, 'ipv6' | 'others'>,
 ): string {
@@ -185,7 +186,7 @@ function siteConf(
   const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
   const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
   return `${challengeConf(domain, ipv6)}
-server {
+${doorMaps(desired)}server {
     ${tls}
     server_name ${domain};
     server_tokens off;
@@ -221,8 +222,8 @@ ${protocols}
         proxy_read_timeout 900s;
         client_body_timeout 900s;
         send_timeout 900s;
-    }
-}
+${doorLocation(desired)}    }
+${doorRefused(desired)}}
 ${stranger(dialect, directory, others, ipv6)}`
 }
 

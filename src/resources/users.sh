@@ -13,10 +13,25 @@ users_probe() { # DIRECTORY [PORT OF A REGISTRY TO ADOPT]
 
 # The registry reads the file again when its time changes. It mounts the folder, for a mounted file would stay the old
 # one when a new one takes its name.
-users_write() { # DIRECTORY CONTENT
+users_write() { # DIRECTORY CONTENT [LINE_THAT_MUST_BE_GONE ...]
   folder "$1" 0755
   folder "$1/auth" 0700
   put "$1/auth/htpasswd" 0600 "$2"
+  users_now="
+$(cat "$1/auth/htpasswd")
+"
+  shift 2
+  # Not by grep: the arguments of a program show in the process list.
+  for users_line in "$@"; do
+    case $users_now in
+    *"
+$users_line
+"*)
+      echo "${users_line%%:*} still has an old hash in htpasswd"
+      return 1
+      ;;
+    esac
+  done
 }
 
 users_remove() { # DIRECTORY

@@ -1,7 +1,8 @@
+import { createHmac } from 'node:crypto'
 import { compareSync, hashSync } from 'bcryptjs'
 import type { User } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
-import type { Change, Resource } from '../resource.ts'
+import type { Change, Resource, Step } from '../resource.ts'
 
 /** The htpasswd file as it is, if there is one. */
 type Seen = ServerFile | undefined
@@ -16,7 +17,7 @@ export const users: Resource<Seen> = {
 
   read: facts => facts.file('users.htpasswd') ?? facts.file('users.adopted'),
 
-  plan({ directory, users }, seen) {
+  plan({ directory, users, sealKey }, seen) {
     if (users === null) {
       return seen === undefined
         ? []
@@ -28,57 +29,153 @@ export const users: Resource<Seen> = {
             },
           ]
     }
-    const { content, changes } = htpasswd(users, seen?.content ?? '')
+    const { content, changes, kept, gone } = htpasswd(users, seen?.content ?? '', sealKey)
     if (changes.length === 0 && content !== seen?.content) {
       changes.push({ action: 'update', summary: 'write htpasswd anew, with the same users' })
     }
     if (changes.length === 0 && (seen?.mode !== '600' || seen.owner !== 'root:root')) {
       changes.push({ action: 'update', summary: 'make htpasswd readable by root only' })
     }
-    return changes.length === 0
-      ? []
-      : [{ resource: 'users', changes, call: ['users_write', directory, content] }]
+    if (changes.length === 0) return []
+    return [
+      {
+        resource: 'users',
+        changes,
+        call: ['users_write', directory, content, ...gone],
+        ...(kept.length > 0 && { keeps: `keep ${names(kept)}` }),
+      },
+    ]
   },
 }
 
+interface Htpasswd {
+  content: string
+  changes: Change[]
+  /** Names of those who log in as before. */
+  kept: string[]
+  /** Lines that must not be in the file any more. */
+  gone: string[]
+}
+
 /**
- * The file that lets exactly these users in, in their order. A line whose hash still verifies is kept byte for byte,
- * so that whoever did not change is not disturbed.
+ * The file that lets exactly these users in, in their order. A line that is still right is kept byte for byte, so that
+ * whoever did not change is not disturbed. It is known to be right by its seal, or else by checking the password.
  */
-export function htpasswd(users: readonly User[], current: string): { content: string; changes: Change[] } {
-  const lines = new Map(current.split('\n').map(line => [line.split(':', 1)[0] ?? '', line]))
-  const changes: Change[] = []
-  const content = users
-    .map(({ name, password }) => {
-      const line = lines.get(name)
-      lines.delete(name)
-      if (line !== undefined && verifies(password, line.slice(name.length + 1))) return `${line}\n`
-      changes.push(
-        line === undefined
-          ? { action: 'create', summary: `add ${name}` }
-          : { action: 'update', summary: `new password for ${name}` },
+export function htpasswd(users: readonly User[], current: string, sealKey: Uint8Array | undefined): Htpasswd {
+  const entries = parse(current)
+  const isSealed = (user: User, { line, seals }: Entry) =>
+    sealKey !== undefined && seals.includes(seal(sealKey, user, line))
+
+  const result: Htpasswd = { content: '', changes: [], kept: [], gone: [] }
+  for (const user of users) {
+    const { name, password } = user
+    const entry = entries.get(name)
+    entries.delete(name)
+    const same =
+      entry !== undefined && (isSealed(user, entry) || verifies(password, entry.line.slice(name.length + 1)))
+    let line = entry?.line ?? ''
+    if (same) result.kept.push(name)
+    else {
+      line = `${name}:${hashSync(password, cost(password))}`
+      if (entry !== undefined) result.gone.push(entry.line)
+      result.changes.push(
+        entry === undefined
+          ? { action: 'create', summary: `add ${name}`, subject: name }
+          : { action: 'update', summary: `new password for ${name}`, subject: name },
       )
-      return `${name}:${hashSync(password, cost(password))}\n`
-    })
-    .join('')
-  for (const [name, line] of lines) {
-    if (/^[^#:]+:/.test(line)) changes.push({ action: 'delete', summary: `revoke ${printable(name)}` })
+    }
+    result.content += `${sealed(user, line, line === entry?.line ? entry.seals : [], sealKey)}${line}\n`
   }
-  return { content, changes }
+  for (const [name, { line }] of entries) {
+    if (!/^[^#:]+:/.test(line)) continue
+    result.changes.push({ action: 'delete', summary: `revoke ${printable(name)}` })
+    result.gone.push(line)
+  }
+  return result
+}
+
+interface Entry {
+  /** `name:hash` */
+  line: string
+  seals: string[]
+}
+
+/** Entries by name. As for the registry, the last line of a name counts. */
+function parse(content: string): Map<string, Entry> {
+  const entries = new Map<string, Entry>()
+  let seals: string[] = []
+  for (const line of content.split('\n')) {
+    const comment = /^# sealed((?: [\w-]{43})+)$/.exec(line)?.[1]
+    if (comment === undefined && line !== '') entries.set(line.split(':', 1)[0] ?? '', { line, seals })
+    seals = comment?.trim().split(' ') ?? []
+  }
+  return entries
+}
+
+/**
+ * A seal says that a line was made for this password: bcrypt is slow by design, and to ask it about a thousand users
+ * who did not change would take seconds in every run.
+ *
+ * It is an HMAC-SHA256 over name, password and line, and SHA-256 is fast: with the key, one could guess passwords far
+ * faster than bcrypt allows. But the key comes from the SSH private key, which has some 256 bits of chance and is never
+ * on the server. Without it a seal is indistinguishable from random bytes, so whoever steals the file has only the
+ * bcrypt hashes to try guesses on.
+ */
+function seal(key: Uint8Array, { name, password }: User, line: string): string {
+  return createHmac('sha256', key)
+    .update(JSON.stringify([name, password, line]))
+    .digest('base64url')
+}
+
+/** Workflows with SSH keys of their own may share a server; each finds its seal as long as there are no more of them. */
+const maxSeals = 4
+
+/** The comment before a line, for the registry skips those. */
+function sealed(user: User, line: string, seals: readonly string[], key: Uint8Array | undefined): string {
+  const own = key && seal(key, user, line)
+  const all = own === undefined || seals.includes(own) ? seals : [own, ...seals].slice(0, maxSeals)
+  return all.length === 0 ? '' : `# sealed ${all.join(' ')}\n`
 }
 
 // The registry takes bcrypt only; anything else in a file that was edited by hand lets nobody in.
-function verifies(password: string, hash: string): boolean {
-  return /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(hash) && compareSync(password, hash)
+function verifies(password: string, found: string): boolean {
+  return /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(found) && compareSync(password, found)
 }
 
 /**
  * The registry checks the hash on every request, so its cost is paid hundreds of times in a push: at cost 5 a core
- * answers some 390 requests a second, at cost 10 some 30. A long password can't be guessed at any cost; a short one needs
- * all the help that it can get.
+ * answers some 390 requests a second, at cost 10 some 30. A strong password can't be guessed at any cost; another one
+ * needs all the help that it can get.
  */
 export function cost(password: string): number {
-  return password.length >= 20 && new Set(password).size >= 10 ? 5 : 10
+  return isStrong(password) ? 5 : 10
+}
+
+/**
+ * Whether a password is long and mixed enough to have been made by a machine: from 20 characters on, 10 of them
+ * different. `openssl rand -base64 24` gives 32 characters, some 25 of them different.
+ */
+export function isStrong(password: string): boolean {
+  return password.length >= 20 && new Set(password).size >= 10
+}
+
+/** Users who have a password that they did not have before these steps. */
+export function freshUsers(users: readonly User[], steps: readonly Step[]): User[] {
+  const subjects = new Set(
+    steps
+      .filter(({ resource }) => resource === 'users')
+      .flatMap(({ changes }) => changes.map(({ subject }) => subject)),
+  )
+  return users.filter(({ name }) => subjects.has(name))
+}
+
+/** More names than this are told by their number. */
+const maxNames = 50
+
+/** A list for the reader of a log. */
+export function names(all: readonly string[]): string {
+  const rest = all.length - maxNames
+  return all.slice(0, maxNames).join(', ') + (rest > 0 ? ` and ${rest} more` : '')
 }
 
 // A name that a person wrote into the file may hold anything, terminal escapes too.

@@ -1,0 +1,60 @@
+import { describe, expect, test } from '@jest/globals'
+import { parseAccess } from '../../src/inputs/access.ts'
+
+const users = ['ci', 'ci+next', 'alice', 'bob'].map(name => ({ name, password: 'x' }))
+
+function read(text: string) {
+  const problems: string[] = []
+  const warnings: string[] = []
+  const access = parseAccess(
+    text,
+    users,
+    message => problems.push(message),
+    message => warnings.push(message),
+  )
+  return { access: Object.fromEntries(access), problems, warnings }
+}
+
+test('reads rights by user, one pattern or several, and the short forms', () => {
+  expect(read("ci: push\nalice:\n  pull: '**'\n  push: [team/*, tools/lint]\n'*': pull")).toEqual({
+    access: {
+      ci: { pull: [], push: ['**'] },
+      alice: { pull: ['**'], push: ['team/*', 'tools/lint'] },
+      '*': { pull: ['**'], push: [] },
+    },
+    problems: [],
+    warnings: [],
+  })
+})
+
+test('names every user who may do nothing', () => {
+  expect(read('ci: push').warnings).toEqual([
+    expect.stringMatching(/^no rule lets `alice`, `bob` pull or push/),
+  ])
+})
+
+test('reports all mistakes at once', () => {
+  const { problems } = read(
+    'eve: pull\nci: all\nalice: { read: team/app, push: [Team/App, "a//b", "../x", "a/***", "a**/b", "*/*/*", 7, "a\\n"] }\nbob:',
+  )
+  expect(problems.map(problem => problem.replace(/;.*/, ''))).toEqual([
+    '"eve" is not one of `users`',
+    '"ci" must be `pull`, `push`, or a map of the two to patterns of repositories',
+    '"alice" has "read"',
+    ...['"Team/App"', '"a//b"', '"../x"', '"a/***"', '"a**/b"', '"*/*/*"', '7', '"a\\n"'].map(
+      pattern => `"alice" may push ${pattern}, which is no pattern of repositories`,
+    ),
+    '"bob" must be `pull`, `push`, or a map of the two to patterns of repositories',
+  ])
+})
+
+describe('what is no map', () => {
+  test.each([
+    ['ci: push\nci: pull', /^is not YAML: Map keys must be unique/],
+    ['*: pull', /quote what begins with \*/],
+    ['- ci', /^is not a YAML map/],
+    ['ci', /^is not a YAML map/],
+  ])('%j', (text, message) => {
+    expect(read(text).problems).toEqual([expect.stringMatching(message)])
+  })
+})

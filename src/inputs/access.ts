@@ -1,0 +1,99 @@
+import { parse } from 'yaml'
+import type { Access, Rights, User } from '../desired.ts'
+import { ownerOf, rightsOf } from '../resources/door.ts'
+
+/** Wildcards in one pattern: each more multiplies the steps that nginx takes to find that a name does not match. */
+const maxWildcards = 2
+
+/**
+ * Reads `access`, a YAML map from users to what they may do:
+ *
+ *     ci: push                      # everything, everywhere
+ *     alice:
+ *       pull: '**'
+ *       push: [team/*, tools/lint]
+ *     '*': pull                     # every other user
+ *
+ * `problem` hears of every mistake, `warning` of users who may do nothing.
+ */
+export function parseAccess(
+  text: string,
+  users: readonly User[],
+  problem: (message: string) => void,
+  warning: (message: string) => void,
+): Access {
+  const access = new Map<string, Rights>()
+  for (const [name, value] of Object.entries(parseMap(text, problem))) {
+    if (name !== '*' && !users.some(user => user.name === name || ownerOf(user.name) === name))
+      problem(`${JSON.stringify(name)} is not one of \`users\``)
+    access.set(name, parseRights(name, value, problem))
+  }
+  const without = users.filter(({ name }) => {
+    const { pull, push } = rightsOf(name, access)
+    return pull.length + push.length === 0
+  })
+  if (without.length > 0 && access.size > 0) {
+    const names = without.map(({ name }) => `\`${name}\``).join(', ')
+    warning(
+      `no rule lets ${names} pull or push anything; add rules for them, or one for \`'*'\`, which is every other user`,
+    )
+  }
+  return access
+}
+
+function parseMap(text: string, problem: (message: string) => void): Record<string, unknown> {
+  try {
+    const value: unknown = parse(text, { logLevel: 'error' })
+    if (isMap(value)) return value
+    problem('is not a YAML map from users to `pull`, `push` or both')
+  } catch (error) {
+    const [reason = ''] = (error as Error).message.split('\n')
+    const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : ''
+    problem(`is not YAML: ${reason.replace(/:$/, '')}${hint}`)
+  }
+  return {}
+}
+
+function parseRights(name: string, value: unknown, problem: (message: string) => void): Rights {
+  const rights: Rights = { pull: [], push: [] }
+  const path = JSON.stringify(name)
+  if (value === 'pull' || value === 'push') {
+    rights[value].push('**')
+    return rights
+  }
+  if (!isMap(value)) {
+    problem(`${path} must be \`pull\`, \`push\`, or a map of the two to patterns of repositories`)
+    return rights
+  }
+  for (const [verb, given] of Object.entries(value)) {
+    if (verb !== 'pull' && verb !== 'push') {
+      problem(`${path} has ${JSON.stringify(verb)}; there are only \`pull\` and \`push\``)
+      continue
+    }
+    const patterns: unknown[] = Array.isArray(given) ? given : [given]
+    for (const pattern of patterns) {
+      if (isPattern(pattern)) rights[verb].push(pattern)
+      else {
+        problem(
+          `${path} may ${verb} ${JSON.stringify(pattern)}, which is no pattern of repositories; write a name in lower case, with * for any part between slashes or ** for anything, at most ${maxWildcards} of them`,
+        )
+      }
+    }
+  }
+  return rights
+}
+
+function isPattern(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > 255) return false
+  const wildcards = value.match(/\*+/g) ?? []
+  return (
+    /^[a-z0-9*](?:[a-z0-9*._-]*[a-z0-9*])?(?:\/[a-z0-9*](?:[a-z0-9*._-]*[a-z0-9*])?)*$/.test(value) &&
+    wildcards.length <= maxWildcards &&
+    wildcards.every(each => each.length <= 2) &&
+    value.split('/').every(each => !each.includes('**') || each === '**')
+  )
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
