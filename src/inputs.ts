@@ -14,6 +14,8 @@ export interface Inputs {
   /** `undefined` in mode `push`, which needs no SSH. */
   target: Target | undefined
   images: Image[]
+  /** Whether a tag that exists with another digest stays. */
+  immutable: boolean
   /** Who logs in to push; `undefined` if the registry is open. */
   pushUser: User | undefined
 }
@@ -34,7 +36,6 @@ const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'] as const satisfie
 const notYet = {
   modes: ['renew', 'clean'],
   inputs: ['access', 'acme-eab', 'certificate', 'certificate-key', 'keep'],
-  flags: ['immutable'],
 }
 
 /**
@@ -68,6 +69,7 @@ export function readInputs(
     desired,
     target: mode === 'push' ? undefined : readTarget(reader, domain),
     images: readImages(reader, mode, event),
+    immutable: reader.flag('immutable'),
     pushUser: readPushUser(reader, desired.users),
   }
   if (reader.problems.length > 0) throw new InputError(reader.problems)
@@ -75,10 +77,7 @@ export function readInputs(
 }
 
 function refuse(reader: Reader, mode: Mode): void {
-  const given = [
-    ...notYet.inputs.filter(each => reader.text(each) !== ''),
-    ...notYet.flags.filter(each => reader.flag(each)),
-  ]
+  const given = notYet.inputs.filter(each => reader.text(each) !== '')
   for (const name of given) reader.problem(name)('is not there yet in this version of Berth')
   if (notYet.modes.includes(mode))
     reader.problem('mode')(`\`${mode}\` is not there yet in this version of Berth`)
@@ -134,6 +133,7 @@ function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {
   const images = parseImages(
     reader.raw('image'),
     tags.length > 0 ? tags : eventTags(event),
+    event.owner,
     reader.problem('image'),
   )
   if (mode === 'push' && reader.text('image') === '')

@@ -14,12 +14,22 @@ import { type Outcome, planJson, planLine, references, summary } from './report.
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().slice(0, 8)}`)
 
+// GitHub's runner signals the action alone, not what it started.
+const cancelled = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => cancelled.abort())
+
 const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, down }
 
 async function run(inputs: Inputs): Promise<Outcome> {
   const mode = modes[inputs.mode]
   if (!mode) throw new Error(`mode ${inputs.mode} is not there yet in this version of Berth`)
-  return mode(inputs, { folder, listener, group: core.group, leaves: file => core.saveState('trust', file) })
+  return mode(inputs, {
+    folder,
+    listener,
+    group: core.group,
+    leaves: file => core.saveState('trust', file),
+    cancelled: cancelled.signal,
+  })
 }
 
 const listener: Listener = {
@@ -62,19 +72,28 @@ function fail(error: unknown): void {
 
 function githubEvent(): GitHubEvent {
   const env = process.env
+  const { repository, pull_request, number } = payload(env.GITHUB_EVENT_PATH)
   return {
     name: env.GITHUB_EVENT_NAME ?? '',
     ref: env.GITHUB_REF ?? '',
     sha: env.GITHUB_SHA ?? '',
-    defaultBranch: defaultBranch(env.GITHUB_EVENT_PATH),
+    defaultBranch: repository?.default_branch,
+    pull: pull_request?.number ?? number,
+    owner: env.GITHUB_REPOSITORY_OWNER ?? '',
   }
 }
 
-function defaultBranch(path: string | undefined): string | undefined {
+interface Payload {
+  repository?: { default_branch?: string }
+  pull_request?: { number?: number }
+  number?: number
+}
+
+function payload(path: string | undefined): Payload {
   try {
-    return JSON.parse(readFileSync(path ?? '', 'utf8')).repository.default_branch
+    return JSON.parse(readFileSync(path ?? '', 'utf8')) as Payload
   } catch {
-    return undefined // a local run, or an event that belongs to no repository
+    return {} // a local run
   }
 }
 
@@ -89,5 +108,5 @@ try {
 } catch (error) {
   fail(error)
 } finally {
-  rmSync(join(folder, 'ssh'), { recursive: true, force: true })
+  for (const each of ['ssh', 'skopeo']) rmSync(join(folder, each), { recursive: true, force: true })
 }
