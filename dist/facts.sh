@@ -13,7 +13,7 @@ fact() { # NAME VALUE
 # `MODE OWNER:GROUP CONTENT`, the content in base64; `absent` where there is no such file.
 fact_file() { # NAME PATH
   if [ -f "$2" ]; then
-    fact "$1" "$(stat -c '%a %U:%G' "$2") $(base64 -w 0 <"$2")"
+    fact "$1" "$(stat -L -c '%a %U:%G' "$2") $(base64 -w 0 <"$2")"
   else
     fact "$1" absent
   fi
@@ -25,4 +25,18 @@ has() { # COMMAND
 
 yes_if() { # COMMAND [ARGUMENT ...]
   if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi
+}
+
+# Who listens on a TCP port: `container NAME` or `program NAME`, and nothing if nobody does. A container comes first, for
+# what listens for it is Docker's proxy, or nothing at all.
+holder() { # PORT
+  if has docker; then
+    holder_name=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | sort | head -n 1)
+    if [ -n "$holder_name" ]; then
+      echo "container $holder_name"
+      return
+    fi
+  fi
+  has ss || return 0
+  ss -ltnpH "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)".*/program \1/p' | sort -u | head -n 1
 }

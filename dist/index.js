@@ -37196,6 +37196,739 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
+/***/ 9590:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  U: () => (/* binding */ diff)
+});
+
+// UNUSED EXPORTS: redact
+
+;// CONCATENATED MODULE: ../../../work/main/node_modules/diff/libesm/diff/base.js
+class Diff {
+    diff(oldStr, newStr, 
+    // Type below is not accurate/complete - see above for full possibilities - but it compiles
+    options = {}) {
+        let callback;
+        if (typeof options === 'function') {
+            callback = options;
+            options = {};
+        }
+        else if ('callback' in options) {
+            callback = options.callback;
+        }
+        // Allow subclasses to massage the input prior to running
+        const oldString = this.castInput(oldStr, options);
+        const newString = this.castInput(newStr, options);
+        const oldTokens = this.removeEmpty(this.tokenize(oldString, options));
+        const newTokens = this.removeEmpty(this.tokenize(newString, options));
+        return this.diffWithOptionsObj(oldTokens, newTokens, options, callback);
+    }
+    diffWithOptionsObj(oldTokens, newTokens, options, callback) {
+        var _a;
+        const done = (value) => {
+            value = this.postProcess(value, options);
+            if (callback) {
+                setTimeout(function () { callback(value); }, 0);
+                return undefined;
+            }
+            else {
+                return value;
+            }
+        };
+        const newLen = newTokens.length, oldLen = oldTokens.length;
+        let editLength = 1;
+        let maxEditLength = newLen + oldLen;
+        if (options.maxEditLength != null) {
+            maxEditLength = Math.min(maxEditLength, options.maxEditLength);
+        }
+        const maxExecutionTime = (_a = options.timeout) !== null && _a !== void 0 ? _a : Infinity;
+        const abortAfterTimestamp = Date.now() + maxExecutionTime;
+        const bestPath = [{ oldPos: -1, lastComponent: undefined }];
+        // Seed editLength = 0, i.e. the content starts with the same values
+        let newPos = this.extractCommon(bestPath[0], newTokens, oldTokens, 0, options);
+        if (bestPath[0].oldPos + 1 >= oldLen && newPos + 1 >= newLen) {
+            // Identity per the equality and tokenizer
+            return done(this.buildValues(bestPath[0].lastComponent, newTokens, oldTokens));
+        }
+        // Once we hit the right edge of the edit graph on some diagonal k, we can
+        // definitely reach the end of the edit graph in no more than k edits, so
+        // there's no point in considering any moves to diagonal k+1 any more (from
+        // which we're guaranteed to need at least k+1 more edits).
+        // Similarly, once we've reached the bottom of the edit graph, there's no
+        // point considering moves to lower diagonals.
+        // We record this fact by setting minDiagonalToConsider and
+        // maxDiagonalToConsider to some finite value once we've hit the edge of
+        // the edit graph.
+        // This optimization is not faithful to the original algorithm presented in
+        // Myers's paper, which instead pointlessly extends D-paths off the end of
+        // the edit graph - see page 7 of Myers's paper which notes this point
+        // explicitly and illustrates it with a diagram. This has major performance
+        // implications for some common scenarios. For instance, to compute a diff
+        // where the new text simply appends d characters on the end of the
+        // original text of length n, the true Myers algorithm will take O(n+d^2)
+        // time while this optimization needs only O(n+d) time.
+        let minDiagonalToConsider = -Infinity, maxDiagonalToConsider = Infinity;
+        // Main worker method. checks all permutations of a given edit length for acceptance.
+        const execEditLength = () => {
+            for (let diagonalPath = Math.max(minDiagonalToConsider, -editLength); diagonalPath <= Math.min(maxDiagonalToConsider, editLength); diagonalPath += 2) {
+                let basePath;
+                const removePath = bestPath[diagonalPath - 1], addPath = bestPath[diagonalPath + 1];
+                if (removePath) {
+                    // No one else is going to attempt to use this value, clear it
+                    // @ts-expect-error - perf optimisation. This type-violating value will never be read.
+                    bestPath[diagonalPath - 1] = undefined;
+                }
+                let canAdd = false;
+                if (addPath) {
+                    // what newPos will be after we do an insertion:
+                    const addPathNewPos = addPath.oldPos - diagonalPath;
+                    canAdd = addPath && 0 <= addPathNewPos && addPathNewPos < newLen;
+                }
+                const canRemove = removePath && removePath.oldPos + 1 < oldLen;
+                if (!canAdd && !canRemove) {
+                    // If this path is a terminal then prune
+                    // @ts-expect-error - perf optimisation. This type-violating value will never be read.
+                    bestPath[diagonalPath] = undefined;
+                    continue;
+                }
+                // Select the diagonal that we want to branch from. We select the prior
+                // path whose position in the old string is the farthest from the origin
+                // and does not pass the bounds of the diff graph
+                if (!canRemove || (canAdd && removePath.oldPos < addPath.oldPos)) {
+                    basePath = this.addToPath(addPath, true, false, 0, options);
+                }
+                else {
+                    basePath = this.addToPath(removePath, false, true, 1, options);
+                }
+                newPos = this.extractCommon(basePath, newTokens, oldTokens, diagonalPath, options);
+                if (basePath.oldPos + 1 >= oldLen && newPos + 1 >= newLen) {
+                    // If we have hit the end of both strings, then we are done
+                    return done(this.buildValues(basePath.lastComponent, newTokens, oldTokens)) || true;
+                }
+                else {
+                    bestPath[diagonalPath] = basePath;
+                    if (basePath.oldPos + 1 >= oldLen) {
+                        maxDiagonalToConsider = Math.min(maxDiagonalToConsider, diagonalPath - 1);
+                    }
+                    if (newPos + 1 >= newLen) {
+                        minDiagonalToConsider = Math.max(minDiagonalToConsider, diagonalPath + 1);
+                    }
+                }
+            }
+            editLength++;
+        };
+        // Performs the length of edit iteration. Is a bit fugly as this has to support the
+        // sync and async mode which is never fun. Loops over execEditLength until a value
+        // is produced, or until the edit length exceeds options.maxEditLength (if given),
+        // in which case it will return undefined.
+        if (callback) {
+            (function exec() {
+                setTimeout(function () {
+                    if (editLength > maxEditLength || Date.now() > abortAfterTimestamp) {
+                        return callback(undefined);
+                    }
+                    if (!execEditLength()) {
+                        exec();
+                    }
+                }, 0);
+            }());
+        }
+        else {
+            while (editLength <= maxEditLength && Date.now() <= abortAfterTimestamp) {
+                const ret = execEditLength();
+                if (ret) {
+                    return ret;
+                }
+            }
+        }
+    }
+    addToPath(path, added, removed, oldPosInc, options) {
+        const last = path.lastComponent;
+        if (last && !options.oneChangePerToken && last.added === added && last.removed === removed) {
+            return {
+                oldPos: path.oldPos + oldPosInc,
+                lastComponent: { count: last.count + 1, added: added, removed: removed, previousComponent: last.previousComponent }
+            };
+        }
+        else {
+            return {
+                oldPos: path.oldPos + oldPosInc,
+                lastComponent: { count: 1, added: added, removed: removed, previousComponent: last }
+            };
+        }
+    }
+    extractCommon(basePath, newTokens, oldTokens, diagonalPath, options) {
+        const newLen = newTokens.length, oldLen = oldTokens.length;
+        let oldPos = basePath.oldPos, newPos = oldPos - diagonalPath, commonCount = 0;
+        while (newPos + 1 < newLen && oldPos + 1 < oldLen && this.equals(oldTokens[oldPos + 1], newTokens[newPos + 1], options)) {
+            newPos++;
+            oldPos++;
+            commonCount++;
+            if (options.oneChangePerToken) {
+                basePath.lastComponent = { count: 1, previousComponent: basePath.lastComponent, added: false, removed: false };
+            }
+        }
+        if (commonCount && !options.oneChangePerToken) {
+            basePath.lastComponent = { count: commonCount, previousComponent: basePath.lastComponent, added: false, removed: false };
+        }
+        basePath.oldPos = oldPos;
+        return newPos;
+    }
+    equals(left, right, options) {
+        if (options.comparator) {
+            return options.comparator(left, right);
+        }
+        else {
+            return left === right
+                || (!!options.ignoreCase && left.toLowerCase() === right.toLowerCase());
+        }
+    }
+    removeEmpty(array) {
+        const ret = [];
+        for (let i = 0; i < array.length; i++) {
+            if (array[i]) {
+                ret.push(array[i]);
+            }
+        }
+        return ret;
+    }
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    castInput(value, options) {
+        return value;
+    }
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    tokenize(value, options) {
+        return Array.from(value);
+    }
+    join(chars) {
+        // Assumes ValueT is string, which is the case for most subclasses.
+        // When it's false, e.g. in diffArrays, this method needs to be overridden (e.g. with a no-op)
+        // Yes, the casts are verbose and ugly, because this pattern - of having the base class SORT OF
+        // assume tokens and values are strings, but not completely - is weird and janky.
+        return chars.join('');
+    }
+    postProcess(changeObjects, 
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    options) {
+        return changeObjects;
+    }
+    get useLongestToken() {
+        return false;
+    }
+    buildValues(lastComponent, newTokens, oldTokens) {
+        // First we convert our linked list of components in reverse order to an
+        // array in the right order:
+        const components = [];
+        let nextComponent;
+        while (lastComponent) {
+            components.push(lastComponent);
+            nextComponent = lastComponent.previousComponent;
+            delete lastComponent.previousComponent;
+            lastComponent = nextComponent;
+        }
+        components.reverse();
+        const componentLen = components.length;
+        let componentPos = 0, newPos = 0, oldPos = 0;
+        for (; componentPos < componentLen; componentPos++) {
+            const component = components[componentPos];
+            if (!component.removed) {
+                if (!component.added && this.useLongestToken) {
+                    let value = newTokens.slice(newPos, newPos + component.count);
+                    value = value.map(function (value, i) {
+                        const oldValue = oldTokens[oldPos + i];
+                        return oldValue.length > value.length ? oldValue : value;
+                    });
+                    component.value = this.join(value);
+                }
+                else {
+                    component.value = this.join(newTokens.slice(newPos, newPos + component.count));
+                }
+                newPos += component.count;
+                // Common case
+                if (!component.added) {
+                    oldPos += component.count;
+                }
+            }
+            else {
+                component.value = this.join(oldTokens.slice(oldPos, oldPos + component.count));
+                oldPos += component.count;
+            }
+        }
+        return components;
+    }
+}
+
+;// CONCATENATED MODULE: ../../../work/main/node_modules/diff/libesm/diff/line.js
+
+
+class LineDiff extends Diff {
+    constructor() {
+        super(...arguments);
+        this.tokenize = tokenize;
+    }
+    equals(left, right, options) {
+        // If we're ignoring whitespace, we need to normalise lines by stripping
+        // whitespace before checking equality. (This has an annoying interaction
+        // with newlineIsToken that requires special handling: if newlines get their
+        // own token, then we DON'T want to trim the *newline* tokens down to empty
+        // strings, since this would cause us to treat whitespace-only line content
+        // as equal to a separator between lines, which would be weird and
+        // inconsistent with the documented behavior of the options.)
+        if (options.ignoreWhitespace) {
+            if (!options.newlineIsToken || !left.includes('\n')) {
+                left = left.trim();
+            }
+            if (!options.newlineIsToken || !right.includes('\n')) {
+                right = right.trim();
+            }
+        }
+        else if (options.ignoreNewlineAtEof && !options.newlineIsToken) {
+            if (left.endsWith('\n')) {
+                left = left.slice(0, -1);
+            }
+            if (right.endsWith('\n')) {
+                right = right.slice(0, -1);
+            }
+        }
+        return super.equals(left, right, options);
+    }
+}
+const lineDiff = new LineDiff();
+function diffLines(oldStr, newStr, options) {
+    return lineDiff.diff(oldStr, newStr, options);
+}
+function diffTrimmedLines(oldStr, newStr, options) {
+    options = generateOptions(options, { ignoreWhitespace: true });
+    return lineDiff.diff(oldStr, newStr, options);
+}
+// Exported standalone so it can be used from jsonDiff too.
+function tokenize(value, options) {
+    if (options.stripTrailingCr) {
+        // remove one \r before \n to match GNU diff's --strip-trailing-cr behavior
+        value = value.replace(/\r\n/g, '\n');
+    }
+    const retLines = [], linesAndNewlines = value.split(/(\n|\r\n)/);
+    // Ignore the final empty token that occurs if the string ends with a new line
+    if (!linesAndNewlines[linesAndNewlines.length - 1]) {
+        linesAndNewlines.pop();
+    }
+    // Merge the content and line separators into single tokens
+    for (let i = 0; i < linesAndNewlines.length; i++) {
+        const line = linesAndNewlines[i];
+        if (i % 2 && !options.newlineIsToken) {
+            retLines[retLines.length - 1] += line;
+        }
+        else {
+            retLines.push(line);
+        }
+    }
+    return retLines;
+}
+
+;// CONCATENATED MODULE: ../../../work/main/node_modules/diff/libesm/patch/create.js
+
+/**
+ * Returns true if the filename contains characters that require C-style
+ * quoting (as used by Git and GNU diffutils in diff output).
+ */
+function needsQuoting(s) {
+    for (let i = 0; i < s.length; i++) {
+        if (s[i] < '\x20' || s[i] > '\x7e' || s[i] === '"' || s[i] === '\\') {
+            return true;
+        }
+    }
+    return false;
+}
+/**
+ * C-style quotes a filename, encoding special characters as escape sequences
+ * and non-ASCII bytes as octal escapes. This is the inverse of
+ * `parseQuotedFileName` in parse.ts.
+ *
+ * Non-ASCII bytes are encoded as UTF-8 before being emitted as octal escapes.
+ * This matches the behaviour of both Git and GNU diffutils, which always emit
+ * UTF-8 octal escapes regardless of the underlying filesystem encoding (e.g.
+ * Git for Windows converts from NTFS's UTF-16 to UTF-8 internally).
+ *
+ * If the filename doesn't need quoting, returns it as-is.
+ */
+function quoteFileNameIfNeeded(s) {
+    if (!needsQuoting(s)) {
+        return s;
+    }
+    let result = '"';
+    const bytes = new TextEncoder().encode(s);
+    let i = 0;
+    while (i < bytes.length) {
+        const b = bytes[i];
+        // See https://en.wikipedia.org/wiki/Escape_sequences_in_C#Escape_sequences
+        if (b === 0x07) {
+            result += '\\a';
+        }
+        else if (b === 0x08) {
+            result += '\\b';
+        }
+        else if (b === 0x09) {
+            result += '\\t';
+        }
+        else if (b === 0x0a) {
+            result += '\\n';
+        }
+        else if (b === 0x0b) {
+            result += '\\v';
+        }
+        else if (b === 0x0c) {
+            result += '\\f';
+        }
+        else if (b === 0x0d) {
+            result += '\\r';
+        }
+        else if (b === 0x22) {
+            result += '\\"';
+        }
+        else if (b === 0x5c) {
+            result += '\\\\';
+        }
+        else if (b >= 0x20 && b <= 0x7e) {
+            // Just a printable ASCII character that is neither a double quote nor a
+            // backslash; no need to escape it.
+            result += String.fromCharCode(b);
+        }
+        else {
+            // Either part of a non-ASCII character or a control character without a
+            // special escape sequence; needs escaping as a 3-digit octal escape
+            result += '\\' + b.toString(8).padStart(3, '0');
+        }
+        i++;
+    }
+    result += '"';
+    return result;
+}
+const INCLUDE_HEADERS = {
+    includeIndex: true,
+    includeUnderline: true,
+    includeFileHeaders: true
+};
+const FILE_HEADERS_ONLY = {
+    includeIndex: false,
+    includeUnderline: false,
+    includeFileHeaders: true
+};
+const OMIT_HEADERS = {
+    includeIndex: false,
+    includeUnderline: false,
+    includeFileHeaders: false
+};
+function structuredPatch(oldFileName, newFileName, oldStr, newStr, oldHeader, newHeader, options) {
+    let optionsObj;
+    if (!options) {
+        optionsObj = {};
+    }
+    else if (typeof options === 'function') {
+        optionsObj = { callback: options };
+    }
+    else {
+        optionsObj = options;
+    }
+    if (typeof optionsObj.context === 'undefined') {
+        optionsObj.context = 4;
+    }
+    // We copy this into its own variable to placate TypeScript, which thinks
+    // optionsObj.context might be undefined in the callbacks below.
+    const context = optionsObj.context;
+    // @ts-expect-error (runtime check for something that is correctly a static type error)
+    if (optionsObj.newlineIsToken) {
+        throw new Error('newlineIsToken may not be used with patch-generation functions, only with diffing functions');
+    }
+    if (!optionsObj.callback) {
+        return diffLinesResultToPatch(diffLines(oldStr, newStr, optionsObj));
+    }
+    else {
+        const { callback } = optionsObj;
+        diffLines(oldStr, newStr, Object.assign(Object.assign({}, optionsObj), { callback: (diff) => {
+                const patch = diffLinesResultToPatch(diff);
+                // TypeScript is unhappy without the cast because it does not understand that `patch` may
+                // be undefined here only if `callback` is StructuredPatchCallbackAbortable:
+                callback(patch);
+            } }));
+    }
+    function diffLinesResultToPatch(diff) {
+        // STEP 1: Build up the patch with no "\ No newline at end of file" lines and with the arrays
+        //         of lines containing trailing newline characters. We'll tidy up later...
+        if (!diff) {
+            return;
+        }
+        diff.push({ value: '', lines: [] }); // Append an empty value to make cleanup easier
+        function contextLines(lines) {
+            return lines.map(function (entry) { return ' ' + entry; });
+        }
+        const hunks = [];
+        let oldRangeStart = 0, newRangeStart = 0, curRange = [], oldLine = 1, newLine = 1;
+        for (let i = 0; i < diff.length; i++) {
+            const current = diff[i], lines = current.lines || splitLines(current.value);
+            current.lines = lines;
+            if (current.added || current.removed) {
+                // If we have previous context, start with that
+                if (!oldRangeStart) {
+                    const prev = diff[i - 1];
+                    oldRangeStart = oldLine;
+                    newRangeStart = newLine;
+                    if (prev) {
+                        curRange = context > 0 ? contextLines(prev.lines.slice(-context)) : [];
+                        oldRangeStart -= curRange.length;
+                        newRangeStart -= curRange.length;
+                    }
+                }
+                // Output our changes
+                for (const line of lines) {
+                    curRange.push((current.added ? '+' : '-') + line);
+                }
+                // Track the updated file position
+                if (current.added) {
+                    newLine += lines.length;
+                }
+                else {
+                    oldLine += lines.length;
+                }
+            }
+            else {
+                // Identical context lines. Track line changes
+                if (oldRangeStart) {
+                    // Close out any changes that have been output (or join overlapping)
+                    if (lines.length <= context * 2 && i < diff.length - 2) {
+                        // Overlapping
+                        for (const line of contextLines(lines)) {
+                            curRange.push(line);
+                        }
+                    }
+                    else {
+                        // end the range and output
+                        const contextSize = Math.min(lines.length, context);
+                        for (const line of contextLines(lines.slice(0, contextSize))) {
+                            curRange.push(line);
+                        }
+                        const hunk = {
+                            oldStart: oldRangeStart,
+                            oldLines: (oldLine - oldRangeStart + contextSize),
+                            newStart: newRangeStart,
+                            newLines: (newLine - newRangeStart + contextSize),
+                            lines: curRange
+                        };
+                        hunks.push(hunk);
+                        oldRangeStart = 0;
+                        newRangeStart = 0;
+                        curRange = [];
+                    }
+                }
+                oldLine += lines.length;
+                newLine += lines.length;
+            }
+        }
+        // Step 2: eliminate the trailing `\n` from each line of each hunk, and, where needed, add
+        //         "\ No newline at end of file".
+        for (const hunk of hunks) {
+            for (let i = 0; i < hunk.lines.length; i++) {
+                if (hunk.lines[i].endsWith('\n')) {
+                    hunk.lines[i] = hunk.lines[i].slice(0, -1);
+                }
+                else {
+                    hunk.lines.splice(i + 1, 0, '\\ No newline at end of file');
+                    i++; // Skip the line we just added, then continue iterating
+                }
+            }
+        }
+        return {
+            oldFileName: oldFileName, newFileName: newFileName,
+            oldHeader: oldHeader, newHeader: newHeader,
+            hunks: hunks
+        };
+    }
+}
+/**
+ * creates a unified diff patch.
+ *
+ * @param patch either a single structured patch object (as returned by `structuredPatch`) or an
+ *   array of them (as returned by `parsePatch`).
+ * @param headerOptions behaves the same as the `headerOptions` option of `createTwoFilesPatch`.
+ *   Ignored for patches where `isGit` is `true`.
+ *
+ * When a patch has `isGit: true`, `formatPatch` output is changed to more closely match Git's
+ * output: it emits a `diff --git` header, emits Git extended headers as appropriate based on
+ * properties like `isRename`, `isCreate`, `newMode`, etc, and will omit `---`/`+++` file
+ * headers for patches with no hunks (e.g. renames without content changes).
+ */
+function formatPatch(patch, headerOptions) {
+    var _a, _b, _c, _d, _e, _f;
+    if (!headerOptions) {
+        headerOptions = INCLUDE_HEADERS;
+    }
+    if (Array.isArray(patch)) {
+        if (patch.length > 1 && !headerOptions.includeFileHeaders && !patch.every(p => p.isGit)) {
+            throw new Error('Cannot omit file headers on a multi-file patch. '
+                + '(The result would be unparseable; how would a tool trying to apply '
+                + 'the patch know which changes are to which file?)');
+        }
+        return patch.map(p => formatPatch(p, headerOptions)).join('\n');
+    }
+    const ret = [];
+    // Git patches have a fixed header format (diff --git, extended headers,
+    // and ---/+++ when hunks are present), so headerOptions is ignored.
+    if (patch.isGit) {
+        headerOptions = INCLUDE_HEADERS;
+        // Emit Git-style diff --git header and extended headers.
+        // Git never puts /dev/null in the "diff --git" line; for file
+        // creations/deletions it uses the real filename on both sides.
+        if (!patch.oldFileName) {
+            throw new Error('oldFileName must be specified for Git patches');
+        }
+        if (!patch.newFileName) {
+            throw new Error('newFileName must be specified for Git patches');
+        }
+        let gitOldName = patch.oldFileName;
+        let gitNewName = patch.newFileName;
+        if (patch.isCreate && gitOldName === '/dev/null') {
+            gitOldName = gitNewName.replace(/^b\//, 'a/');
+        }
+        else if (patch.isDelete && gitNewName === '/dev/null') {
+            gitNewName = gitOldName.replace(/^a\//, 'b/');
+        }
+        ret.push('diff --git ' + quoteFileNameIfNeeded(gitOldName) + ' ' + quoteFileNameIfNeeded(gitNewName));
+        if (patch.isDelete) {
+            ret.push('deleted file mode ' + ((_a = patch.oldMode) !== null && _a !== void 0 ? _a : '100644'));
+        }
+        if (patch.isCreate) {
+            ret.push('new file mode ' + ((_b = patch.newMode) !== null && _b !== void 0 ? _b : '100644'));
+        }
+        if (patch.oldMode && patch.newMode && !patch.isDelete && !patch.isCreate) {
+            ret.push('old mode ' + patch.oldMode);
+            ret.push('new mode ' + patch.newMode);
+        }
+        if (patch.isRename) {
+            ret.push('rename from ' + quoteFileNameIfNeeded(((_c = patch.oldFileName) !== null && _c !== void 0 ? _c : '').replace(/^a\//, '')));
+            ret.push('rename to ' + quoteFileNameIfNeeded(((_d = patch.newFileName) !== null && _d !== void 0 ? _d : '').replace(/^b\//, '')));
+        }
+        if (patch.isCopy) {
+            ret.push('copy from ' + quoteFileNameIfNeeded(((_e = patch.oldFileName) !== null && _e !== void 0 ? _e : '').replace(/^a\//, '')));
+            ret.push('copy to ' + quoteFileNameIfNeeded(((_f = patch.newFileName) !== null && _f !== void 0 ? _f : '').replace(/^b\//, '')));
+        }
+    }
+    else {
+        if (headerOptions.includeIndex && patch.oldFileName == patch.newFileName && patch.oldFileName !== undefined) {
+            ret.push('Index: ' + patch.oldFileName);
+        }
+        if (headerOptions.includeUnderline) {
+            ret.push('===================================================================');
+        }
+    }
+    // Emit --- / +++ file headers. For Git patches with no hunks (e.g.
+    // pure renames, mode-only changes), Git omits these, so we do too.
+    const hasHunks = patch.hunks.length > 0;
+    if (headerOptions.includeFileHeaders && patch.oldFileName !== undefined && patch.newFileName !== undefined
+        && (!patch.isGit || hasHunks)) {
+        ret.push('--- ' + quoteFileNameIfNeeded(patch.oldFileName) + (patch.oldHeader ? '\t' + patch.oldHeader : ''));
+        ret.push('+++ ' + quoteFileNameIfNeeded(patch.newFileName) + (patch.newHeader ? '\t' + patch.newHeader : ''));
+    }
+    for (let i = 0; i < patch.hunks.length; i++) {
+        const hunk = patch.hunks[i];
+        // Unified Diff Format quirk: If the chunk size is 0,
+        // the first number is one lower than one would expect.
+        // https://www.artima.com/weblogs/viewpost.jsp?thread=164293
+        const oldStart = hunk.oldLines === 0 ? hunk.oldStart - 1 : hunk.oldStart;
+        const newStart = hunk.newLines === 0 ? hunk.newStart - 1 : hunk.newStart;
+        ret.push('@@ -' + oldStart + ',' + hunk.oldLines
+            + ' +' + newStart + ',' + hunk.newLines
+            + ' @@');
+        for (const line of hunk.lines) {
+            ret.push(line);
+        }
+    }
+    return ret.join('\n') + '\n';
+}
+function createTwoFilesPatch(oldFileName, newFileName, oldStr, newStr, oldHeader, newHeader, options) {
+    if (typeof options === 'function') {
+        options = { callback: options };
+    }
+    if (!(options === null || options === void 0 ? void 0 : options.callback)) {
+        const patchObj = structuredPatch(oldFileName, newFileName, oldStr, newStr, oldHeader, newHeader, options);
+        if (!patchObj) {
+            return;
+        }
+        return formatPatch(patchObj, options === null || options === void 0 ? void 0 : options.headerOptions);
+    }
+    else {
+        const { callback } = options;
+        structuredPatch(oldFileName, newFileName, oldStr, newStr, oldHeader, newHeader, Object.assign(Object.assign({}, options), { callback: patchObj => {
+                if (!patchObj) {
+                    callback(undefined);
+                }
+                else {
+                    callback(formatPatch(patchObj, options.headerOptions));
+                }
+            } }));
+    }
+}
+function createPatch(fileName, oldStr, newStr, oldHeader, newHeader, options) {
+    return createTwoFilesPatch(fileName, fileName, oldStr, newStr, oldHeader, newHeader, options);
+}
+/**
+ * Split `text` into an array of lines, including the trailing newline character (where present)
+ */
+function splitLines(text) {
+    const hasTrailingNl = text.endsWith('\n');
+    const result = text.split('\n').map(line => line + '\n');
+    if (hasTrailingNl) {
+        result.pop();
+    }
+    else {
+        result.push(result.pop().slice(0, -1));
+    }
+    return result;
+}
+
+;// CONCATENATED MODULE: ./build/diff.js
+
+/** A unified diff of a text file, with whatever looks like a credential taken out of both sides. */
+function diff({ path, before, after }) {
+    const [was, is] = [redact(before), redact(after)];
+    if (was === is)
+        return `  ${path}: only values that are not shown differ`;
+    return createTwoFilesPatch(before === '' ? '/dev/null' : path, path, was, is, undefined, undefined, {
+        context: 3,
+        headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
+    })
+        .trimEnd()
+        .replace(/^/gm, '  ');
+}
+const sensitive = /^(\s*(?:- )?["']?[\w.-]*(?:secret|(?<!ht)passw|passphrase|token|credential|authorization|(?:private|access|account|api)[_-]?key|dsn)[\w.-]*["']?\s*[:=])(.*)$/i;
+/**
+ * What a person wrote into a file, or what it held before a rotation, is masked by nobody. So the value of each key that
+ * may be a credential is replaced, with the lines that belong to it, and so is the password in a URL.
+ */
+function redact(text) {
+    let hidden = Number.POSITIVE_INFINITY;
+    return text
+        .split('\n')
+        .flatMap(line => {
+        const indent = line.search(/\S/);
+        const item = indent === hidden && line.trimStart().startsWith('- ');
+        if (indent > hidden || item || (indent < 0 && hidden < Number.POSITIVE_INFINITY))
+            return [];
+        hidden = Number.POSITIVE_INFINITY;
+        const [, key] = sensitive.exec(line) ?? [];
+        if (key === undefined)
+            return [line.replace(/(\/\/[^\s/:@]*:)[^\s/@]+@/g, '$1[redacted]@')];
+        hidden = indent;
+        return [`${key} [redacted]`];
+    })
+        .join('\n');
+}
+
+
+/***/ }),
+
 /***/ 8601:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -37512,9 +38245,8 @@ class InputError extends Error {
 const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'];
 /** Modes and inputs that the interface has and this version hasn't. */
 const notYet = {
-    modes: ['renew', 'clean', 'down'],
-    inputs: ['access', 'purge', 'acme-eab', 'certificate', 'certificate-key', 'keep'],
-    flags: ['adopt'],
+    modes: ['renew', 'clean'],
+    inputs: ['access', 'acme-eab', 'certificate', 'certificate-key', 'keep'],
 };
 /**
  * Reads, checks and masks all inputs.
@@ -37532,8 +38264,10 @@ function readInputs(get, secret, event) {
         directory: readDirectory(reader),
         install: reader.flag('install'),
         registry: readRegistry(reader),
-        users: readUsers(reader),
+        users: mode === 'down' ? null : readUsers(reader),
         acme: readAcme(reader),
+        adopt: reader.flag('adopt'),
+        purge: readPurge(reader, mode, domain),
         renewBefore: reader.integer('renew-before', 1, 365),
     };
     const inputs = {
@@ -37549,10 +38283,7 @@ function readInputs(get, secret, event) {
     return inputs;
 }
 function refuse(reader, mode) {
-    const given = [
-        ...notYet.inputs.filter(each => reader.text(each) !== ''),
-        ...notYet.flags.filter(each => reader.flag(each)),
-    ];
+    const given = notYet.inputs.filter(each => reader.text(each) !== '');
     for (const name of given)
         reader.problem(name)('is not there yet in this version of Berth');
     if (notYet.modes.includes(mode))
@@ -37563,6 +38294,16 @@ function readDomain(reader) {
     if (domain === '')
         reader.problem('domain')('is missing; give the name of the registry, such as registry.example.com');
     return reader.checked('domain', domain, value => (0,hosts/* isHostname */.Kq)(value) && value.includes('.') && (0,external_node_net_.isIP)(value) === 0, 'a domain name such as registry.example.com');
+}
+function readPurge(reader, mode, domain) {
+    const purge = reader.text('purge');
+    if (purge === '')
+        return false;
+    if (mode !== 'down')
+        reader.problem('purge')('goes with mode `down` only');
+    if (purge !== domain)
+        reader.problem('purge')(`must be the domain, ${domain}, for every image to be deleted`);
+    return true;
 }
 /** Folders that belong to the system: Berth wants one of its own. */
 const systemFolder = /^\/(|home|media|mnt|opt|root|srv|tmp|var|var\/(lib|log|run|cache|www))$|^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/;
@@ -37817,9 +38558,11 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1802);
+/* harmony import */ var _diff_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(9590);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8601);
 /* harmony import */ var _modes_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6218);
 /* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(5596);
+
 
 
 
@@ -37834,7 +38577,7 @@ const folder = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(process.env.RUNNE
 const cancelled = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'])
     process.once(signal, () => cancelled.abort());
-const modes = { up: _modes_js__WEBPACK_IMPORTED_MODULE_6__.up, plan: _modes_js__WEBPACK_IMPORTED_MODULE_6__/* .plan */ .e, push: _modes_js__WEBPACK_IMPORTED_MODULE_6__/* .push */ .V };
+const modes = { up: _modes_js__WEBPACK_IMPORTED_MODULE_6__.up, plan: _modes_js__WEBPACK_IMPORTED_MODULE_6__/* .plan */ .et, push: _modes_js__WEBPACK_IMPORTED_MODULE_6__/* .push */ .VC, down: _modes_js__WEBPACK_IMPORTED_MODULE_6__/* .down */ .TR };
 async function run(inputs) {
     const mode = modes[inputs.mode];
     if (!mode)
@@ -37848,12 +38591,15 @@ async function run(inputs) {
     });
 }
 const listener = {
-    planned(steps) {
+    planned(steps, detailed) {
         if (steps.length === 0)
             _actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq('nothing to do: the server is as it should be');
         for (const { resource, changes } of steps)
-            for (const change of changes)
+            for (const change of changes) {
                 _actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq((0,_report_js__WEBPACK_IMPORTED_MODULE_7__/* .planLine */ .od)(resource, change));
+                if (change.file && (detailed || change.action === 'update'))
+                    _actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq((0,_diff_js__WEBPACK_IMPORTED_MODULE_8__/* .diff */ .U)(change.file));
+            }
     },
     done({ resource }, milliseconds) {
         _actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq(`  ${resource} done in ${(milliseconds / 1000).toFixed(1)} s`);
@@ -37929,8 +38675,9 @@ __webpack_async_result__();
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  e: () => (/* binding */ modes_plan),
-  V: () => (/* binding */ push),
+  TR: () => (/* binding */ down),
+  et: () => (/* binding */ modes_plan),
+  VC: () => (/* binding */ push),
   up: () => (/* binding */ up)
 });
 
@@ -37992,6 +38739,15 @@ function split(line) {
 function change(exists, summary) {
     return [{ action: exists ? 'update' : 'create', summary }];
 }
+/** How a text file differs from what is wanted, in content, mode or owner; `mode` is octal without a leading zero. */
+function fileChanges(path, seen, after, mode) {
+    if (seen?.content !== after) {
+        return [{ ...change(seen !== undefined, path)[0], file: { path, before: seen?.content ?? '', after } }];
+    }
+    if (seen.mode === mode && seen.owner === 'root:root')
+        return [];
+    return change(true, `${path} from ${seen.mode} ${seen.owner} to ${mode} root:root`);
+}
 
 ;// CONCATENATED MODULE: ./build/resources/site.js
 
@@ -38003,34 +38759,75 @@ const dialects = [
 /** Berth's own nginx site. */
 const site = {
     name: 'site',
-    probe: ({ domain }) => [['site_probe', siteFile(domain)]],
-    read: facts => ({
-        nginx: facts.get('site.nginx'),
-        ipv6: facts.is('site.ipv6'),
-        file: facts.file('site.file'),
-        enabled: facts.is('site.enabled'),
-        running: facts.is('site.running'),
-    }),
+    probe: ({ domain }) => [['site_probe', siteFile(domain), domain]],
+    read(facts) {
+        const [rival = '', ...others] = facts.get('site.rival').split(' ');
+        return {
+            nginx: facts.get('site.nginx'),
+            ipv6: facts.is('site.ipv6'),
+            file: facts.file('site.file'),
+            enabled: facts.is('site.enabled'),
+            loaded: facts.is('site.loaded'),
+            running: facts.is('site.running'),
+            boot: facts.is('site.boot'),
+            rival,
+            shared: others.length > 0,
+            holders: [80, 443].map(port => ({ port, holder: facts.get(`site.port${port}`) })),
+        };
+    },
+    obstacles({ domain, adopt }, { holders, rival, shared }) {
+        const taken = holders
+            .filter(({ holder }) => holder !== '' && holder !== 'program nginx')
+            .map(({ port, holder }) => `port ${port} is taken by ${holder}, and nginx needs it; stop it or move it to another port`);
+        if (rival === '' || (adopt && !shared))
+            return taken;
+        return [
+            ...taken,
+            shared
+                ? `${rival} serves ${domain} together with other names; move ${domain} out of it`
+                : `${rival} serves ${domain} already; replace it by \`adopt: true\`, or take it away`,
+        ];
+    },
+    check: ({ domain }) => ['site_check', siteFile(domain), domain],
     plan(desired, seen) {
         // Before nginx is there, nobody knows which one it will be: the server gets them all and takes what fits.
         const known = seen.nginx === '' ? undefined : dialect(seen.nginx);
         const wanted = (known ? [known] : dialects).map(each => [each.since, siteConf(desired, each, seen.ipv6)]);
+        const file = siteFile(desired.domain);
         const reasons = [
-            seen.file?.content !== wanted[0]?.[1] &&
-                `${seen.file ? 'change' : 'write'} ${siteFile(desired.domain)}`,
-            seen.file && !seen.enabled && 'enable it',
-            seen.file && !seen.running && 'start nginx',
+            !seen.enabled && 'enable it',
+            !seen.loaded && 'reload nginx, which has not taken it yet',
+            !seen.running && 'start nginx',
+            !seen.boot && 'let nginx start with the machine',
         ].filter(reason => typeof reason === 'string');
-        if (reasons.length === 0)
-            return [];
-        return [
+        const changes = [
+            ...fileChanges(file, seen.file, wanted[0]?.[1] ?? '', '644'),
+            ...(seen.file && reasons.length > 0 ? change(true, `${file}: ${reasons.join(', ')}`) : []),
+        ];
+        const steps = [];
+        if (changes.length > 0) {
+            steps.push({ resource: 'site', changes, call: ['site_write', file, ...wanted.flat()] });
+        }
+        if (seen.rival !== '') {
+            steps.push({
+                resource: 'site',
+                changes: [
+                    { action: 'delete', summary: `${seen.rival}, which is kept in ${desired.directory}/before-berth` },
+                ],
+                call: ['site_retire', seen.rival, desired.directory],
+            });
+        }
+        return steps;
+    },
+    remove: ({ domain }, { file }) => file === undefined
+        ? []
+        : [
             {
                 resource: 'site',
-                changes: change(seen.file !== undefined, reasons.join(', ')),
-                call: ['site_write', siteFile(desired.domain), ...wanted.flat()],
+                changes: [{ action: 'delete', summary: siteFile(domain) }],
+                call: ['site_remove', siteFile(domain)],
             },
-        ];
-    },
+        ],
 };
 function siteFile(domain) {
     return `berth-${domain}.conf`;
@@ -38171,6 +38968,7 @@ const packages_packages = {
     probe: () => [['packages_probe']],
     read: facts => ({
         missing: programs.filter(program => !facts.is(`packages.${program}`)),
+        halves: facts.get('packages.halves').split(' ').filter(Boolean),
         apt: facts.is('packages.apt-get'),
     }),
     obstacles({ install }, { missing, apt }) {
@@ -38183,12 +38981,15 @@ const packages_packages = {
             ]
             : [`the server lacks ${list}; install them, or let Berth do it with \`install: true\``];
     },
-    plan: (_, { missing }) => missing.length === 0
+    plan: (_, { missing, halves }) => missing.length === 0 && halves.length === 0
         ? []
         : [
             {
                 resource: 'packages',
-                changes: missing.map(program => ({ action: 'create', summary: `install ${program}` })),
+                changes: [
+                    ...missing.map(program => ({ action: 'create', summary: `install ${program}` })),
+                    ...halves.map(name => ({ action: 'update', summary: `finish installing ${name}` })),
+                ],
                 call: ['packages_install', ...missing],
             },
         ],
@@ -38199,52 +39000,97 @@ var dist = __nccwpck_require__(8905);
 ;// CONCATENATED MODULE: ./build/resources/registry.js
 
 
+
 /** The registry's container, the two files it is made from, and its data. */
 const registry = {
     name: 'registry',
-    probe: ({ domain, directory }) => [['registry_probe', directory, container(domain)]],
+    probe: ({ domain, directory, registry }) => [
+        ['registry_probe', directory, container(domain), `${registry.port}`],
+    ],
     read(facts) {
-        const [status = '', label = ''] = facts.get('registry.container').split(' ');
+        const [status = '', restart = '', label = ''] = facts.get('registry.container').split(' ');
         return {
             compose: facts.file('registry.compose'),
             config: facts.file('registry.config'),
             secret: facts.is('registry.secret'),
-            status,
-            label,
+            data: facts.is('registry.data'),
+            enabled: facts.is('registry.enabled'),
+            container: { status, restart, label },
+            holder: facts.get('registry.holder'),
+            predecessor: facts.is('registry.predecessor'),
         };
     },
+    obstacles({ registry, adopt }, { holder, predecessor }) {
+        if (holder === '' || (adopt && predecessor))
+            return [];
+        return [
+            predecessor
+                ? `${holder} is a registry that somebody set up by hand, on port ${registry.port}; take it over with its images and users by \`adopt: true\`, or leave it alone with another \`registry-port\``
+                : `port ${registry.port} is taken by ${holder}; give another \`registry-port\``,
+        ];
+    },
     plan(desired, seen) {
+        const { directory, domain, registry } = desired;
         const config = configYaml(desired);
         const compose = composeYaml(desired, config);
-        const reasons = [
-            seen.compose?.content !== compose && 'compose.yaml',
-            seen.config?.content !== config && 'config.yml',
-            !seen.secret && 'secret.env',
-            seen.status !== 'running' && (seen.status === 'absent' ? 'no container' : `container ${seen.status}`),
-            seen.status !== 'absent' &&
-                seen.label !== fingerprint(desired, config) &&
-                'container made from other files',
-        ].filter(reason => reason !== false);
-        if (reasons.length === 0)
+        const texts = [
+            { path: `${directory}/compose.yaml`, seen: seen.compose, after: compose, mode: '644' },
+            { path: `${directory}/config.yml`, seen: seen.config, after: config, mode: '600' },
+        ];
+        const files = texts.flatMap(({ path, seen, after, mode }) => fileChanges(path, seen, after, mode));
+        const changes = [...files, ...containerChanges(desired, seen, config)];
+        if (changes.length === 0)
             return [];
-        const { directory, domain, registry } = desired;
-        const exists = seen.status !== 'absent';
+        const made = [directory, container(domain), registry.image, compose, config];
         return [
             {
                 resource: 'registry',
-                changes: [
-                    {
-                        action: exists ? 'update' : 'create',
-                        summary: exists
-                            ? `${registry.image}: ${reasons.join(', ')}`
-                            : `start ${registry.image} on port ${registry.port}`,
-                    },
-                ],
-                call: ['registry_up', directory, container(domain), registry.image, compose, config],
+                changes,
+                call: seen.predecessor
+                    ? ['registry_adopt', ...made, seen.holder.replace('container ', '')]
+                    : ['registry_up', ...made],
             },
         ];
     },
+    remove({ directory, domain, purge }, { container: { status }, compose, data }) {
+        const steps = [];
+        if (status !== 'absent' || compose !== undefined) {
+            steps.push({
+                resource: 'registry',
+                changes: [{ action: 'delete', summary: `container ${container(domain)}` }],
+                call: ['registry_down', directory, container(domain)],
+            });
+        }
+        if (purge && data) {
+            steps.push({
+                resource: 'registry',
+                changes: [{ action: 'delete', summary: `${directory}, with every image and user` }],
+                call: ['registry_purge', directory],
+            });
+        }
+        return steps;
+    },
 };
+function containerChanges(desired, seen, config) {
+    const { registry } = desired;
+    const { status, restart, label } = seen.container;
+    if (seen.predecessor) {
+        return [{ action: 'update', summary: `take over ${seen.holder} with its images; it stays, stopped` }];
+    }
+    if (status === 'absent') {
+        return [{ action: 'create', summary: `start ${registry.image} on port ${registry.port}` }];
+    }
+    const reasons = [
+        status !== 'running' && `it is ${status}`,
+        label !== fingerprint(desired, config) && 'its files have changed',
+        restart !== 'always' && 'it would not restart by itself',
+        !seen.secret && 'its secret is gone',
+        !seen.enabled && 'Docker does not start with the machine',
+    ].filter(reason => typeof reason === 'string');
+    return reasons.length === 0
+        ? []
+        : [{ action: 'update', summary: `restart ${registry.image}, for ${reasons.join(', ')}` }];
+}
 /** Named after the domain, so that one server can hold several registries and `docker ps` tells whose it is. */
 function container(domain) {
     return `berth-${domain.replaceAll('.', '-')}`;
@@ -38366,6 +39212,15 @@ const renewal = {
                 : [{ ...step, changes: change(false, 'certbot’s timer'), call: ['renewal_timer'] }]),
         ];
     },
+    remove: (_, seen) => seen.hook === undefined
+        ? []
+        : [
+            {
+                resource: 'renewal',
+                changes: [{ action: 'delete', summary: 'the hook that reloads nginx' }],
+                call: ['renewal_unhook'],
+            },
+        ],
 };
 // nginx keeps what it has if the test fails, and certbot reports the hook's exit code in its log.
 const hook = `#!/bin/sh
@@ -39541,8 +40396,10 @@ function decodeBase64(string, length) {
 /** Who may log in. What the `users` input says is the whole truth. */
 const users = {
     name: 'users',
-    probe: ({ directory }) => [['users_probe', directory]],
-    read: facts => facts.file('users.htpasswd'),
+    probe: ({ adopt, directory, registry }) => [
+        ['users_probe', directory, ...(adopt ? [`${registry.port}`] : [])],
+    ],
+    read: facts => facts.file('users.htpasswd') ?? facts.file('users.adopted'),
     plan({ directory, users }, seen) {
         if (users === null) {
             return seen === undefined
@@ -39659,18 +40516,24 @@ function plan(desired, facts) {
         throw new Error(obstacles.join('\n'));
     return seen.flatMap(({ resource, seen }) => resource.plan(desired, seen));
 }
+/** Which steps take the registry away: the last that was built goes first. */
+function removal(desired, facts) {
+    return resources.toReversed().flatMap(resource => resource.remove?.(desired, resource.read(facts)) ?? []);
+}
 /** Seconds that a run waits for another one on the same server. */
 const patience = 900;
 /** The script that takes the steps, if the facts still hold once it has the server for itself. */
 function applyScript(desired, facts, steps) {
+    const checks = resources.flatMap(resource => (resource.check ? [resource.check(desired)] : []));
     return compose(['facts', 'apply', ...libraries], [
         'look() {',
         ...probes(desired),
         '}',
         `lock ${patience}`,
         `still ${facts.checksum} look`,
+        ...checks.map(call => line(['step', '0', ...call])),
         ...steps.map(({ call }, index) => line(['step', `${index + 1}`, ...call])),
-        'echo berth:end',
+        'tell end ok',
     ]);
 }
 function probes(desired) {
@@ -39681,17 +40544,17 @@ function probes(desired) {
 
 
 /** Looks at the server and says which steps are missing. */
-async function look(server, desired) {
+async function look(server, desired, plan) {
     const facts = Facts.parse(await server.run(factsScript(desired)));
     return { facts, steps: plan(desired, facts) };
 }
 /** How often a run looks anew because another one changed the server in between. */
 const attempts = 3;
 /** Makes the server what it should be, and returns the steps that it took: none if it was already. */
-async function converge(server, desired, listener) {
+async function converge(server, desired, plan, listener) {
     for (let attempt = 1; attempt <= attempts; attempt++) {
-        const { facts, steps } = await look(server, desired);
-        listener.planned(steps);
+        const { facts, steps } = await look(server, desired, plan);
+        listener.planned(steps, false);
         if (steps.length === 0)
             return steps;
         const progress = new Progress(steps, listener);
@@ -39700,7 +40563,7 @@ async function converge(server, desired, listener) {
             listener.said('another run has changed the server meanwhile; looking again');
             continue;
         }
-        if (!output.trimEnd().endsWith('berth:end'))
+        if (!output.includes('\nberth:end='))
             throw new Error(progress.failure());
         return steps;
     }
@@ -39729,7 +40592,7 @@ class Progress {
                 this.#since = performance.now();
                 this.#words = [];
                 break;
-            case 'done':
+            case 'ok':
                 if (this.#current)
                     this.#listener.done(this.#current, performance.now() - this.#since);
                 this.#current = undefined;
@@ -39753,10 +40616,15 @@ class Progress {
     failure() {
         if (this.#failure !== undefined)
             return this.#failure;
-        const { resource, changes } = this.#current ?? { resource: 'server', changes: [] };
-        const what = changes.map(({ summary }) => summary).join(', ');
-        const words = this.#words.slice(-lastLines).map(line => `\n  ${line}`);
-        return `${resource}${what && ` (${what})`} failed${words.length > 0 ? `; the server said:${words.join('')}` : ': the connection was cut off; run the workflow again'}`;
+        const words = this.#words
+            .slice(-lastLines)
+            .map(line => `\n  ${line}`)
+            .join('');
+        const said = words === '' ? ': the connection was cut off; run the workflow again' : `; the server said:${words}`;
+        if (!this.#current)
+            return `the server refused, and nothing was changed${said}`;
+        const { resource, changes } = this.#current;
+        return `${resource} (${changes.map(({ summary }) => summary).join(', ')}) failed${said}`;
     }
 }
 
@@ -39939,9 +40807,10 @@ function unreachable(code, words) {
         return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own';
     return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`;
 }
+// The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
 function login(name, user) {
     const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {};
-    return Buffer.from(JSON.stringify(auth)).toString('base64url');
+    return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 function complaint(body) {
     try {
@@ -40800,12 +41669,13 @@ async function sources_read(path, name) {
 
 
 
+
 /** Converges, verifies, then pushes. */
 async function up(inputs, around) {
     const { desired, target } = inputs;
     // An image that can’t be pushed is better known before the server changes.
     const images = await locals(inputs, around);
-    const steps = await onServer(inputs, around, server => around.group(`Server ${target?.host}`, () => converge(server, desired, around.listener)));
+    const steps = await onServer(inputs, around, server => around.group(`Server ${target?.host}`, () => converge(server, desired, plan, around.listener)));
     try {
         return { ...(await deliver(images, inputs, around)), steps };
     }
@@ -40818,9 +41688,15 @@ async function up(inputs, around) {
 }
 /** Says what `up` would change. */
 async function modes_plan(inputs, around) {
-    const { steps } = await onServer(inputs, around, server => look(server, inputs.desired));
-    around.listener.planned(steps);
+    const { steps } = await onServer(inputs, around, server => look(server, inputs.desired, plan));
+    around.listener.planned(steps, true);
     return { domain: inputs.desired.domain, steps, applied: false, pushed: [] };
+}
+/** Takes the registry and its site away; images, users and certificates stay unless `purge` says otherwise. */
+async function down(inputs, around) {
+    const { desired, target } = inputs;
+    const steps = await onServer(inputs, around, server => around.group(`Server ${target?.host}`, () => converge(server, desired, removal, around.listener)));
+    return { domain: desired.domain, steps, applied: true, pushed: [] };
 }
 /** Looks at the registry as its clients do, and pushes if there is an image. */
 async function push(inputs, around) {

@@ -152,9 +152,10 @@ function unreachable(code: string | undefined, words: string): string {
   return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`
 }
 
+// The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
 function login(name: string, user: User | undefined): string {
   const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {}
-  return Buffer.from(JSON.stringify(auth)).toString('base64url')
+  return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
 }
 
 function complaint(body: string): string {

@@ -200,9 +200,10 @@ function unreachable(code, words) {
         return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own';
     return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`;
 }
+// The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
 function login(name, user) {
     const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {};
-    return Buffer.from(JSON.stringify(auth)).toString('base64url');
+    return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 function complaint(body) {
     try {

@@ -6,6 +6,14 @@ packages_probe() {
     fact "packages.$program" "$(yes_if has "$program")"
   done
   fact packages.compose "$(yes_if compose_found)"
+  fact packages.halves "$(packages_halves)"
+}
+
+# What a package manager that was cut off has left half installed, of ours.
+packages_halves() {
+  has dpkg-query || return 0
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'docker*' containerd runc 'nginx*' 'certbot' 'python3-certbot' 2>/dev/null |
+    grep -v -e '^installed ' -e '^not-installed ' -e '^config-files ' | cut -d ' ' -f 2 | sort | tr '\n' ' '
 }
 
 # Looking for the plugin's file is some 50 ms faster than asking Docker.
@@ -19,6 +27,9 @@ compose_found() {
 
 packages_install() { # NAME ... , of docker compose nginx certbot
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+  # An earlier installation may have been cut off.
+  dpkg --configure -a
+  [ $# -gt 0 ] || return 0
   apt_get update
   wanted=
   for name in "$@"; do

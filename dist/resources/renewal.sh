@@ -13,13 +13,14 @@ renewal_probe() { # DIRECTORY
 }
 
 renewal_hook() { # CONTENT
-  install -d -m 0755 "${HOOK%/*}"
+  folder "${HOOK%/*}" 0755
   put "$HOOK" 0755 "$1"
 }
 
 # The bundle holds the system's authorities too, for certbot's service renews the other certificates of this server as well.
 renewal_trust() { # DIRECTORY CA DROPIN
-  install -d -m 0755 "$1" "${TRUST%/*}"
+  folder "$1" 0755
+  folder "${TRUST%/*}" 0755
   put "$1/ca.crt" 0644 "$2"
   put "$1/ca-bundle.crt" 0644 "$(cat /etc/ssl/certs/ca-certificates.crt)
 $2"
@@ -30,6 +31,10 @@ $2"
 renewal_distrust() { # DIRECTORY
   rm -f "$1/ca.crt" "$1/ca-bundle.crt" "$TRUST"
   systemctl daemon-reload
+}
+
+renewal_unhook() {
+  rm -f "$HOOK"
 }
 
 renewal_timer() {
