@@ -37,6 +37,8 @@ const timeout = 30_000
 export class Endpoint {
   readonly #domain: string
   readonly #agent: Agent
+  /** Once all was well, a connection that fails is likely to come back. */
+  #verified = false
 
   /** `ca` is a PEM bundle that is trusted besides the public authorities. */
   constructor(domain: string, ca: string | undefined) {
@@ -117,6 +119,7 @@ export class Endpoint {
    */
   async verify(user: User | undefined): Promise<X509Certificate> {
     const anonymous = await this.get('/v2/')
+    if (isPassing(anonymous)) throw this.#refused(anonymous, `https://${this.#domain}/v2/`)
     if (user === undefined && anonymous.status !== 200) {
       throw new Error(`${this.#domain} should be open to everybody, and answers ${anonymous.status}`)
     }
@@ -129,9 +132,14 @@ export class Endpoint {
       }
       const known = await this.get('/v2/', user)
       if (known.status !== 200)
-        throw new Error(`${this.#domain} answers ${known.status} to \`${user.name}\` with the right password`)
+        throw isPassing(known)
+          ? this.#refused(known, `https://${this.#domain}/v2/`)
+          : new Error(
+              `${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
+            )
     }
     if (anonymous.certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
+    this.#verified = true
     return anonymous.certificate
   }
 
@@ -179,14 +187,14 @@ export class Endpoint {
   }
 
   #failure(error: NodeJS.ErrnoException): Error {
-    const passing = ['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE', 'EAI_AGAIN']
     const message = this.#explain(error)
-    return passing.includes(error.code ?? '') ? new Transient(message) : new Error(message)
+    return this.#verified ? new Transient(message) : new Error(message)
   }
 
-  #refused({ status, body }: Answer, what: string): Error {
-    const words = `${what} is answered with ${status}${body === '' ? '' : `: ${body.replace(/\s+/g, ' ').slice(0, 200)}`}`
-    return status >= 500 || status === 429 ? new Transient(words) : new Error(words)
+  #refused(answer: Answer, what: string): Error {
+    const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200)
+    const message = `${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
+    return isPassing(answer) ? new Transient(message) : new Error(message)
   }
 
   #explain({ code, message }: NodeJS.ErrnoException): string {
@@ -217,16 +225,19 @@ export class Endpoint {
   }
 }
 
+function isPassing({ status }: Answer): boolean {
+  return status >= 500 || status === 429
+}
+
+/** A registry that was cut off may have half a manifest; a push puts that right. */
 function read(body: string): Pick<Manifest, 'config' | 'manifests' | 'blobs'> {
-  const {
-    config,
-    layers = [],
-    manifests = [],
-  } = JSON.parse(body) as {
+  let manifest: Partial<Record<'layers' | 'manifests', (Descriptor & { urls?: string[] })[]>> & {
     config?: Descriptor
-    layers?: (Descriptor & { urls?: string[] })[]
-    manifests?: Descriptor[]
-  }
+  } = {}
+  try {
+    manifest = JSON.parse(body)
+  } catch {}
+  const { config, layers = [], manifests = [] } = manifest
   // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
   const own = layers.filter(({ urls = [] }) => urls.length === 0)
   return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own }

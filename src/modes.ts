@@ -7,6 +7,7 @@ import { plan as missing, removal } from './plan.ts'
 import { publish } from './publish.ts'
 import { DiskFull } from './rejection.ts'
 import type { Outcome } from './report.ts'
+import { retry } from './retry.ts'
 import { quote } from './script.ts'
 import { Server } from './server.ts'
 import { Skopeo } from './skopeo.ts'
@@ -37,7 +38,9 @@ export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome>
     return { ...(await deliver(images, inputs, around)), steps }
   } catch (error) {
     if (!(error instanceof DiskFull)) throw error
-    const room = await onServer(inputs, around, server => server.run(`df -h ${quote(desired.directory)}`))
+    const room = await onServer(inputs, around, server =>
+      server.run(`df -h ${quote(`${desired.directory}/data`)}`),
+    )
     throw new Error(`${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`)
   }
 }
@@ -78,7 +81,9 @@ async function deliver(images: readonly Local[], inputs: Inputs, around: Surroun
   const { cancelled, listener } = around
   const endpoint = new Endpoint(domain, acme.ca)
   try {
-    const certificate = await around.group(`Check https://${domain}`, () => endpoint.verify(user))
+    const certificate = await around.group(`Check https://${domain}`, () =>
+      retry(() => endpoint.verify(user), listener.said, cancelled),
+    )
     const outcome = { domain, steps: [], applied: true, certificate }
     if (images.length === 0) return { ...outcome, pushed: [] }
     const pushed = await around.group('Push', async () => {

@@ -45,8 +45,11 @@ export class Progress {
     const layers = [...this.#layers.values()]
     const there = layers.filter(({ state }) => state === 'there').length
     const seconds = (this.#now() - this.#started) / 1000
-    const known = layers.length > 0 ? `${layers.length} layers (${there} there already), ` : ''
-    return `${known}${this.#sent()} in ${seconds.toFixed(1)} s`
+    const known = [
+      ...(layers.length > 0 ? [`${layers.length} layers (${there} there already)`] : []),
+      ...(this.#bytes() > 0 ? [this.#sent()] : []),
+    ]
+    return `${known.join(', ')} in ${seconds.toFixed(1)} s`
   }
 
   #line(): string {
@@ -67,5 +70,6 @@ export class Progress {
 }
 
 export function megabytes(bytes: number): string {
+  if (bytes < 1e5) return `${Math.ceil(bytes / 1e3)} kB`
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
 }

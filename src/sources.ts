@@ -131,7 +131,7 @@ async function findArchive(
     size: statSync(path).isFile() ? statSync(path).size : 0,
     push: (name, tag, user, hear) =>
       skopeo.copy(from, `${name}:${tag}`, user, line => {
-        const id = /^Copying (?:blob|config) (?:sha256:)?(\w{12})/.exec(line)?.[1]
+        const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1]
         if (id) hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' })
       }),
   }
