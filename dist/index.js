@@ -40886,6 +40886,8 @@ const timeout = 30_000;
 class Endpoint {
     #domain;
     #agent;
+    /** Once all was well, a connection that fails is likely to come back. */
+    #verified = false;
     /** `ca` is a PEM bundle that is trusted besides the public authorities. */
     constructor(domain, ca) {
         this.#domain = domain;
@@ -40952,6 +40954,8 @@ class Endpoint {
      */
     async verify(user) {
         const anonymous = await this.get('/v2/');
+        if (isPassing(anonymous))
+            throw this.#refused(anonymous, `https://${this.#domain}/v2/`);
         if (user === undefined && anonymous.status !== 200) {
             throw new Error(`${this.#domain} should be open to everybody, and answers ${anonymous.status}`);
         }
@@ -40962,10 +40966,13 @@ class Endpoint {
             }
             const known = await this.get('/v2/', user);
             if (known.status !== 200)
-                throw new Error(`${this.#domain} answers ${known.status} to \`${user.name}\` with the right password`);
+                throw isPassing(known)
+                    ? this.#refused(known, `https://${this.#domain}/v2/`)
+                    : new Error(`${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`);
         }
         if (anonymous.certificate === undefined)
             throw new Error(`${this.#domain} shows no certificate`);
+        this.#verified = true;
         return anonymous.certificate;
     }
     close() {
@@ -41000,13 +41007,13 @@ class Endpoint {
         });
     }
     #failure(error) {
-        const passing = ['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE', 'EAI_AGAIN'];
         const message = this.#explain(error);
-        return passing.includes(error.code ?? '') ? new Transient(message) : new Error(message);
+        return this.#verified ? new Transient(message) : new Error(message);
     }
-    #refused({ status, body }, what) {
-        const words = `${what} is answered with ${status}${body === '' ? '' : `: ${body.replace(/\s+/g, ' ').slice(0, 200)}`}`;
-        return status >= 500 || status === 429 ? new Transient(words) : new Error(words);
+    #refused(answer, what) {
+        const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200);
+        const message = `${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`;
+        return isPassing(answer) ? new Transient(message) : new Error(message);
     }
     #explain({ code, message }) {
         const name = this.#domain;
@@ -41035,8 +41042,17 @@ class Endpoint {
         }
     }
 }
+function isPassing({ status }) {
+    return status >= 500 || status === 429;
+}
+/** A registry that was cut off may have half a manifest; a push puts that right. */
 function read(body) {
-    const { config, layers = [], manifests = [], } = JSON.parse(body);
+    let manifest = {};
+    try {
+        manifest = JSON.parse(body);
+    }
+    catch { }
+    const { config, layers = [], manifests = [] } = manifest;
     // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
     const own = layers.filter(({ urls = [] }) => urls.length === 0);
     return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own };
@@ -41093,8 +41109,11 @@ class progress_Progress {
         const layers = [...this.#layers.values()];
         const there = layers.filter(({ state }) => state === 'there').length;
         const seconds = (this.#now() - this.#started) / 1000;
-        const known = layers.length > 0 ? `${layers.length} layers (${there} there already), ` : '';
-        return `${known}${this.#sent()} in ${seconds.toFixed(1)} s`;
+        const known = [
+            ...(layers.length > 0 ? [`${layers.length} layers (${there} there already)`] : []),
+            ...(this.#bytes() > 0 ? [this.#sent()] : []),
+        ];
+        return `${known.join(', ')} in ${seconds.toFixed(1)} s`;
     }
     #line() {
         const layers = [...this.#layers.values()];
@@ -41111,6 +41130,8 @@ class progress_Progress {
     }
 }
 function megabytes(bytes) {
+    if (bytes < 1e5)
+        return `${Math.ceil(bytes / 1e3)} kB`;
     return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
@@ -41609,7 +41630,7 @@ async function findArchive(source, wanted, skopeo) {
         client: 'skopeo',
         size: (0,external_node_fs_.statSync)(path).isFile() ? (0,external_node_fs_.statSync)(path).size : 0,
         push: (name, tag, user, hear) => skopeo.copy(from, `${name}:${tag}`, user, line => {
-            const id = /^Copying (?:blob|config) (?:sha256:)?(\w{12})/.exec(line)?.[1];
+            const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1];
             if (id)
                 hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' });
         }),
@@ -41670,6 +41691,7 @@ async function sources_read(path, name) {
 
 
 
+
 /** Converges, verifies, then pushes. */
 async function up(inputs, around) {
     const { desired, target } = inputs;
@@ -41682,7 +41704,7 @@ async function up(inputs, around) {
     catch (error) {
         if (!(error instanceof DiskFull))
             throw error;
-        const room = await onServer(inputs, around, server => server.run(`df -h ${quote(desired.directory)}`));
+        const room = await onServer(inputs, around, server => server.run(`df -h ${quote(`${desired.directory}/data`)}`));
         throw new Error(`${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`);
     }
 }
@@ -41718,7 +41740,7 @@ async function deliver(images, inputs, around) {
     const { cancelled, listener } = around;
     const endpoint = new Endpoint(domain, acme.ca);
     try {
-        const certificate = await around.group(`Check https://${domain}`, () => endpoint.verify(user));
+        const certificate = await around.group(`Check https://${domain}`, () => retry(() => endpoint.verify(user), listener.said, cancelled));
         const outcome = { domain, steps: [], applied: true, certificate };
         if (images.length === 0)
             return { ...outcome, pushed: [] };

@@ -64,7 +64,7 @@ function parseSource(text: string, owner: string): Source | string {
   }
   const name = lowered(text, owner)
   if (/^sha256:[0-9a-f]{12,64}$/.test(name)) return { kind: 'docker', name }
-  if (!/^[\w][\w./:@-]*$/.test(name)) return `“${text}” is not the name of an image`
+  if (!/^\w(?:[\w./:@-]*\w)?$/.test(name)) return `“${text}” is not the name of an image`
   return { kind: 'docker', name }
 }
 
