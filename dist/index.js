@@ -38457,7 +38457,7 @@ function parseSource(text, owner) {
     const name = lowered(text, owner);
     if (/^sha256:[0-9a-f]{12,64}$/.test(name))
         return { kind: 'docker', name };
-    if (!/^[\w][\w./:@-]*$/.test(name))
+    if (!/^\w(?:[\w./:@-]*\w)?$/.test(name))
         return `“${text}” is not the name of an image`;
     return { kind: 'docker', name };
 }
@@ -40858,14 +40858,17 @@ class Transient extends Error {
 }
 /** Seconds before each new try: doubled, and each by chance between half and all of it, so that many don’t come back at once. */
 const delays = [1, 2, 4, 8, 16];
+/** Milliseconds after which nothing is tried again: Docker’s engine has tried for a minute when it gives up. */
+const retry_patience = 120_000;
 /** Tries again what fails as `Transient`; `retrying` hears why, once for each new try. */
 async function retry(work, retrying, cancelled) {
+    const started = performance.now();
     for (const [index, delay] of delays.entries()) {
         try {
             return await work();
         }
         catch (error) {
-            if (!(error instanceof Transient))
+            if (!(error instanceof Transient) || performance.now() - started > retry_patience)
                 throw error;
             const seconds = delay * (0.5 + Math.random() / 2);
             retrying(`${error.message}; try ${index + 2} of ${delays.length + 1} in ${seconds.toFixed(1)} s`);
