@@ -6,27 +6,15 @@ import { passwords, type Registry, registry, succeeded } from './registry.ts'
 jest.setTimeout(300_000)
 
 let here: Registry
-/** Docker 20.10. */
-let old: Runner
-/** Docker with the containerd image store. */
-let modern: Runner
 let domain: string
-let user: { user: string }
+const user = { user: 'runner' }
 
 beforeAll(async () => {
-  user = { user: 'runner' }
-  const [first, ...runners] = await Promise.all([
-    registry(),
-    createRunner('bookworm'),
-    createRunner('trixie'),
-  ])
-  here = first
-  ;[old, modern] = runners as [Runner, Runner]
+  here = await registry()
   domain = here.server.domain
-  await Promise.all([setUp(), containerdStore(), ...[old, here.world.runner].map(build)])
-  await build(modern)
+  await Promise.all([setUp(), build(here.world.runner)])
 })
-afterAll(() => Promise.all([here?.server.remove(), old?.remove(), modern?.remove()]))
+afterAll(() => here?.server.remove())
 
 /** The registry by Berth, on a data disk of 100 MB, behind an nginx whose faults are at /etc/nginx/fault.conf. */
 async function setUp() {
@@ -41,8 +29,8 @@ async function setUp() {
 }
 
 /** Overlay does not stack, so containerd's store goes where the engine's is. */
-async function containerdStore() {
-  await modern.sh(`
+async function useContainerdStore(runner: Runner) {
+  await runner.sh(`
     systemctl stop docker.socket docker containerd
     mkdir -p /var/lib/docker/containerd-store && mount --bind /var/lib/docker/containerd-store /var/lib/containerd
     jq '. + {features: {"containerd-snapshotter": true}}' /etc/docker/daemon.json >/tmp/daemon.json && cp /tmp/daemon.json /etc/docker/daemon.json
@@ -50,6 +38,7 @@ async function containerdStore() {
 }
 
 const name = 'acme/push-test'
+const saved = '/home/runner/push-test/saved.tar'
 async function build(runner: Runner) {
   await runner.sh(
     `mkdir -p ~/push-test && cd ~/push-test && date +%s%N >version && head -c 12000000 /dev/urandom >big
@@ -100,33 +89,119 @@ const digestOf = (repository: string, tag: string) =>
 
 const digest = (run: StepRun) => run.outputs.digest ?? ''
 
-describe.each([
-  ['20.10', () => old],
-  ['26.1', () => here.world.runner],
-  ['26.1 with the containerd store', () => modern],
-])('Docker %s', (version, runner) => {
-  const repository = version.replaceAll(/\W+/g, '-')
+async function pushesWithoutTrace(runner: Runner, repository: string) {
+  const image = `${name} => ${repository}/app\n${name}-large => ${repository}/large:x`
+  const release = { event: { ref: 'refs/tags/v1.2.3' }, debug: true }
+  const before = await traces(runner)
+  const run = succeeded(await push({ image }, release, runner))
+  for (const tag of ['ffac537', '1.2.3', '1.2', '1'])
+    expect(await digestOf(`${repository}/app`, tag)).toBe(digest(run))
+  expect(run.outputs.images).toBe(
+    `${domain}/${repository}/app@${digest(run)}\n${domain}/${repository}/large@${await digestOf(`${repository}/large`, 'x')}`,
+  )
+  expect(run.raw).not.toContain(passwords.ci)
+  expect(run.orphans).toEqual([])
+  expect(await traces(runner)).toBe(before)
 
-  test('pushes under the tags of the event, and leaves no trace', async () => {
-    const image = `${name} => ${repository}/app\n${name}-large => ${repository}/large:x`
-    const before = await traces(runner())
-    const run = succeeded(
-      await push({ image }, { event: { ref: 'refs/tags/v1.2.3' }, debug: true }, runner()),
+  const again = succeeded(await push({ image }, release, runner))
+  expect(again.log).toContain(`${domain}/${repository}/large:x is there already`)
+  expect(again.log).not.toContain(' pushed: ')
+  expect(again.outputs.images).toBe(run.outputs.images)
+}
+
+/** podman, skopeo, buildah and Docker push and pull what the others pushed. */
+async function everyClientWorks(runner: Runner, repository: string) {
+  const there = `${domain}/${repository}/clients`
+  await runner.write(`/etc/docker/certs.d/${domain}/ca.crt`, here.inputs.ca ?? '')
+  await runner.sh(
+    `set -e
+     export CONTAINERS_STORAGE_CONF=/tmp/storage.conf REGISTRY_AUTH_FILE=/tmp/auth.json DOCKER_CONFIG=/tmp/clients
+     printf '[storage]\\ndriver="vfs"\\ngraphroot="/var/lib/docker/clients"\\nrunroot="/run/clients"\\n' >/tmp/storage.conf
+     skopeo login -u ci --password-stdin ${domain}
+     container=$(buildah from scratch) && date >/tmp/file && buildah copy -q $container /tmp/file /
+     buildah commit -q $container ${there}:buildah && buildah push -q ${there}:buildah && buildah pull -q ${there}:buildah
+     podman pull -q ${there}:buildah && podman tag ${there}:buildah ${there}:podman && podman push -q ${there}:podman
+     skopeo copy -q docker://${there}:podman docker://${there}:skopeo
+     mkdir -p /tmp/clients && cp /tmp/auth.json /tmp/clients/config.json
+     docker pull -q ${there}:skopeo && docker tag ${there}:skopeo ${there}:docker && docker push -q ${there}:docker
+     podman pull -q ${there}:docker && skopeo inspect docker://${there}:docker >/dev/null`,
+    { input: passwords.ci },
+  )
+  for (const tag of ['buildah', 'podman', 'skopeo', 'docker'])
+    expect(await digestOf(`${repository}/clients`, tag)).toMatch(/^sha256:/)
+}
+
+describe('Docker 20.10, of Debian 12', () => {
+  let runner: Runner
+  beforeAll(async () => {
+    runner = await createRunner({ suite: 'bookworm' })
+    await build(runner)
+  })
+  afterAll(() => runner?.remove())
+
+  test('pushes under the tags of the event, and leaves no trace', () => pushesWithoutTrace(runner, 'old'))
+  test('podman, skopeo, buildah and Docker push and pull', () => everyClientWorks(runner, 'old'))
+})
+
+describe('Docker 26.1, with the classic image store', () => {
+  test('pushes under the tags of the event, and leaves no trace', () =>
+    pushesWithoutTrace(here.world.runner, 'classic'))
+
+  test('the user’s logins and credential helpers are not touched, nor asked', async () => {
+    const { runner } = here.world
+    const folder = '/tmp/push-test-login'
+    const config = JSON.stringify({ auths: { 'example.com': { auth: 'dXNlcjpwYXNz' } }, credsStore: 'canary' })
+    await runner.write(`${folder}/config.json`, config, '666')
+    await runner.write(`${folder}/docker-credential-canary`, `#!/bin/sh\ntouch ${folder}/asked\n`, '755')
+    await runner.sh(`chmod 777 ${folder}`)
+    const env = { DOCKER_CONFIG: folder, PATH: `${folder}:/usr/local/bin:/usr/bin:/bin` }
+    succeeded(await push({ image: `${name} => own/login` }, { env }))
+    expect(await runner.read(`${folder}/config.json`)).toBe(config)
+    expect(await runner.sh(`ls ${folder}`)).toBe('config.json\ndocker-credential-canary')
+    await runner.sh(`rm -r ${folder}`)
+  })
+
+  test('what docker save wrote keeps its image, under its own name', async () => {
+    await here.world.runner.sh(`cd ~/push-test && docker save --output saved.tar ${name}`, user)
+    const run = succeeded(await push({ image: saved, tags: 'saved' }))
+    expect(await digestOf(name, 'saved')).toBe(digest(run))
+    expect(succeeded(await push({ image: name, tags: 'saved' })).log).toContain('is there already')
+  })
+})
+
+describe('Docker 26.1, with the containerd image store', () => {
+  let runner: Runner
+  beforeAll(async () => {
+    runner = await createRunner()
+    await useContainerdStore(runner)
+    await build(runner)
+  })
+  afterAll(() => runner?.remove())
+
+  test('pushes under the tags of the event, and leaves no trace', () => pushesWithoutTrace(runner, 'modern'))
+  test('podman, skopeo, buildah and Docker push and pull', () => everyClientWorks(runner, 'modern'))
+
+  test('a multi-platform layout and archive of buildx arrive whole, with their digest', async () => {
+    const folder = '/home/runner/push-test'
+    await runner.sh(
+      `cd ~/push-test && docker buildx build --quiet --platform linux/amd64,linux/arm64 --output type=oci,dest=multi.tar . >/dev/null
+       rm -rf layout && mkdir layout && tar -xf multi.tar -C layout`,
+      user,
     )
-    for (const tag of ['ffac537', '1.2.3', '1.2', '1'])
-      expect(await digestOf(`${repository}/app`, tag)).toBe(digest(run))
-    expect(run.outputs.images).toBe(
-      `${domain}/${repository}/app@${digest(run)}\n${domain}/${repository}/large@${await digestOf(`${repository}/large`, 'x')}`,
-    )
-    expect(run.raw).not.toContain(passwords.ci)
+    const image = `${folder}/multi.tar => oci/archive\noci:${folder}/layout => oci/layout`
+    const run = succeeded(await push({ image }, {}, runner))
+    const built = await runner.sh(`jq -r '.manifests[0].digest' ${folder}/layout/index.json`)
+    expect(run.outputs.images).toBe(`${domain}/oci/archive@${built}\n${domain}/oci/layout@${built}`)
+    expect(await digestOf('oci/layout', 'latest')).toBe(built)
+  })
+
+  test('a cancelled push leaves nothing behind', async () => {
+    await build(runner)
+    const before = await traces(runner)
+    const run = await push({ image: `${name}-large => cancelled:1` }, { cancel: /\[group\]Push/ }, runner)
+    expect(run.code).not.toBe(0)
     expect(run.orphans).toEqual([])
-    expect(await traces(runner())).toBe(before)
-
-    // What is there is not sent again, and every client may have it.
-    const again = succeeded(await push({ image }, { event: { ref: 'refs/tags/v1.2.3' } }, runner()))
-    expect(again.log).toContain(`${domain}/${repository}/large:x is there already`)
-    expect(again.log).not.toContain(' pushed: ')
-    expect(again.outputs.images).toBe(run.outputs.images)
+    expect(await traces(runner)).toBe(before)
   })
 })
 
@@ -138,49 +213,6 @@ const traces = (runner: Runner) =>
      find /home/runner/work -path '*_temp/berth-*'
      cat /home/runner/.docker/config.json 2>/dev/null || :`,
   )
-
-test('the user’s logins and credential helpers are not touched, nor asked', async () => {
-  const config = JSON.stringify({
-    auths: { 'example.com': { auth: 'dXNlcjpwYXNz' } },
-    credsStore: 'canary',
-  })
-  await old.write('/home/runner/.docker/config.json', config)
-  await old.write('/usr/local/bin/docker-credential-canary', '#!/bin/sh\ntouch /tmp/asked\n', '755')
-  await old.sh('chown -R runner: /home/runner/.docker')
-  succeeded(await push({ image: `${name} => own/login` }, {}, old))
-  expect(await old.read('/home/runner/.docker/config.json')).toBe(config)
-  expect((await old.run('test -e /tmp/asked')).code).toBe(1)
-  await old.sh('rm /home/runner/.docker/config.json')
-})
-
-describe('archives', () => {
-  test('a multi-platform layout and archive of buildx arrive whole, with their digest', async () => {
-    await modern.sh(
-      `cd ~/push-test && docker buildx build --quiet --platform linux/amd64,linux/arm64 --output type=oci,dest=multi.tar . >/dev/null
-       rm -rf layout && mkdir layout && tar -xf multi.tar -C layout`,
-      user,
-    )
-    const folder = '/home/runner/push-test'
-    const run = succeeded(
-      await push(
-        { image: `${folder}/multi.tar => oci/archive\noci:${folder}/layout => oci/layout` },
-        {},
-        modern,
-      ),
-    )
-    const built = await modern.sh(`jq -r '.manifests[0].digest' ${folder}/layout/index.json`)
-    expect(run.outputs.images).toBe(`${domain}/oci/archive@${built}\n${domain}/oci/layout@${built}`)
-    expect(await digestOf('oci/layout', 'latest')).toBe(built)
-  })
-
-  test('what docker save wrote keeps its image, under its own name', async () => {
-    await old.sh(`cd ~/push-test && docker save --output saved.tar ${name}`, user)
-    const run = succeeded(await push({ image: '/home/runner/push-test/saved.tar', tags: 'saved' }, {}, old))
-    expect(await digestOf(name, 'saved')).toBe(digest(run))
-    const again = succeeded(await push({ image: `${name}`, tags: 'saved' }, {}, old))
-    expect(again.log).toContain('is there already')
-  })
-})
 
 test('immutable tags stay where they are, and nothing else moves either', async () => {
   const first = succeeded(await push({ image: `${name} => fixed`, tags: '1.0', immutable: 'true' }))
@@ -207,9 +239,8 @@ describe('a registry that fails for a while', () => {
         retried = resolve
       })
       const running = push(
-        { image: '/home/runner/push-test/saved.tar => busy:1' },
+        { image: `${saved} => busy:1` },
         { onLine: line => line.includes('try 2 of 6') && retried() },
-        old,
       )
       await Promise.race([retry, running])
       await here.server.write('/etc/nginx/fault.conf', '')
@@ -300,41 +331,3 @@ describe('what can’t be pushed is said in words', () => {
   })
 })
 
-test('a cancelled push leaves nothing behind', async () => {
-  await modern.sh(
-    'cd ~/push-test && head -c 40000000 /dev/urandom >big && DOCKER_BUILDKIT=0 docker build -qf Large -t acme/push-test-larger .',
-    user,
-  )
-  const before = await traces(modern)
-  const run = await push(
-    { image: 'acme/push-test-larger => cancelled:1' },
-    { cancel: /\[group\]Push/ },
-    modern,
-  )
-  expect(run.code).not.toBe(0)
-  expect(run.orphans).toEqual([])
-  expect(await traces(modern)).toBe(before)
-})
-
-test('podman, skopeo, buildah and Docker of both generations push and pull', async () => {
-  await Promise.all(
-    [old, modern].map(async (machine, index) => {
-      const there = `${domain}/clients/n${index}`
-      await machine.write(`/etc/docker/certs.d/${domain}/ca.crt`, here.inputs.ca ?? '')
-      await machine.sh(
-        `set -e
-         export CONTAINERS_STORAGE_CONF=/tmp/storage.conf REGISTRY_AUTH_FILE=/tmp/auth.json
-         printf '[storage]\\ndriver="vfs"\\ngraphroot="/var/lib/docker/clients"\\nrunroot="/run/clients"\\n' >/tmp/storage.conf
-         skopeo login -u ci --password-stdin ${domain} </dev/stdin
-         container=$(buildah from scratch) && echo ${index} >/tmp/file && buildah copy -q $container /tmp/file /
-         buildah commit -q $container ${there}:buildah && buildah push -q ${there}:buildah && buildah pull -q ${there}:buildah
-         podman pull -q ${there}:buildah && podman tag ${there}:buildah ${there}:podman && podman push -q ${there}:podman
-         skopeo copy -q docker://${there}:podman docker://${there}:skopeo
-         skopeo inspect docker://${there}:skopeo >/dev/null
-         mkdir -p ~/.docker && cp /tmp/auth.json ~/.docker/config.json
-         docker pull -q ${there}:skopeo && docker tag ${there}:skopeo ${there}:docker && docker push -q ${there}:docker && docker pull -q ${there}:docker`,
-        { input: passwords.ci },
-      )
-    }),
-  )
-})
