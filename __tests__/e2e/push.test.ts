@@ -150,7 +150,10 @@ describe('Docker 26.1, with the classic image store', () => {
   test('the user’s logins and credential helpers are not touched, nor asked', async () => {
     const { runner } = here.world
     const folder = '/tmp/push-test-login'
-    const config = JSON.stringify({ auths: { 'example.com': { auth: 'dXNlcjpwYXNz' } }, credsStore: 'canary' })
+    const config = JSON.stringify({
+      auths: { 'example.com': { auth: 'dXNlcjpwYXNz' } },
+      credsStore: 'canary',
+    })
     await runner.write(`${folder}/config.json`, config, '666')
     await runner.write(`${folder}/docker-credential-canary`, `#!/bin/sh\ntouch ${folder}/asked\n`, '755')
     await runner.sh(`chmod 777 ${folder}`)
@@ -330,4 +333,3 @@ describe('what can’t be pushed is said in words', () => {
     expect(run.log).not.toMatch(/^ {4}at /m)
   })
 })
-
