@@ -78,7 +78,7 @@ export async function runStep(
   for (const secret of options.secrets ?? []) job.masks.add(secret)
   const env = environment(job, action, inputs, options)
 
-  const { files, ...main } = await phase(runner, action.main, env, job, options)
+  const { files, ...main } = await phase(runner, action.main, env, job, !action.post, options)
   const state = parseFile(files.GITHUB_STATE ?? '')
   const step: StepRun = {
     ...main,
@@ -94,7 +94,14 @@ export async function runStep(
         Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]),
       )
       const { cancel: _, ...rest } = options
-      const { files: __, ...post } = await phase(runner, action.post, { ...env, ...stateEnv }, job, rest)
+      const { files: __, ...post } = await phase(
+        runner,
+        action.post,
+        { ...env, ...stateEnv },
+        job,
+        true,
+        rest,
+      )
       step.post = post
       return post
     },
@@ -218,6 +225,7 @@ async function phase(
   entry: string,
   env: Record<string, string>,
   job: Job,
+  last: boolean,
   options: StepOptions,
 ): Promise<PhaseRun & { files: Record<string, string> }> {
   const { cancel, debug, onLine, timeout = 600 } = options
@@ -244,7 +252,7 @@ async function phase(
     repository: { default_branch: 'main', full_name: env.GITHUB_REPOSITORY },
   }
   // Through stdin, so that no secret is on a command line.
-  child.stdin.write(`${JSON.stringify({ entry: `${directory}/${entry}`, env, payload })}\n`)
+  child.stdin.write(`${JSON.stringify({ entry: `${directory}/${entry}`, env, payload, last })}\n`)
   const timers = [setTimeout(() => child.kill('SIGKILL'), timeout * 1000)]
   if (typeof cancel === 'number') timers.push(setTimeout(abort, cancel))
 

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { client } from './engine.ts'
 import { containerOf, find } from './machine.ts'
+import { assertOurs } from './network.ts'
+import { record } from './record.ts'
 import { createServer } from './server.ts'
 import { down, inhabitants, world } from './world.ts'
 
@@ -16,6 +18,9 @@ const help = `script/lab: a server, a certificate authority, Docker Hub and a Gi
   remove MACHINE
   prune                     remove the machines of tests that ended without doing so
   down [--all]              remove its containers and network; with --all its images, the engine it started and .lab/ too
+  },
+  record [SUITE…]           record what servers answer to the facts script into __tests__/recorded
+  down [--all]              remove its containers and network; with --all its images and the engine it started too
 `
 
 const [command = 'help', ...rest] = process.argv.slice(2)
@@ -63,6 +68,9 @@ const commands: Record<string, () => Promise<void>> = {
     for (const { name, orphan } of await inhabitants()) if (orphan) await (await find(name)).remove()
     await status()
   },
+  async record() {
+    for (const suite of rest.length > 0 ? rest : ['bookworm', 'trixie']) await record(suite)
+  },
   down: () => down(rest.includes('--all')),
   help: async () => console.log(help),
 }
@@ -83,6 +91,8 @@ function one(name: string | undefined): string {
 try {
   const chosen = commands[command.replace(/^-+/, '')]
   if (!chosen) throw new Error(`There is no "${command}"\n\n${help}`)
+  // The engine may not run yet; then there is nothing of anybody's.
+  if (chosen !== commands.help) await assertOurs()
   await chosen()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

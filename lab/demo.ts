@@ -1,21 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, key, runStep, type StepRun, world } from './index.ts'
+import { createServer, key, removeMachine, runStep, type StepRun, world } from './index.ts'
 
 const suite = process.argv[2] ?? 'trixie'
 const started = performance.now()
 const seconds = () => ((performance.now() - started) / 1000).toFixed(0).padStart(4)
-const say = (text: string) => console.log(`\n\x1b[1m${seconds()} s  ${text}\x1b[0m`)
+const bold = (text: string) => `\x1b[1m${text}\x1b[0m`
+const say = (text: string) => console.log(bold(`\n${seconds()} s  ${text}`))
 
 say('The lab: a certificate authority, Docker Hub’s mirror, a runner and a second machine')
 const { acme, runner, consumer } = await world()
 
 say(`A bare server, Debian ${suite}: sshd, and nothing that a registry needs`)
-const server = await createServer({ suite, ready: false })
+const name = `demo-${suite}`
+await removeMachine(name)
+const server = await createServer({ name, suite, ready: false })
 console.log(`${server.domain} at ${server.address.v4} and ${server.address.v6}`)
 
 say('An earlier step of the workflow builds an image')
 await runner.sh(
-  'cd && mkdir -p app && date +%s%N >app/version && printf "FROM scratch\\nCOPY version /\\nCMD [\\"/version\\"]\\n" >app/Dockerfile && docker build -q -t my-app app',
+  `mkdir -p ~/${name} && cd ~/${name} && date +%s%N >version && printf "FROM scratch\\nCOPY version /\\nCMD [\\"/version\\"]\\n" >Dockerfile && docker build -q -t ${name} .`,
   { user: 'runner' },
 )
 
@@ -28,7 +31,7 @@ const inputs = {
   users: `ci:${password}\nalice:${randomBytes(24).toString('base64url')}`,
   'acme-server': acme.directory,
   ca: acme.trust,
-  image: 'my-app',
+  image: `${name} => my-app`,
 }
 
 say('The step')
@@ -43,27 +46,37 @@ await consumer.sh(`docker login -u ci --password-stdin ${server.domain} && docke
   input: password,
 })
 const pulled = await consumer.sh(`docker image inspect -f '{{join .RepoDigests "\\n"}}' ${reference}`)
-await consumer.sh(`docker logout ${server.domain}`)
+await consumer.sh(`docker logout ${server.domain} && docker rmi ${reference}`)
+console.log(pulled)
 
 say('The job summary of the first run')
 console.log(first.summary)
 
 const good = second.outputs.changed === 'false' && pulled.split('\n').includes(reference)
-console.log(`pushed   ${reference}`)
-console.log(`pulled   ${pulled}`)
-console.log(`changed  ${first.outputs.changed}, then ${second.outputs.changed}`)
-console.log(`
+say(good ? 'It works' : 'Something is wrong')
+console.log(`changed  ${first.outputs.changed}, then ${second.outputs.changed}
+pushed   ${reference}
+pulled   ${pulled}
+
 The lab is still running. Look at it:
   script/lab status
-  script/lab shell ${server.name} docker ps
-  script/lab shell ${server.name} cat /opt/berth/compose.yaml
+  script/lab shell ${name} docker ps
+  script/lab shell ${name} cat /opt/berth/compose.yaml
+  script/lab shell ${name} cat /etc/nginx/sites-enabled/berth-${server.domain}.conf
+  script/lab shell consumer curl -s -i --cacert /etc/docker/certs.d/${server.domain}/ca.crt https://${server.domain}/v2/
   script/lab down`)
 process.exitCode = good ? 0 : 1
 
+/** Runs the action and shows its log as GitHub does. */
 async function step(): Promise<StepRun> {
   const run = await runStep(runner, inputs, {
     secrets: [inputs['ssh-key'], inputs.users],
-    onLine: console.log,
+    onLine: line => {
+      if (line === '##[endgroup]') return
+      console.log(
+        line.replace(/^##\[group\](.*)/, bold('▾ $1')).replace(/^##\[(\w+)\]/, '\x1b[31m$1: \x1b[0m'),
+      )
+    },
   })
   if (run.code !== 0) throw new Error('The step failed; its log is above.')
   return run

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { settings, sources } from './apt.ts'
 import { asRoot, docker, has, install, tryDocker } from './engine.ts'
 import { locked } from './lock.ts'
-import { cache, checkout, hash, label } from './place.ts'
+import { cache, checkout, hash } from './place.ts'
 import { output } from './process.ts'
 
 /**
@@ -31,6 +31,8 @@ export const ready = once((suite: string) =>
 )
 
 export const acme = once(() => debian('trixie').then(from => build('acme', 'trixie', { FROM: from })))
+
+export const testssl = once(() => debian('trixie').then(from => build('testssl', 'trixie', { FROM: from })))
 
 export const runner = once(async (suite: string) => {
   const from = await debian(suite)
@@ -72,7 +74,7 @@ async function bootstrap(suite: string, sourcesList: string): Promise<string> {
   const image = `berth-lab/bootstrap:${suite}`
   const file = join(cache, `${suite}.tar`)
   await asRoot('mmdebstrap', '--variant=minbase', '--quiet', suite, file, ...sourcesList.trim().split('\n'))
-  await docker('import', '--change', `LABEL ${label}`, '--change', 'CMD ["/bin/bash"]', file, image)
+  await docker('import', '--change', 'CMD ["/bin/bash"]', file, image)
   await asRoot('rm', file)
   return image
 }
@@ -168,7 +170,7 @@ async function build(name: string, variant: string, args: Arguments, extras: Ext
       flags.push('--build-arg', `${key}=${typeof value === 'string' ? value : await value()}`)
     }
     say(`Building ${image}`)
-    await docker('build', '--quiet', '--force-rm', '--label', label, ...flags, '--tag', image, context)
+    await docker('build', '--quiet', '--force-rm', ...flags, '--tag', image, context)
     rmSync(context, { recursive: true })
     return image
   })

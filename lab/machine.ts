@@ -155,13 +155,31 @@ export async function find(name: string): Promise<Machine> {
 export async function booted(machine: Machine): Promise<void> {
   const state = await until(`${machine.name} boots`, 60, async () => {
     const { stdout } = await machine.run('timeout 50 systemctl is-system-running --wait')
-    return /^(running|degraded)/.exec(stdout)?.[0]
+    const state = /^(running|degraded)/.exec(stdout)?.[0]
+    if (!state) await assertRunning(machine)
+    return state
   })
   if (state === 'degraded') {
     throw new Error(
       `${machine.name} booted, but: ${await machine.sh('systemctl --failed --no-legend --plain')}`,
     )
   }
+}
+
+/** A container whose systemd gave up says nothing; mostly the machine has no inotify instances left for it. */
+async function assertRunning({ name, container }: Machine): Promise<void> {
+  const state = await docker('inspect', '--format', '{{.State.Status}} ({{.State.ExitCode}})', container)
+  if (state.startsWith('running')) return
+  const limit = readFileSync('/proc/sys/fs/inotify/max_user_instances', 'utf8').trim()
+  throw new Error(
+    `${name} did not boot: ${state}. With many machines fs.inotify.max_user_instances, here ${limit}, is used up: ` +
+      'a machine takes about 5. Remove some (script/lab prune) or raise it.',
+  )
+}
+
+/** Makes sure that there is no machine of this name, whatever a run that was cut off has left. */
+export async function removeMachine(name: string): Promise<void> {
+  await tryDocker(['rm', '--force', '--volumes', containerOf(name)])
 }
 
 /** Copies a folder into a machine. */

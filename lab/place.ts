@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
-export const checkout = join(import.meta.dirname, '..')
+export const checkout = resolve(import.meta.dirname, '..')
 
 /**
  * Names the lab on this machine's engine: its network, its containers and the label that all of it carries.
- * A second checkout can have a lab of its own with another name.
+ * A second checkout has a lab of its own, with another name.
  */
 export const labName = process.env.BERTH_LAB ?? 'berth-lab'
 

@@ -75,8 +75,15 @@ export async function down(all = false): Promise<void> {
   const networks = await docker('network', 'ls', '--quiet', ...filter)
   if (networks) await docker('network', 'rm', ...networks.split('\n'))
   if (!all) return
-  const images = await docker('images', '--all', '--quiet', ...filter)
-  if (images) await tryDocker(['rmi', '--force', ...new Set(images.split('\n'))])
+  // One that another lab on this engine uses stays.
+  const images = await docker(
+    'images',
+    '--filter',
+    'reference=berth-lab/*',
+    '--format',
+    '{{.Repository}}:{{.Tag}}',
+  )
+  if (images) await tryDocker(['rmi', ...images.split('\n')])
   await docker('image', 'prune', '--force', '--filter', 'label=berth.stage')
   await stopEngine()
   rmSync(cache, { recursive: true })

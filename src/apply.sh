@@ -24,7 +24,7 @@ tell() { # NAME VALUE
   trap - PIPE
 }
 
-# A step runs in a subshell of its own, with errexit. What its programs say goes into a file first: a program that writes to a connection that is gone would be killed.
+# A step runs in a subshell of its own, with errexit; what it has to `tell` at once goes to descriptor 3. What its programs say goes into a file first: a program that writes to a connection that is gone would be killed.
 step() { # NUMBER FUNCTION [ARGUMENT ...]
   step_number=$1
   shift
@@ -32,7 +32,7 @@ step() { # NUMBER FUNCTION [ARGUMENT ...]
   (
     set -e
     "$@"
-  ) >"$words" 2>&1 </dev/null
+  ) 3>&1 >"$words" 2>&1 </dev/null
   step_code=$?
   cat "$words"
   if [ "$step_code" -ne 0 ]; then

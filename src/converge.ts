@@ -1,16 +1,22 @@
 import type { Desired } from './desired.ts'
 import { Facts } from './facts.ts'
-import { applyScript, factsScript } from './plan.ts'
+import { Outside } from './outside.ts'
+import { applyScript, explain, factsScript } from './plan.ts'
 import type { Step } from './resource.ts'
+import { isOrder, readLineage } from './resources/certificate.ts'
 import type { Server } from './server.ts'
 
 /** Who hears of what happens on the server, as it happens. */
 export interface Listener {
+  /** What the server is before any step. */
+  looked?(facts: Facts): void
   /** `detailed` asks for the whole of new files too. */
   planned(steps: readonly Step[], detailed: boolean): void
   /** `milliseconds` is how long the step took. */
   done(step: Step, milliseconds: number): void
   said(text: string): void
+  /** Something that was planned was not done, and need not be today. */
+  warned(text: string): void
   /** What programs print, for a log that is looked at only when something is wrong. */
   debug(text: string): void
 }
@@ -20,7 +26,7 @@ type Plan = (desired: Desired, facts: Facts) => Step[]
 
 /** Looks at the server and says which steps are missing. */
 export async function look(
-  server: Server,
+  server: Pick<Server, 'run'>,
   desired: Desired,
   plan: Plan,
 ): Promise<{ facts: Facts; steps: Step[] }> {
@@ -28,28 +34,36 @@ export async function look(
   return { facts, steps: plan(desired, facts) }
 }
 
+/** Throws if a step would ask an authority for a certificate and the name leads nowhere: before anything is touched. */
+export async function foresee(outside: Outside, facts: Facts, steps: readonly Step[]): Promise<void> {
+  if (steps.some(isOrder)) await outside.resolve(readLineage(facts).addresses)
+}
+
 /** How often a run looks anew because another one changed the server in between. */
 const attempts = 3
 
 /** Makes the server what it should be, and returns the steps that it took: none if it was already. */
 export async function converge(
-  server: Server,
+  server: Pick<Server, 'run'>,
   desired: Desired,
   plan: Plan,
   listener: Listener,
 ): Promise<Step[]> {
+  const outside = new Outside(desired.domain)
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const { facts, steps } = await look(server, desired, plan)
+    listener.looked?.(facts)
     listener.planned(steps, false)
     if (steps.length === 0) return steps
-    const progress = new Progress(steps, listener)
+    await foresee(outside, facts, steps)
+    const progress = new Progress(desired, steps, listener, outside)
     const output = await server.run(applyScript(desired, facts, steps), line => progress.hear(line))
     if (progress.stale) {
       listener.said('another run has changed the server meanwhile; looking again')
       continue
     }
-    if (!output.includes('\nberth:end=')) throw new Error(progress.failure())
-    return steps
+    if (!output.includes('\nberth:end=')) throw new Error(await progress.failure())
+    return progress.taken
   }
   throw new Error('the server keeps changing while Berth looks at it; is another workflow at work there?')
 }
@@ -59,17 +73,26 @@ const lastLines = 5
 
 /** Reads what the apply script prints: markers `berth:NAME=VALUE`, and between them what the programs say. */
 class Progress {
+  readonly #desired: Desired
   readonly #steps: readonly Step[]
   readonly #listener: Listener
+  readonly #outside: Outside
   #current: Step | undefined
   #since = 0
   #words: string[] = []
   #failure: string | undefined
+  #undone = false
+  /** What was seen from outside, if the server asked; a sentence if it was not right. */
+  #seen: Promise<string | undefined> = Promise.resolve(undefined)
+  #trouble: string | undefined
+  readonly taken: Step[] = []
   stale = false
 
-  constructor(steps: readonly Step[], listener: Listener) {
+  constructor(desired: Desired, steps: readonly Step[], listener: Listener, outside: Outside) {
+    this.#desired = desired
     this.#steps = steps
     this.#listener = listener
+    this.#outside = outside
   }
 
   hear(line: string): void {
@@ -79,10 +102,20 @@ class Progress {
         this.#current = this.#steps[Number(value) - 1]
         this.#since = performance.now()
         this.#words = []
+        this.#undone = false
         break
       case 'ok':
-        if (this.#current) this.#listener.done(this.#current, performance.now() - this.#since)
+        if (this.#current) this.#finish(this.#current)
         this.#current = undefined
+        break
+      case 'undone':
+        this.#undone = true
+        break
+      case 'token':
+        this.#seen = this.#outside.confirm(value).then(trouble => {
+          this.#trouble = trouble
+          return trouble
+        })
         break
       case 'say':
         this.#listener.said(value)
@@ -101,8 +134,26 @@ class Progress {
     }
   }
 
-  failure(): string {
+  #finish(step: Step): void {
+    if (this.#undone) {
+      const reason = this.#reason(step) ?? this.#words.at(-1) ?? 'nothing was said'
+      this.#listener.warned(`${step.resource} (${summaries(step)}) was not possible: ${reason}`)
+      return
+    }
+    this.taken.push(step)
+    this.#listener.done(step, performance.now() - this.#since)
+  }
+
+  #reason(step: Step): string | undefined {
+    return this.#trouble ?? explain(this.#desired, step, this.#words.join('\n'))
+  }
+
+  async failure(): Promise<string> {
+    await this.#seen
     if (this.#failure !== undefined) return this.#failure
+    const reason = this.#current && this.#reason(this.#current)
+    if (this.#current && reason)
+      return `${this.#current.resource} (${summaries(this.#current)}) failed: ${reason}`
     const words = this.#words
       .slice(-lastLines)
       .map(line => `\n  ${line}`)
@@ -110,7 +161,10 @@ class Progress {
     const said =
       words === '' ? ': the connection was cut off; run the workflow again' : `; the server said:${words}`
     if (!this.#current) return `the server refused, and nothing was changed${said}`
-    const { resource, changes } = this.#current
-    return `${resource} (${changes.map(({ summary }) => summary).join(', ')}) failed${said}`
+    return `${this.#current.resource} (${summaries(this.#current)}) failed${said}`
   }
+}
+
+function summaries({ changes }: Step): string {
+  return changes.map(({ summary }) => summary).join(', ')
 }

@@ -6,6 +6,12 @@ export interface User {
   password: string
 }
 
+/** PEM, checked: the chain from the server’s own certificate upwards, and its private key. */
+export interface OwnCertificate {
+  chain: string
+  key: string
+}
+
 export interface Desired {
   domain: string
   /** Absolute path on the server. */
@@ -28,11 +34,15 @@ export interface Desired {
     email: string | undefined
     /** PEM bundle of a private authority, trusted besides the system's own. */
     ca: string | undefined
+    /** External account binding; the key is in base64url. */
+    eab: { kid: string; hmac: string } | undefined
   }
   /** Whether a registry that was set up by hand is taken over. */
   adopt: boolean
   /** Whether `down` deletes images and users too. */
   purge: boolean
+  /** Brought by the user, instead of one by ACME. */
+  certificate: OwnCertificate | undefined
   /** Days of validity under which a certificate is due. */
   renewBefore: number
 }

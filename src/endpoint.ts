@@ -143,6 +143,13 @@ export class Endpoint {
     return anonymous.certificate
   }
 
+  /** The certificate that is shown: for this name, within its dates, and with a chain up to an authority that is trusted here. */
+  async certificate(): Promise<X509Certificate> {
+    const { certificate } = await this.get('/v2/')
+    if (certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
+    return certificate
+  }
+
   close(): void {
     this.#agent.destroy()
   }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { Desired, Image, Mode, Target, User } from './desired.ts'
 import { readAcme } from './inputs/acme.ts'
+import { readCertificate } from './inputs/certificate.ts'
 import { isHostname } from './inputs/hosts.ts'
 import { eventTags, type GitHubEvent, parseImages, parseTags } from './inputs/images.ts'
 import { Reader } from './inputs/reader.ts'
@@ -18,6 +19,8 @@ export interface Inputs {
   immutable: boolean
   /** Who logs in to push; `undefined` if the registry is open. */
   pushUser: User | undefined
+  /** For what Berth writes on GitHub. */
+  githubToken: string | undefined
 }
 
 /** Every mistake, a line each, beginning with the input’s name. */
@@ -34,8 +37,8 @@ const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'] as const satisfie
 
 /** Modes and inputs that the interface has and this version hasn't. */
 const notYet = {
-  modes: ['renew', 'clean'],
-  inputs: ['access', 'acme-eab', 'certificate', 'certificate-key', 'keep'],
+  modes: ['clean'],
+  inputs: ['access', 'keep'],
 }
 
 /**
@@ -58,8 +61,9 @@ export function readInputs(
     directory: readDirectory(reader),
     install: reader.flag('install'),
     registry: readRegistry(reader),
-    users: mode === 'down' ? null : readUsers(reader),
+    users: mode === 'down' ? null : readUsers(reader, mode),
     acme: readAcme(reader),
+    certificate: readCertificate(reader, domain, Date.now()),
     adopt: reader.flag('adopt'),
     purge: readPurge(reader, mode, domain),
     renewBefore: reader.integer('renew-before', 1, 365),
@@ -71,6 +75,7 @@ export function readInputs(
     images: readImages(reader, mode, event),
     immutable: reader.flag('immutable'),
     pushUser: readPushUser(reader, desired.users),
+    githubToken: readToken(reader),
   }
   if (reader.problems.length > 0) throw new InputError(reader.problems)
   return inputs
@@ -117,15 +122,21 @@ function readDirectory(reader: Reader): string {
   )
 }
 
-function readUsers(reader: Reader): User[] | null {
+function readUsers(reader: Reader, mode: Mode): User[] | null {
   if (reader.choice('auth', ['htpasswd', 'none']) === 'none') return null
   const users = parseUsers(reader.raw('users'), reader.problem('users'), reader.secret)
-  if (users.length === 0 && !reader.failed('users')) {
+  if (users.length === 0 && mode !== 'renew' && !reader.failed('users')) {
     reader.problem('users')(
       'is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry',
     )
   }
   return users
+}
+
+function readToken(reader: Reader): string | undefined {
+  const token = reader.text('github-token')
+  if (token !== '') reader.secret(token)
+  return token || undefined
 }
 
 function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {

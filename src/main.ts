@@ -9,16 +9,32 @@ import { diff } from './diff.ts'
 import type { GitHubEvent } from './inputs/images.ts'
 import { InputError, type Inputs, readInputs } from './inputs.ts'
 import { down, plan, push, up } from './modes.ts'
+import { renew } from './renew.ts'
 import { type Outcome, planJson, planLine, references, summary } from './report.ts'
 
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().slice(0, 8)}`)
 
-// GitHub's runner signals the action alone, not what it started.
 const cancelled = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => cancelled.abort())
 
-const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, down }
+/** Milliseconds in which the connection is closed; GitHub sends SIGTERM 7500 after SIGINT. */
+const grace = 3000
+
+// GitHub cancels a job with SIGINT to this process alone: what it started is its own to end.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    cancelled.abort()
+    setTimeout(end, grace)
+  })
+}
+
+/** Leaves nothing secret behind; the post step does the rest. */
+function end(): void {
+  for (const each of ['ssh', 'skopeo']) rmSync(join(folder, each), { recursive: true, force: true })
+  if (cancelled.signal.aborted) process.exit(130)
+}
+
+const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, renew, down }
 
 async function run(inputs: Inputs): Promise<Outcome> {
   const mode = modes[inputs.mode]
@@ -26,9 +42,10 @@ async function run(inputs: Inputs): Promise<Outcome> {
   return mode(inputs, {
     folder,
     listener,
+    cancelled: cancelled.signal,
     group: core.group,
     leaves: file => core.saveState('trust', file),
-    cancelled: cancelled.signal,
+    github: repository(),
   })
 }
 
@@ -45,6 +62,7 @@ const listener: Listener = {
     core.info(`  ${resource} done in ${(milliseconds / 1000).toFixed(1)} s`)
   },
   said: core.info,
+  warned: text => core.warning(text, { title: 'Berth' }),
   debug: core.debug,
 }
 
@@ -57,6 +75,7 @@ async function report(outcome: Outcome): Promise<void> {
   core.setOutput('certificate-expires', outcome.certificate?.validToDate.toISOString() ?? '')
   for (const reference of references(outcome)) core.info(`pushed ${reference}`)
   await core.summary.addRaw(summary(outcome, Date.now())).write()
+  if (outcome.failure !== undefined) core.setFailed(outcome.failure)
 }
 
 /** One annotation a mistake; never a stack trace, which tells a user nothing. */
@@ -81,6 +100,11 @@ function githubEvent(): GitHubEvent {
     pull: pull_request?.number ?? number,
     owner: env.GITHUB_REPOSITORY_OWNER ?? '',
   }
+}
+
+function repository(): { name: string; api: string } | undefined {
+  const { GITHUB_REPOSITORY: name, GITHUB_API_URL: api } = process.env
+  return name && api ? { name, api } : undefined
 }
 
 interface Payload {
@@ -108,5 +132,5 @@ try {
 } catch (error) {
   fail(error)
 } finally {
-  for (const each of ['ssh', 'skopeo']) rmSync(join(folder, each), { recursive: true, force: true })
+  end()
 }

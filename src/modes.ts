@@ -1,8 +1,10 @@
 import { basename, join } from 'node:path'
-import { converge, type Listener, look } from './converge.ts'
+import { converge, foresee, type Listener, look } from './converge.ts'
 import { Docker, trust, trustFile } from './docker.ts'
+
 import { Endpoint } from './endpoint.ts'
 import type { Inputs } from './inputs.ts'
+import { Outside } from './outside.ts'
 import { plan as missing, removal } from './plan.ts'
 import { publish } from './publish.ts'
 import { DiskFull } from './rejection.ts'
@@ -18,12 +20,14 @@ export interface Surroundings {
   /** Where Berth may write on the runner; readable by nobody else. */
   folder: string
   listener: Listener
+  /** Says when the job is cancelled. */
+  cancelled: AbortSignal
   /** Puts a phase of the work into a group of the log. */
   group<Result>(title: string, work: () => Promise<Result>): Promise<Result>
   /** Tells the post step of a file on the runner that must not stay. */
   leaves(file: string): void
-  /** Fires when the workflow is cancelled. */
-  cancelled: AbortSignal
+  /** The repository that the workflow belongs to, if it belongs to one. */
+  github: { name: string; api: string } | undefined
 }
 
 /** Converges, verifies, then pushes. */
@@ -47,8 +51,9 @@ export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome>
 
 /** Says what `up` would change. */
 export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
-  const { steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
+  const { facts, steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
   around.listener.planned(steps, true)
+  await foresee(new Outside(inputs.desired.domain), facts, steps)
   return { domain: inputs.desired.domain, steps, applied: false, pushed: [] }
 }
 
@@ -110,13 +115,14 @@ function freeRoom(text: string): string {
   return `${free} of ${size} are free on ${place}`
 }
 
-async function onServer<Result>(
+/** Connects to the server for as long as `work` takes. */
+export async function onServer<Result>(
   { target }: Inputs,
-  { folder, listener }: Surroundings,
+  { folder, listener, cancelled }: Surroundings,
   work: (server: Server) => Promise<Result>,
 ): Promise<Result> {
   if (!target) throw new Error('this mode needs a server')
-  const server = new Server(target, join(folder, 'ssh'), listener.debug)
+  const server = new Server(target, join(folder, 'ssh'), listener.debug, cancelled)
   try {
     return await work(server)
   } finally {

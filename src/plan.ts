@@ -10,7 +10,7 @@ import { users } from './resources/users.ts'
 import { compose, line } from './script.ts'
 
 /** All that Berth owns on a server, each after what it stands on. */
-const resources: readonly Resource<unknown>[] = [packages, users, registry, renewal, certificate, site]
+const resources: readonly Resource<unknown>[] = [packages, users, registry, certificate, site, renewal]
 
 const libraries = resources.map(({ name }) => `resources/${name}`)
 
@@ -19,9 +19,14 @@ export function factsScript(desired: Desired): string {
   return compose(['facts', ...libraries], [...probes(desired), 'echo berth:end'])
 }
 
-/** Which steps lead from what the server is to what it should be; throws, naming all that is in the way. */
-export function plan(desired: Desired, facts: Facts): Step[] {
-  const seen = resources.map(resource => ({ resource, seen: resource.read(facts) }))
+/**
+ * Which steps lead from what the server is to what it should be; throws, naming all that is in the way. `only` names the
+ * resources that are to be looked after: all of them unless told.
+ */
+export function plan(desired: Desired, facts: Facts, only?: readonly string[]): Step[] {
+  const seen = resources
+    .filter(({ name }) => only?.includes(name) ?? true)
+    .map(resource => ({ resource, seen: resource.read(facts) }))
   const obstacles = seen.flatMap(({ resource, seen }) => resource.obstacles?.(desired, seen) ?? [])
   if (obstacles.length > 0) throw new Error(obstacles.join('\n'))
   return seen.flatMap(({ resource, seen }) => resource.plan(desired, seen))
@@ -30,6 +35,11 @@ export function plan(desired: Desired, facts: Facts): Step[] {
 /** Which steps take the registry away: the last that was built goes first. */
 export function removal(desired: Desired, facts: Facts): Step[] {
   return resources.toReversed().flatMap(resource => resource.remove?.(desired, resource.read(facts)) ?? [])
+}
+
+/** What a failed step means, in a sentence; `undefined` if its resource doesn't know better than the programs. */
+export function explain(desired: Desired, { resource }: Step, output: string): string | undefined {
+  return resources.find(({ name }) => name === resource)?.explain?.(desired, output)
 }
 
 /** Seconds that a run waits for another one on the same server. */

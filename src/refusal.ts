@@ -1,63 +1,136 @@
 import type { Target } from './desired.ts'
 import { fingerprint } from './inputs/hosts.ts'
 
+/** How a program ended. */
+export interface Said {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Why OpenSSH can't use the private key, and what to do, in a sentence. */
+export function refusalToOpen(stderr: string, { passphrase }: Target): string {
+  if (!/incorrect passphrase/.test(stderr)) {
+    return `\`ssh-key\` can’t be read by OpenSSH (${lastLine(stderr)}); paste the whole file again`
+  }
+  return passphrase === undefined
+    ? '`ssh-key` is encrypted; give its passphrase as `ssh-key-passphrase`'
+    : '`ssh-key-passphrase` does not open `ssh-key`; give the right one, or a key without a passphrase'
+}
+
+/** Why there is no connection, and what to do, in a sentence. */
+export function refusalToConnect(stderr: string, target: Target): string {
+  const { jump } = target
+  const server = place(target)
+  const between = jump ? `the jump host ${place(jump)}` : server
+  const find = (pattern: RegExp) => pattern.exec(stderr)
+  const found = (host: string) =>
+    jump?.host === host && (target.host !== host || !find(/^channel 0: open failed/m)) ? between : server
+
+  const key = offeredKey(stderr)
+  if (key !== undefined) return strangeKey(key, target)
+  const denied = find(/^(\S+)@(\S+): Permission denied \(([^)]*)\)/m)
+  if (denied) {
+    const [, user = '', host = '', methods = ''] = denied
+    return /publickey/.test(methods)
+      ? `${found(host)} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\`${user === 'root' ? ' (its sshd may refuse root altogether: `PermitRootLogin`)' : ''}`
+      : `${found(host)} takes no keys from \`${user}\`, only ${methods}; let sshd accept public keys there (\`PubkeyAuthentication yes\`)`
+  }
+  const unknown = find(/Could not resolve hostname (\S+?):/)?.[1]
+  if (unknown !== undefined) {
+    return `the name ${unknown} does not resolve; add its DNS record, or correct ${unknown === jump?.host ? '`ssh-jump`' : '`ssh-host`'}`
+  }
+  const [, host, reason = ''] = find(/^ssh: connect to host (\S+) port \d+: (.*)$/m) ?? []
+  if (host !== undefined) {
+    const input = found(host) === server ? '`ssh-port`' : '`ssh-jump`'
+    return /refused/.test(reason)
+      ? `nothing listens for SSH at ${found(host)}; is sshd running there, and is ${input} right?`
+      : `${found(host)} does not answer (${reason.trim()}); is the machine up, and does its firewall let SSH in from here?`
+  }
+  const forwarding = find(/^channel 0: open failed: (.*)$/m)?.[1]
+  if (forwarding !== undefined) {
+    return `${between} can’t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`
+  }
+  if (find(/Their offer: /)) {
+    return `this runner’s OpenSSH and ${server} have no algorithm in common (${lastLine(stderr)}); update the older of the two`
+  }
+  if (jump && find(/timed out|Connection (closed|reset)/)) {
+    return `${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`
+  }
+  if (find(/timed out|Connection (closed|reset)/)) {
+    return `${server} takes the connection and does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`
+  }
+  return `there is no connection to ${server}: ${lastLine(stderr)}`
+}
+
 /**
- * Why a server could not be reached or did not let us become root, and what to do, in a sentence; `undefined` if it
- * did, and the script itself failed.
+ * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script
+ * itself is what ended. Scripts say something from their beginning on, in lines that begin with `berth:`.
  */
-export function explain(code: number, stderr: string, target: Target): string | undefined {
-  // What ssh itself has to say ends with 255; anything else is the exit code of what ran over there.
-  return code === 255 ? (ssh(stderr, target) ?? lastWords(stderr, target)) : sudo(stderr, target)
+export function refusalToRun({ code, stdout, stderr }: Said, target: Target): string | undefined {
+  const ran = /^berth:/m.test(stdout)
+  // ssh's own code: a connection that was there and is not any more.
+  if (code === 255) {
+    return `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`
+  }
+  if (ran) return undefined
+  const { user } = target
+  const words = [...stdout.split('\n'), ...stderr.split('\n')].filter(line => line.trim() !== '').at(-1)
+  return (
+    (user === 'root' ? undefined : noRoot(stderr, target)) ??
+    `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``
+  )
 }
 
-function ssh(
-  stderr: string,
-  { host, port, user, passphrase, fingerprints, knownHosts }: Target,
-): string | undefined {
-  const at = port === 22 ? host : `${host} port ${port}`
-  const offered = /SHA256:[A-Za-z0-9+/]{43}/.exec(stderr)?.[0]
-  if (/incorrect passphrase/.test(stderr)) {
-    return passphrase === undefined
-      ? '`ssh-key` is encrypted: give its passphrase as `ssh-key-passphrase`'
-      : '`ssh-key-passphrase` does not open `ssh-key`; give the right one, or a key without a passphrase'
-  }
-  if (/error in libcrypto|invalid format/.test(stderr))
-    return '`ssh-key` can’t be read by OpenSSH; paste the whole file again'
-  if (/HOST IDENTIFICATION HAS CHANGED|Host key verification failed|host key is known/.test(stderr)) {
-    const pinned = [...fingerprints, ...knownHosts.map(fingerprint)].filter(each => each !== undefined)
-    return `the host key of ${at} is not the one in \`ssh-known-hosts\`: the server offers ${offered ?? 'another one'}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ') || 'none'}. If the server was set up anew, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be in between`
-  }
-  if (/Permission denied|Too many authentication failures/.test(stderr)) {
-    return `${at} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\``
-  }
-  if (/Could not resolve hostname/.test(stderr))
-    return `the name ${host} does not resolve; add its DNS record, or set \`ssh-host\``
-  if (/Connection refused/.test(stderr)) {
-    return `nothing listens for SSH at ${at}; is sshd running there, and is \`ssh-port\` right?`
-  }
-  if (/banner exchange|kex_exchange_identification|Connection (closed|reset) by/.test(stderr)) {
-    return `${at} took the connection and then did not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`
-  }
-  if (/timed out|No route to host|Network is unreachable/.test(stderr)) {
-    return `${at} does not answer; is the server up, and does its firewall let SSH in from here?`
-  }
-  return undefined
+/** The known_hosts line of the host key that ssh refused; `undefined` if that is not what stopped it. */
+export function offeredKey(stderr: string): string | undefined {
+  if (!/^Host key verification failed/m.test(stderr)) return undefined
+  return [...stderr.matchAll(/^berth:offered=(.*)$/gm)].at(-1)?.[1]
 }
 
-function sudo(stderr: string, { user }: Target): string | undefined {
-  if (/sudo: (a password is required|no password was provided)/.test(stderr)) {
-    return `sudo asks \`${user}\` for a password; give it as \`sudo-password\`, or let the user become root without one`
+function strangeKey(key: string, { fingerprints, knownHosts }: Target): string {
+  const [host = ''] = key.split(' ')
+  const lines = knownHosts.filter(line => line.split(/[\s,]/).includes(host))
+  // Which host a hashed line is for can't be told, nor a fingerprint's.
+  const pinned = [...(lines.length > 0 ? lines : knownHosts).map(fingerprint), ...fingerprints]
+  const offered = fingerprint(key)
+  if (pinned.includes(offered)) {
+    return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``
   }
-  if (/incorrect password attempt|Sorry, try again/.test(stderr))
-    return `sudo refused \`sudo-password\` for \`${user}\``
-  if (/is not in the sudoers file|not allowed to (execute|run)/.test(stderr)) {
+  return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was set up anew, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be in between`
+}
+
+function noRoot(stderr: string, { user, sudoPassword }: Target): string | undefined {
+  const said = (pattern: RegExp) => pattern.test(stderr)
+  if (said(/not in the sudoers file|not allowed to (execute|run)|I'm afraid I can't do that/)) {
     return `\`${user}\` may not become root with sudo; add the user to the group sudo, or change \`ssh-user\``
   }
-  if (/sudo: (command )?not found/.test(stderr))
-    return 'the server has no sudo; install it, or set `ssh-user: root`'
-  return undefined
+  if (said(/sudo: .*not found/)) return 'the server has no sudo; install it, or set `ssh-user: root`'
+  if (said(/must have a tty/)) {
+    return `sudo wants a terminal from \`${user}\`; take \`requiretty\` out of the server’s sudoers`
+  }
+  if (
+    sudoPassword !== undefined &&
+    said(/incorrect password|incorrect authentication|[Aa]uthentication failed/)
+  ) {
+    return `sudo does not take \`sudo-password\` from \`${user}\`; correct it, or let the user become root without one`
+  }
+  if (said(/password is required|authentication is required/)) {
+    return `sudo asks \`${user}\` for a password; give it as \`sudo-password\`, or let the user become root without one`
+  }
+  const reason = /^sudo: (.*)$/m.exec(stderr)?.[1]
+  return reason && `\`${user}\` can’t become root: sudo says “${reason}”`
 }
 
-function lastWords(stderr: string, { host }: Target): string {
-  return `the connection to ${host} failed: ${stderr.trim().split('\n').at(-1) ?? 'ssh said nothing'}`
+function place({ host, port }: { host: string; port: number }): string {
+  return port === 22 ? host : `${host} port ${port}`
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.trim() || 'it said nothing'
+}
+
+// ssh says first what happened, then what follows from it.
+function firstLine(text: string): string {
+  return lastLine(text.split('\n').find(line => line.trim() !== '' && !line.startsWith('berth:')) ?? '')
 }

@@ -10,6 +10,8 @@ export interface Outcome {
   applied: boolean
   certificate?: X509Certificate
   pushed: readonly Pushed[]
+  /** Why the step fails all the same, in a sentence. */
+  failure?: string
 }
 
 const symbols = { create: '+', update: '~', delete: '-' } as const

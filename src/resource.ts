@@ -35,6 +35,8 @@ export interface Resource<Seen> {
   check?(desired: Desired): Call
   /** Which steps lead from what was seen to what is wanted; none if that is the same. */
   plan(desired: Desired, seen: Seen): Step[]
+  /** What a failed step of this resource means, in a sentence, from what its programs said; `undefined` if that is clear. */
+  explain?(desired: Desired, output: string): string | undefined
   /** Which steps take it away and keep data, users and certificates. */
   remove?(desired: Desired, seen: Seen): Step[]
 }

@@ -22,10 +22,11 @@ export function line(call: Call): string {
  * One script out of shell libraries and the lines that use them.
  *
  * Everything is inside `main`, which is called in the last line: a shell that reads from a connection runs what it has
- * got so far, so without this a script that is cut off in transfer would run in part.
+ * got so far, so without this a script that is cut off in transfer would run in part. It begins with an empty line, for
+ * a login file may have printed something and left the line unfinished.
  */
 export function compose(libraries: readonly string[], body: readonly string[]): string {
-  return ['main() {', ...libraries.map(library), ...body, '}', 'main "$@"', ''].join('\n')
+  return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@"', ''].join('\n')
 }
 
 function library(name: string): string {

@@ -1,122 +1,230 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { exec } from '@actions/exec'
+import { createInterface } from 'node:readline'
 import type { Target } from './desired.ts'
-import { explain } from './refusal.ts'
+import { hostKeyName } from './inputs/hosts.ts'
+import { offeredKey, refusalToConnect, refusalToOpen, refusalToRun, type Said } from './refusal.ts'
 import { quote } from './script.ts'
 
 /**
  * The server, over one SSH connection that all commands share.
  *
  * OpenSSH finds the home folder in the password database, not in $HOME, so every path is given and nothing of the
- * machine's own configuration, agent or known hosts is used.
+ * machine's own configuration, agent or known hosts is used. Paths are relative to the folder in which ssh runs: a
+ * Unix socket's may have 108 bytes at most, and a runner's own folder may be deeper than that.
  */
 export class Server {
   readonly #target: Target
   readonly #folder: string
   readonly #debug: (text: string) => void
+  readonly #cancelled: AbortSignal
+  /** The ssh that holds the connection. */
+  #connection: Process | undefined
+  /** Patterns of host key algorithms by host, as known_hosts writes it: what was offered there and is not pinned. */
+  readonly #unpinned = new Map<string, string[]>()
 
-  /** Writes what OpenSSH needs below `folder`, which must be readable by nobody else and not outlive the step. */
-  constructor(target: Target, folder: string, debug: (text: string) => void) {
+  /**
+   * Writes what OpenSSH needs below `folder`, which must be readable by nobody else and not outlive the step. When
+   * `cancelled` says so, whatever runs ends at once.
+   */
+  constructor(
+    target: Target,
+    folder: string,
+    debug: (text: string) => void,
+    cancelled: AbortSignal = new AbortController().signal,
+  ) {
     this.#target = target
     this.#folder = folder
     this.#debug = debug
+    this.#cancelled = cancelled
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    for (const [name, content] of Object.entries(files(target, folder))) {
-      writeFileSync(join(folder, name), content, { mode: name === 'askpass' ? 0o700 : 0o600 })
-    }
+    this.#write()
   }
 
   /** Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses. */
   async run(script: string, onLine: (line: string) => void = () => {}): Promise<string> {
-    const { sudoPassword, user } = this.#target
-    const password = user === 'root' ? '' : `${sudoPassword ?? ''}\n`
-    const said = await this.#ssh(
-      ['server', user === 'root' ? 'sh -s' : `sh -c ${quote(asRoot)}`],
-      password + script,
-      onLine,
-    )
-    if (said.code !== 0) {
-      const reason = explain(said.code, said.stderr, this.#target)
-      if (reason !== undefined) throw new Error(reason)
+    if (!this.#connection) {
+      await this.#openKey()
+      this.#connection = await this.#connect()
     }
+    const { sudoPassword, user } = this.#target
+    const command = user === 'root' ? 'sh -s' : `sh -c ${quote(asRoot)}`
+    const input = user === 'root' ? script : `${sudoPassword ?? ''}\n${script}`
+    const said = await this.#start('ssh', [...config, 'server', command], input, onLine).ended
+    this.#stopIfCancelled()
+    const reason = refusalToRun(said, this.#target)
+    if (reason !== undefined) throw new Error(reason)
     return said.stdout
   }
 
-  /** Ends the connection. */
+  /** Ends the connection and removes what OpenSSH needed. */
   async close(): Promise<void> {
-    await this.#ssh(['-O', 'exit', 'server'], '')
+    this.#connection?.kill()
+    await this.#connection?.ended
+    rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  async #ssh(
-    args: string[],
-    input: string,
-    onLine: (line: string) => void = () => {},
-  ): Promise<{ code: number; stdout: string; stderr: string }> {
-    const stdout: Buffer[] = []
-    const stderr: Buffer[] = []
-    const code = await exec('ssh', ['-F', join(this.#folder, 'config'), ...args], {
-      input: Buffer.from(input),
-      silent: true,
-      ignoreReturnCode: true,
-      env: {
-        PATH: process.env.PATH ?? '',
-        SSH_ASKPASS: join(this.#folder, 'askpass'),
-        SSH_ASKPASS_REQUIRE: 'force',
-      },
-      listeners: {
-        stdout: data => stdout.push(data),
-        stderr: data => stderr.push(data),
-        stdline: onLine,
-        errline: this.#debug,
-      },
+  /** A key that can't be opened is named before anybody is asked: ssh itself would only say that it was refused. */
+  async #openKey(): Promise<void> {
+    const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).ended
+    this.#stopIfCancelled()
+    if (code !== 0) throw new Error(refusalToOpen(stderr, this.#target))
+  }
+
+  async #connect(): Promise<Process> {
+    let strange: string | undefined
+    for (;;) {
+      let connected = () => {}
+      const up = new Promise<void>(resolve => {
+        connected = resolve
+      })
+      const connection = this.#start('ssh', [...config, '-M', '-N', 'server'], '', () => connected())
+      const said = await Promise.race([connection.ended, up])
+      this.#stopIfCancelled()
+      if (said === undefined) return connection
+      if (this.#avoid(said.stderr)) {
+        strange ??= said.stderr
+        continue
+      }
+      const exhausted = /no matching host key type/.test(said.stderr)
+      throw new Error(refusalToConnect((exhausted && strange) || said.stderr, this.#target))
+    }
+  }
+
+  /**
+   * A fingerprint does not tell of which type its key is, and a server shows one key only, of the type that ssh likes
+   * best. Whether to connect again, leaving out the type that was offered and is not pinned.
+   */
+  #avoid(stderr: string): boolean {
+    const [host, type = ''] = offeredKey(stderr)?.split(' ') ?? []
+    if (host === undefined || this.#target.fingerprints.length === 0) return false
+    const family = `*${/ed25519|ecdsa|rsa/.exec(type)?.[0] ?? type}*`
+    const avoided = this.#unpinned.get(host) ?? []
+    if (avoided.includes(family)) return false
+    this.#unpinned.set(host, [...avoided, family])
+    this.#write()
+    return true
+  }
+
+  #write(): void {
+    for (const [name, content] of Object.entries(files(this.#target, this.#unpinned))) {
+      writeFileSync(join(this.#folder, name), content, { mode: name === 'askpass' ? 0o700 : 0o600 })
+    }
+  }
+
+  #stopIfCancelled(): void {
+    if (this.#cancelled.aborted) throw new Error('the run was cancelled')
+  }
+
+  #start(program: string, args: string[], input = '', onLine: (line: string) => void = () => {}): Process {
+    const child = spawn(program, args, {
+      cwd: this.#folder,
+      env: environment(),
+      // A group of its own, so that a jump host's ssh ends with it.
+      detached: true,
     })
-    return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }
+    const said = { code: 255, stdout: '', stderr: '' }
+    const hear = (stream: 'stdout' | 'stderr', hearLine: (line: string) => void) => {
+      child[stream].setEncoding('utf8').on('data', chunk => {
+        said[stream] += chunk
+      })
+      createInterface({ input: child[stream] }).on('line', hearLine)
+    }
+    hear('stdout', onLine)
+    hear('stderr', this.#debug)
+    // An ssh that ends early does not read all; its exit code tells the story.
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+
+    const kill = () => killGroup(child)
+    this.#cancelled.addEventListener('abort', kill)
+    if (this.#cancelled.aborted) kill()
+    const ended = new Promise<Said>((resolve, reject) => {
+      child.on('error', () => reject(new Error('this runner has no `ssh`; install the OpenSSH client')))
+      child.on('close', code => resolve({ ...said, code: code ?? 255 }))
+    })
+    return { ended: ended.finally(() => this.#cancelled.removeEventListener('abort', kill)), kill }
   }
 }
 
-// The first line of input is the password. A sudo that does not ask would hand it on to the script, so it is asked first.
+const config = ['-F', 'config']
+
+interface Process {
+  ended: Promise<Said>
+  kill(): void
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGTERM')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+// Our own inputs, secrets among them, are nothing to a child; by its id the runner finds what a killed step left behind.
+function environment(): Record<string, string> {
+  const { PATH = '', RUNNER_TRACKING_ID = '' } = process.env
+  return { PATH, RUNNER_TRACKING_ID, SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force' }
+}
+
+// The first line of input is the password. A sudo that does not ask would hand it on to the script, so it is asked for
+// the same command first. The password is tried without the script, for sudo would take its lines for further attempts.
 const asRoot = [
-  'IFS= read -r password',
-  'if sudo -n true 2>/dev/null || [ -z "$password" ]; then exec sudo -n sh -s; fi',
-  '{ printf "%s\\n" "$password"; cat; } | sudo -S -p "" sh -s',
+  'LC_ALL=C; export LC_ALL',
+  'IFS= read -r password || exit 1',
+  'if [ -z "$password" ] || sudo -n sh -s </dev/null 2>/dev/null; then exec sudo -n sh -s; fi',
+  'printf "%s\\n" "$password" | sudo -k -S -p "" sh -s || exit 1',
+  '{ printf "%s\\n" "$password"; cat; } | sudo -k -S -p "" sh -s',
 ].join('; ')
 
-function files(target: Target, folder: string): Record<string, string> {
-  const path = (name: string) => `"${join(folder, name)}"`
+function files(target: Target, unpinned: ReadonlyMap<string, readonly string[]>): Record<string, string> {
   const { jump } = target
+  const avoid = (host: string, port: number) => {
+    const patterns = unpinned.get(hostKeyName(host, port))
+    return patterns ? `\n  HostKeyAlgorithms -${patterns.join(',')}` : ''
+  }
   return {
     key: target.key,
     known_hosts: target.knownHosts.map(line => `${line}\n`).join(''),
     fingerprints: target.fingerprints.map(line => `${line}\n`).join(''),
     passphrase: `${target.passphrase ?? ''}\n`,
     // OpenSSH asks this program, never a terminal.
-    askpass: `#!/bin/sh\nexec cat ${path('passphrase')}\n`,
-    // Asked with a host, its key and the key's fingerprint; answers with a known_hosts line if it is pinned.
-    pinned: `grep -qxF -e "$2" ${path('fingerprints')} && printf '%s %s %s\\n' "$1" "$3" "$4"\nexit 0\n`,
+    askpass: '#!/bin/sh\nexec cat passphrase\n',
+    // Asked with a host, its key's type and fingerprint and the key; answers with a known_hosts line if it is pinned.
+    // ssh itself does not tell what it was offered when it knows no key of that type.
+    pinned: `[ "$4" != NONE ] || exit 0
+if grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
+printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
+`,
     config: `Host server
   HostName ${target.host}
   Port ${target.port}
-  User ${target.user}
-  ControlMaster auto
-  ControlPersist 60
-  ControlPath ${path('control')}
+  User ${target.user}${avoid(target.host, target.port)}
+  ControlPath control
+  PermitLocalCommand yes
+  LocalCommand echo connected
 ${
   jump
     ? `  ProxyJump jump
 Host jump
   HostName ${jump.host}
   Port ${jump.port}
-  User ${jump.user}
+  User ${jump.user}${avoid(jump.host, jump.port)}
 `
     : ''
 }Host *
-  IdentityFile ${path('key')}
+  IdentityFile key
   IdentitiesOnly yes
   IdentityAgent none
-  UserKnownHostsFile ${path('known_hosts')}
+  UserKnownHostsFile known_hosts
   GlobalKnownHostsFile /dev/null
-${target.fingerprints.length > 0 ? `  KnownHostsCommand /bin/sh ${path('pinned')} %H %f %t %K\n` : ''}  StrictHostKeyChecking yes
+  # OpenSSH before 8.5 hasn't got it and can do without: it then knows lines, not fingerprints.
+  IgnoreUnknown KnownHostsCommand
+  KnownHostsCommand /bin/sh pinned %H %t %f %K
+  StrictHostKeyChecking yes
+  CheckHostIP no
   UpdateHostKeys no
   PreferredAuthentications publickey
   NumberOfPasswordPrompts 1

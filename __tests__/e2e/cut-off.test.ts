@@ -70,7 +70,7 @@ async function converged(inputs: Record<string, string> = {}): Promise<void> {
 }
 
 describe('a first `up`', () => {
-  test.each(sweep(5000, 3))('is repaired by running it again after %s at %d ms', async (way, after) => {
+  test.each(sweep(5000, 2))('is repaired by running it again after %s at %d ms', async (way, after) => {
     await here.server.sh(`
 docker rm -f $(docker ps --all --quiet) >/dev/null 2>&1
 rm -rf /opt/berth /etc/nginx/sites-*/berth-* /etc/letsencrypt/live /etc/letsencrypt/archive /etc/letsencrypt/renewal \\
@@ -100,7 +100,7 @@ describe('a change', () => {
     digest = succeeded(await step({ image: 'app' })).outputs.digest ?? ''
   })
 
-  test.each(sweep(2500, 2))(
+  test.each(sweep(2500, 1))(
     'is repaired by running it again after %s at %d ms, and the image is there',
     async (way, after) => {
       succeeded(await step())

@@ -1,5 +1,5 @@
 // Runs one phase (main or post) of an action as GitHub's runner does, inside the runner machine.
-// First line of stdin: JSON {entry, env, payload}. A later line "cancel" cancels. Stdout: one JSON object a line,
+// First line of stdin: JSON {entry, env, payload, last}. A later line "cancel" cancels. Stdout: one JSON object a line,
 // {chunk} for what the action writes and at last {code, signal, files, orphans}.
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 const lines = createInterface({ input: process.stdin })
 const say = message => process.stdout.write(`${JSON.stringify(message)}\n`)
 
-const { entry, env, payload } = JSON.parse(await new Promise(resolve => lines.once('line', resolve)))
+const { entry, env, payload, last } = JSON.parse(await new Promise(resolve => lines.once('line', resolve)))
 
 const commandFiles = join(env.RUNNER_TEMP, '_runner_file_commands')
 for (const folder of [commandFiles, env.GITHUB_WORKSPACE, dirname(env.GITHUB_EVENT_PATH)]) {
@@ -48,7 +48,7 @@ const contents = Object.fromEntries(
 say({ code: code ?? 128, signal, files: contents, orphans: orphans() })
 process.exit()
 
-/** Command lines of processes that the action left behind. GitHub's runner finds them the same way, to kill them. */
+/** Command lines of processes that the action left behind, found as GitHub's runner does, which kills them at the job's end. */
 function orphans() {
   const found = []
   for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
@@ -58,6 +58,7 @@ function orphans() {
       )
         continue
       found.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim())
+      if (last) process.kill(Number(pid), 'SIGKILL')
     } catch {
       // It ended meanwhile, or belongs to another user.
     }

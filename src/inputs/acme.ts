@@ -25,5 +25,19 @@ export function readAcme(reader: Reader): Desired['acme'] {
   if (ca !== '' && !/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(ca)) {
     reader.problem('ca')('holds no PEM certificate')
   }
-  return { server, email: email || undefined, ca: ca === '' ? undefined : `${ca}\n` }
+  return { server, email: email || undefined, ca: ca === '' ? undefined : `${ca}\n`, eab: readEab(reader) }
+}
+
+/** External account binding, RFC 8555, section 7.3.4: the key is in base64url. */
+function readEab(reader: Reader): Desired['acme']['eab'] {
+  const text = reader.text('acme-eab')
+  if (text === '') return undefined
+  reader.secret(text)
+  const [, kid = '', hmac = ''] = /^([^\s:]+):([\w-]+)=*$/.exec(text) ?? []
+  if (hmac === '') {
+    reader.problem('acme-eab')('is not kid:hmac, the two values that your certificate authority gave you')
+    return undefined
+  }
+  reader.secret(hmac)
+  return { kid, hmac }
 }

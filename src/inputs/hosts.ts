@@ -31,6 +31,11 @@ export function isHostname(text: string): boolean {
   return text.length <= 253 && text.split('.').every(part => label.test(part.toLowerCase()))
 }
 
+/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is SSH's own. */
+export function hostKeyName(host: string, port: number): string {
+  return port === 22 ? host : `[${host}]:${port}`
+}
+
 /** `SHA256:…` of the key in a known_hosts line, as OpenSSH prints it. */
 export function fingerprint(line: string): string | undefined {
   const key = /\s(AAAA[A-Za-z0-9+/]+=*)/.exec(line)?.[1]

@@ -37,7 +37,7 @@ export function repairKey(text: string): string {
   return [
     `-----BEGIN ${kind}-----`,
     ...(headers.length > 0 ? [...headers, ''] : []),
-    ...(body.match(/.{1,70}/g) ?? []),
+    ...(body.match(/.{1,64}/g) ?? []),
     `-----END ${kind}-----`,
     '',
   ].join('\n')

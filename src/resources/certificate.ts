@@ -1,59 +1,125 @@
-import { X509Certificate } from 'node:crypto'
-import { change, type Resource } from '../resource.ts'
+import { createHash, X509Certificate } from 'node:crypto'
+import type { Desired } from '../desired.ts'
+import type { Facts, ServerFile } from '../facts.ts'
+import { change, type Resource, type Step } from '../resource.ts'
+import type { Call } from '../script.ts'
+import { explainOrder } from './authority.ts'
 import { challengeConf, siteFile } from './site.ts'
 
-interface Certificate {
-  /** The first of the chain that certbot keeps for the domain, if there is one that can be read. */
+/** What the server has of a certificate for the domain. */
+export interface Lineage {
+  /** Of certbot's live folder: `whole`, the version in its archive to make it from again, or `lost`. */
+  state: string
+  /** The first certificate of that chain, if it can be read. */
   leaf: X509Certificate | undefined
-  /** URL of the ACME directory that it came from, as certbot noted it. */
-  server: string
+  /** certbot's settings for renewing it. */
+  conf: ServerFile | undefined
+  /** `SERVER EMAIL`: what the authority was last told. */
+  contact: ServerFile | undefined
+  /** `MODE OWNER SHA256` of the user's own certificate and key; `absent`. */
+  own: string
+  /** SHA-256 of the certificate that port 443 shows, as node prints it; empty if nobody answers. */
+  served: string
   ipv6: boolean
+  /** The server's own addresses. */
+  addresses: string[]
+  /** `right`, or the date that the server believes in. */
+  clock: string
 }
 
-/** The certificate, by certbot through nginx's own port 80. */
-export const certificate: Resource<Certificate> = {
+export function readLineage(facts: Facts): Lineage {
+  return {
+    state: facts.get('certificate.lineage'),
+    leaf: parse(facts.file('certificate.chain')?.content),
+    conf: facts.file('certificate.conf'),
+    contact: facts.file('certificate.contact'),
+    own: facts.get('certificate.own'),
+    served: facts.get('certificate.served'),
+    ipv6: facts.is('certificate.ipv6'),
+    addresses: facts.get('certificate.addresses').split(' ').filter(Boolean),
+    clock: facts.get('certificate.clock'),
+  }
+}
+
+/** That there is a certificate which nginx can load. That it is the right one, and stays so, is up to `renewal`. */
+export const certificate: Resource<Lineage> = {
   name: 'certificate',
 
-  probe: ({ domain }) => [['certificate_probe', domain]],
+  probe: ({ domain, directory }) => [
+    ['certificate_probe', domain, directory, String(Math.floor(Date.now() / 1000))],
+  ],
 
-  read: facts => ({
-    leaf: parse(facts.file('certificate.chain')?.content),
-    server: facts.get('certificate.server'),
-    ipv6: facts.is('certificate.ipv6'),
-  }),
+  read: readLineage,
 
-  plan({ domain, directory, acme, renewBefore }, { leaf, server, ipv6 }) {
-    const reason = !leaf
-      ? `order for ${domain}`
-      : server !== acme.server
-        ? `order from ${acme.server}, for it came from ${server}`
-        : !leaf.checkHost(domain)
-          ? `order anew, for it does not cover ${domain}`
-          : due(leaf, renewBefore, Date.now())
-            ? `renew, for it is valid until ${leaf.validToDate.toISOString()} only`
-            : undefined
-    if (reason === undefined) return []
-    const trust = acme.ca === undefined ? '' : `${directory}/ca-bundle.crt`
-    return [
-      {
-        resource: 'certificate',
-        changes: change(leaf !== undefined, reason),
-        call: [
-          'certificate_issue',
-          domain,
-          acme.email ?? '',
-          acme.server,
-          trust,
-          challengeConf(domain, ipv6),
-          siteFile(domain),
+  obstacles: (_, { clock }) =>
+    clock === 'right'
+      ? []
+      : [
+          `the server’s clock shows ${clock}, more than a day off, and no certificate would be valid there; set it, for instance with \`timedatectl set-ntp true\`, and run again`,
         ],
-      },
-    ]
+
+  plan(desired, seen) {
+    const { domain, directory, certificate } = desired
+    const step = { resource: 'certificate' }
+    if (certificate) {
+      const content = certificate.chain + certificate.key
+      const wanted = `600 root:root ${createHash('sha256').update(content).digest('hex')}`
+      const exists = seen.own !== 'absent'
+      return seen.own === wanted
+        ? []
+        : [
+            {
+              ...step,
+              changes: change(exists, `${exists ? 'replace' : 'store'} your own certificate for ${domain}`),
+              call: ['certificate_bring', domain, directory, content, siteFile(domain)],
+            },
+          ]
+    }
+    if (seen.state === 'whole' && seen.leaf) return []
+    return seen.leaf
+      ? [
+          {
+            ...step,
+            changes: change(true, 'restore the live folder from certbot’s archive'),
+            call: ['certificate_restore', domain, seen.state],
+          },
+        ]
+      : [{ ...step, changes: change(false, `order for ${domain}`), call: order(desired, seen) }]
   },
+
+  explain: explainOrder,
+}
+
+/** The call that orders a certificate, by any of the functions that take these arguments. */
+export function order(
+  { domain, acme }: Pick<Desired, 'domain' | 'acme'>,
+  { ipv6 }: Pick<Lineage, 'ipv6'>,
+  name: 'certificate_order' | 'renewal_order' = 'certificate_order',
+): Call {
+  return [
+    name,
+    domain,
+    acme.server,
+    acme.email ?? '',
+    acme.ca ?? '',
+    acme.eab?.kid ?? '',
+    acme.eab?.hmac ?? '',
+    challengeConf(domain, ipv6),
+    siteFile(domain),
+  ]
+}
+
+/** Whether a step asks an authority for a certificate. */
+export function isOrder({ call: [name] }: Step): boolean {
+  return name === 'certificate_order' || name === 'renewal_order'
 }
 
 /** In the last `days` of its life, or in the last third if it does not live that long. */
-export function due(leaf: X509Certificate, days: number, now: number): boolean {
+export function due(
+  leaf: Pick<X509Certificate, 'validFromDate' | 'validToDate'>,
+  days: number,
+  now: number,
+): boolean {
   const from = leaf.validFromDate.getTime()
   const to = leaf.validToDate.getTime()
   return to - now < Math.min(days * 24 * 60 * 60 * 1000, (to - from) / 3)

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Berth's own nginx site, and nothing else of nginx.
 
-site_probe() { # FILE DOMAIN
+site_probe() { # FILE DOMAIN OWN_CERTIFICATE
   fact site.nginx "$(nginx_version)"
   fact site.ipv6 "$(yes_if test -e /proc/net/if_inet6)"
   fact_file site.file "$(site_path "$1")"
@@ -10,6 +10,8 @@ site_probe() { # FILE DOMAIN
   fact site.running "$(yes_if systemctl --quiet is-active nginx)"
   fact site.boot "$(yes_if systemctl --quiet is-enabled nginx)"
   fact site.rival "$(site_rival "$1" "$2")"
+  fact site.others "$(site_others "$1")"
+  fact site.own "$(yes_if test -e "$3")"
   fact site.port80 "$(holder 80)"
   fact site.port443 "$(holder 443)"
 }
@@ -70,6 +72,35 @@ site_check() { # FILE DOMAIN
   fi
 }
 
+# `4`, `6`, `46`: where another site is the one for names that nobody knows. `nginx -T` prints every file that counts.
+site_others() { # FILE
+  has nginx || return 0
+  nginx -T 2>/dev/null | awk -v file="/$1:" '
+    /^# configuration file / { other = substr($0, length($0) - length(file) + 1) != file; next }
+    other {
+      sub(/#.*/, "")
+      for (n = split($0, parts, /[;{}]/); n > 0; n--)
+        if (parts[n] ~ /^[ \t]*listen[ \t].*[ \t]default(_server)?([ \t]|$)/) {
+          split(parts[n], words)
+          if (words[2] ~ /^\[.*\]:443$/) six = 6
+          else if (words[2] ~ /(^|:)443$/) four = 4
+        }
+    }
+    END { print four six }'
+}
+
+# For nginx before 1.19.4, which can refuse a stranger only after it has shown some certificate.
+site_nobody() { # FILE
+  [ -s "$1" ] && return
+  folder "${1%/*}" 0755
+  (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=nobody \
+    -keyout "$1.key" -out "$1.crt" 2>/dev/null && cat "$1.crt" "$1.key" >"$1" && rm "$1.key" "$1.crt")
+}
+
+site_forget() { # OWN_CERTIFICATE
+  rm -f "$1"
+}
+
 # Takes the first content that this nginx understands. nginx has the last word: what it refuses is taken back.
 site_write() { # FILE (VERSION CONTENT) ...
   path=$(site_path "$1") file=$1
@@ -78,6 +109,8 @@ site_write() { # FILE (VERSION CONTENT) ...
   while ! at_least "$1" "$version"; do shift 2; done
   : >"$(site_pending "$file")"
   if [ -f "$path" ]; then cp -p "$path" "$path.berth-old"; fi
+  nobody=$(printf '%s\n' "$2" | sed -n 's/.*ssl_certificate \(.*nobody\.pem\);/\1/p')
+  if [ -n "$nobody" ]; then site_nobody "$nobody"; fi
   put "$path" 0644 "$2"
   if [ -d /etc/nginx/sites-enabled ]; then ln -sfn "$path" "/etc/nginx/sites-enabled/$file"; fi
   if nginx -t -q; then

@@ -17,14 +17,19 @@ interface Site {
   rival: string
   /** Whether that file serves other names too. */
   shared: boolean
+  /** On which of `4` and `6` another site answers on port 443 for names that nobody knows. */
+  others: string
+  /** Whether a certificate of the user's own is on the server. */
+  own: boolean
   /** Who listens on ports 80 and 443 (`container NAME` or `program NAME`). */
   holders: { port: number; holder: string }[]
 }
 
 /** What differs between versions of nginx: the newest first, each from the version that brought it. */
 const dialects = [
-  { since: '1.25.1', http2: true },
-  { since: '0', http2: false },
+  { since: '1.25.1', http2: true, reject: true },
+  { since: '1.19.4', http2: false, reject: true },
+  { since: '0', http2: false, reject: false },
 ] as const
 
 type Dialect = (typeof dialects)[number]
@@ -33,7 +38,7 @@ type Dialect = (typeof dialects)[number]
 export const site: Resource<Site> = {
   name: 'site',
 
-  probe: ({ domain }) => [['site_probe', siteFile(domain), domain]],
+  probe: ({ domain, directory }) => [['site_probe', siteFile(domain), domain, ownFile(directory)]],
 
   read(facts) {
     const [rival = '', ...others] = facts.get('site.rival').split(' ')
@@ -47,6 +52,8 @@ export const site: Resource<Site> = {
       boot: facts.is('site.boot'),
       rival,
       shared: others.length > 0,
+      others: facts.get('site.others'),
+      own: facts.is('site.own'),
       holders: [80, 443].map(port => ({ port, holder: facts.get(`site.port${port}`) })),
     }
   },
@@ -73,7 +80,7 @@ export const site: Resource<Site> = {
     // Before nginx is there, nobody knows which one it will be: the server gets them all and takes what fits.
     const known = seen.nginx === '' ? undefined : dialect(seen.nginx)
     const wanted = (known ? [known] : dialects).map(
-      each => [each.since, siteConf(desired, each, seen.ipv6)] as const,
+      each => [each.since, siteConf(desired, each, seen)] as const,
     )
     const file = siteFile(desired.domain)
     const reasons = [
@@ -99,6 +106,14 @@ export const site: Resource<Site> = {
         call: ['site_retire', seen.rival, desired.directory],
       })
     }
+    // Only now does no site need it any more.
+    if (seen.own && !desired.certificate) {
+      steps.push({
+        resource: 'site',
+        changes: [{ action: 'delete', summary: 'your own certificate and its key' }],
+        call: ['site_forget', ownFile(desired.directory)],
+      })
+    }
     return steps
   },
 
@@ -118,8 +133,22 @@ export function siteFile(domain: string): string {
   return `berth-${domain}.conf`
 }
 
+/** The user's own certificate, chain and key in one file. */
+export function ownFile(directory: string): string {
+  return `${directory}/tls.pem`
+}
+
+/** What nginx and the clients get: the chain from the server's own certificate upwards. */
+export function chainFile({
+  domain,
+  directory,
+  certificate,
+}: Pick<Desired, 'domain' | 'directory' | 'certificate'>): string {
+  return certificate ? ownFile(directory) : `/etc/letsencrypt/live/${domain}/fullchain.pem`
+}
+
 function dialect(version: string): Dialect {
-  return dialects.find(({ since }) => atLeast(version, since)) ?? dialects[1]
+  return dialects.find(({ since }) => atLeast(version, since)) ?? dialects[2]
 }
 
 function atLeast(found: string, wanted: string): boolean {
@@ -147,11 +176,14 @@ function listen(port: string, ipv6: boolean): string {
 }
 
 function siteConf(
-  { domain, registry }: Pick<Desired, 'domain' | 'registry'>,
-  { http2 }: Dialect,
-  ipv6: boolean,
+  desired: Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate'>,
+  dialect: Dialect,
+  { ipv6, others }: Pick<Site, 'ipv6' | 'others'>,
 ): string {
-  const tls = http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
+  const { domain, registry, directory, certificate } = desired
+  const chain = chainFile(desired)
+  const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
+  const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
   return `${challengeConf(domain, ipv6)}
 server {
     ${tls}
@@ -160,16 +192,14 @@ server {
     access_log /var/log/nginx/${domain}.access.log;
     error_log /var/log/nginx/${domain}.error.log;
 
-    ssl_certificate /etc/letsencrypt/live/${domain}/fullchain.pem;
-    ssl_certificate_key /etc/letsencrypt/live/${domain}/privkey.pem;
+    ssl_certificate ${chain};
+    ssl_certificate_key ${key};
 
-    # Mozilla's intermediate configuration, version 6.0.
-    ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;
-    ssl_prefer_server_ciphers off;
+${protocols}
     ssl_session_timeout 1d;
     ssl_session_cache shared:berth:10m;
     add_header Strict-Transport-Security "max-age=63072000" always;
+    gzip off;
 
     # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
     # the speed of an upload.
@@ -192,6 +222,41 @@ server {
         client_body_timeout 900s;
         send_timeout 900s;
     }
+}
+${stranger(dialect, directory, others, ipv6)}`
+}
+
+/**
+ * Mozilla's intermediate configuration, version 6.0. It names no curves: OpenSSL 3.5's own list begins with the
+ * post-quantum X25519MLKEM768, and an older OpenSSL would refuse a list that has it. Tickets would be encrypted with a key
+ * that lives as long as nginx does.
+ */
+const protocols = `    # Mozilla's intermediate configuration, version 6.0.
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;
+    ssl_prefer_server_ciphers off;
+    ssl_session_tickets off;`
+
+/** Who asks for a name that nobody knows gets no certificate, where no other site has claimed such visitors. */
+function stranger({ http2, reject }: Dialect, directory: string, others: string, ipv6: boolean): string {
+  const kind = http2 ? 'ssl' : 'ssl http2'
+  const listens = [
+    ...(others.includes('4') ? [] : [`listen 443 ${kind} default_server;`]),
+    ...(others.includes('6') || !ipv6 ? [] : [`listen [::]:443 ${kind} default_server;`]),
+  ]
+  if (listens.length === 0) return ''
+  const answer = reject
+    ? 'ssl_reject_handshake on;'
+    : `ssl_certificate ${directory}/nobody.pem;
+    ssl_certificate_key ${directory}/nobody.pem;
+    return 444;`
+  return `
+server {
+    ${listens.join('\n    ')}
+    server_name _;
+    ${answer}
+
+${protocols}
 }
 `
 }

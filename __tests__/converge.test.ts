@@ -1,0 +1,90 @@
+import { describe, expect, test } from '@jest/globals'
+import { converge } from '../src/converge.ts'
+import type { Step } from '../src/resource.ts'
+import { recorded } from './recorded.ts'
+
+const { desired, output } = recorded('trixie', 'bare')
+const step = (resource: string): Step => ({
+  resource,
+  changes: [{ action: 'create', summary: `make ${resource}` }],
+  call: [resource],
+})
+const steps = [step('users'), step('site')]
+
+/** Converges a server that answers the facts script as recorded, and the apply script with these texts, one a time. */
+async function answers(...texts: string[]) {
+  const heard: string[] = []
+  let applied = 0
+  const server = {
+    async run(script: string, onLine: (line: string) => void = () => {}) {
+      if (!script.includes('\nlock ')) return output
+      const text = texts[applied++] ?? ''
+      for (const line of text.split('\n')) onLine(line)
+      return text
+    },
+  }
+  const taken = await converge(server, desired, () => steps, {
+    planned: planned => heard.push(`planned ${planned.length}`),
+    done: done => heard.push(`done ${done.resource}`),
+    said: text => heard.push(`said ${text}`),
+    debug: text => heard.push(`debug ${text}`),
+  })
+  return { taken, heard, applied }
+}
+
+const good = '\nberth:start=1\nwords\n\nberth:ok=1\n\nberth:start=2\n\nberth:ok=2\n\nberth:end=ok\n'
+
+test('all steps are taken, and told as they go', async () => {
+  const { taken, heard } = await answers(good)
+  expect(taken).toBe(steps)
+  expect(heard).toEqual(['planned 2', 'debug words', 'done users', 'done site'])
+})
+
+test('nothing to do, nothing is sent', async () => {
+  const run = async (script: string) => {
+    expect(script).not.toContain('\nlock ')
+    return output
+  }
+  const silent = { planned() {}, done() {}, said() {}, debug() {} }
+  expect(await converge({ run }, desired, () => [], silent)).toEqual([])
+})
+
+test('another run was faster: the server is looked at again', async () => {
+  const { applied, heard } = await answers('berth:say=waiting\nberth:stale=facts\n', good)
+  expect(applied).toBe(2)
+  expect(heard).toContain('said waiting')
+  expect(heard).toContain('said another run has changed the server meanwhile; looking again')
+})
+
+describe('failures', () => {
+  test.each([
+    [
+      'the server never rests',
+      Array(3).fill('berth:stale=facts\n'),
+      'the server keeps changing while Berth looks at it',
+    ],
+    [
+      'the lock is held',
+      ['berth:busy=900\n'],
+      'another run of Berth has been at work on this server for 900 s',
+    ],
+    [
+      'a step fails',
+      ['berth:start=1\none\ntwo\nthree\nfour\nfive\nsix\nberth:failed=1\n'],
+      'users (make users) failed; the server said:\n  two\n  three\n  four\n  five\n  six',
+    ],
+    [
+      'a later step fails',
+      ['berth:start=1\nold\nberth:ok=1\nberth:start=2\nnew\nberth:failed=2\n'],
+      'site (make site) failed; the server said:\n  new',
+    ],
+    [
+      'the connection is cut',
+      ['berth:start=2\n'],
+      'site (make site) failed: the connection was cut off; run the workflow again',
+    ],
+  ])('%s', async (name, texts, message) => {
+    expect(name).toBeTruthy()
+    await expect(answers(...texts)).rejects.toThrow(message)
+  })
+})

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from '@jest/globals'
+import { Facts } from '../src/facts.ts'
+import { recorded, suites } from './recorded.ts'
+
+test('only marked lines count: what a login file says does not', () => {
+  const facts = Facts.parse('Welcome!\nberth:a=1\n\x1b[31mfancy prompt\nberth:b=x=y\nberth:end\n')
+  expect(facts.get('a')).toBe('1')
+  expect(facts.get('b')).toBe('x=y')
+})
+
+test.each([
+  ['nothing', ''],
+  ['noise alone', 'Welcome!\n'],
+  ['no end', 'berth:a=1\nberth:b=2\n'],
+  ['half of the last line', 'berth:a=1\nberth:en'],
+  ['more after the end', 'berth:end\nberth:a=1\n'],
+])('cut off: %s', (_, output) => {
+  expect(() => Facts.parse(output)).toThrow('was cut off; run the workflow again')
+})
+
+test('a missing fact is named', () => {
+  expect(() => Facts.of({}).get('site.nginx')).toThrow('“site.nginx”')
+})
+
+test('yes and no', () => {
+  const facts = Facts.of({ a: 'yes', b: 'no', c: '' })
+  expect([facts.is('a'), facts.is('b'), facts.is('c')]).toEqual([true, false, false])
+})
+
+test('files', () => {
+  const content = Buffer.from('ä\n').toString('base64')
+  const facts = Facts.of({ there: `640 root:adm ${content}`, empty: '600 root:root ', gone: 'absent' })
+  expect(facts.file('there')).toEqual({ mode: '640', owner: 'root:adm', content: 'ä\n' })
+  expect(facts.file('empty')).toEqual({ mode: '600', owner: 'root:root', content: '' })
+  expect(facts.file('gone')).toBeUndefined()
+})
+
+describe.each(suites)('recorded on %s', suite => {
+  test.each(['bare', 'ready', 'converged'] as const)(
+    '%s: every line is a fact, and the checksum is of all',
+    state => {
+      const { output, facts } = recorded(suite, state)
+      const lines = output.trimEnd().split('\n')
+      expect(lines.pop()).toBe('berth:end')
+      for (const line of lines) expect(line).toMatch(/^berth:[a-z]+\.[a-zA-Z0-9.-]+=/)
+      const sum = createHash('sha256')
+        .update(lines.map(line => `${line}\n`).join(''))
+        .digest('hex')
+      expect(facts.checksum).toBe(sum)
+    },
+  )
+})

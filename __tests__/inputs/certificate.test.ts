@@ -1,0 +1,184 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { readAcme } from '../../src/inputs/acme.ts'
+import { readCertificate } from '../../src/inputs/certificate.ts'
+import { Reader } from '../../src/inputs/reader.ts'
+
+const domain = 'registry.example.com'
+let folder: string
+let pem: Record<string, string>
+
+// A root, an intermediate and what they sign: made here, for a key in a repository is found by every scanner.
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-test-'))
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
+  const key = (name: string, ...kind: string[]) => openssl('genpkey', ...kind, '-out', `${name}.key`)
+  const curve = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256']
+  const sign = (name: string, issuer: string, extensions: string) => {
+    openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${name}`, '-out', `${name}.csr`)
+    writeFileSync(join(folder, `${name}.ext`), extensions)
+    const by =
+      issuer === name
+        ? ['-signkey', `${name}.key`]
+        : ['-CA', `${issuer}.crt`, '-CAkey', `${issuer}.key`, '-CAcreateserial']
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      ...by,
+      '-days',
+      '90',
+      '-extfile',
+      `${name}.ext`,
+      '-out',
+      `${name}.crt`,
+    )
+  }
+  for (const name of ['root', 'intermediate', 'leaf', 'wild', 'other']) key(name, ...curve)
+  key('small', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024')
+  openssl('pkey', '-in', 'leaf.key', '-aes256', '-passout', 'pass:secret', '-out', 'encrypted.key')
+  sign('root', 'root', 'basicConstraints=critical,CA:TRUE')
+  sign('intermediate', 'root', 'basicConstraints=critical,CA:TRUE')
+  sign('leaf', 'intermediate', `subjectAltName=DNS:${domain}`)
+  sign('wild', 'intermediate', 'subjectAltName=DNS:*.example.com')
+  sign('other', 'intermediate', 'subjectAltName=DNS:other.example.com')
+  sign('small', 'intermediate', `subjectAltName=DNS:${domain}`)
+  const names = [
+    'root.crt',
+    'intermediate.crt',
+    'leaf.crt',
+    'leaf.key',
+    'wild.crt',
+    'wild.key',
+    'other.crt',
+    'other.key',
+  ]
+  pem = Object.fromEntries(
+    [...names, 'small.crt', 'small.key', 'encrypted.key'].map(name => [
+      name,
+      readFileSync(join(folder, name), 'utf8'),
+    ]),
+  )
+})
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function read(inputs: Record<string, string>, now = Date.now()) {
+  const secrets: string[] = []
+  const reader = new Reader(
+    name => inputs[name] ?? '',
+    secret => secrets.push(secret),
+  )
+  return { certificate: readCertificate(reader, domain, now), problems: reader.problems, secrets }
+}
+
+const file = (...names: string[]) => names.map(name => pem[name] ?? '').join('')
+
+describe('certificate and certificate-key', () => {
+  test('nothing given is nothing wanted', () => {
+    expect(read({})).toEqual({ certificate: undefined, problems: [], secrets: [] })
+  })
+
+  test.each([
+    [['leaf.crt', 'intermediate.crt'], 'leaf.key'],
+    [['leaf.crt', 'intermediate.crt', 'root.crt'], 'leaf.key'],
+    [['wild.crt', 'intermediate.crt'], 'wild.key'],
+  ])('%j is taken, and each line of its key is masked', (chain, key) => {
+    const { certificate, problems, secrets } = read({
+      certificate: file(...chain),
+      'certificate-key': file(key),
+    })
+    expect(problems).toEqual([])
+    expect(certificate).toEqual({ chain: file(...chain), key: file(key) })
+    expect(secrets).toEqual(
+      file(key)
+        .split('\n')
+        .filter(line => line !== '' && !line.startsWith('---')),
+    )
+  })
+
+  test('CRLF, indentation and a literal \\n are mended', () => {
+    const key = file('leaf.key')
+    for (const damaged of [
+      key.replaceAll('\n', '\r\n'),
+      key.replaceAll('\n', '\n  '),
+      key.trim().replaceAll('\n', '\\n'),
+    ]) {
+      expect(read({ certificate: file('leaf.crt'), 'certificate-key': damaged }).certificate?.key).toBe(key)
+    }
+  })
+
+  test.each<[string, string[], string, RegExp[]]>([
+    ['one of the two alone', ['leaf.crt'], '', [/^certificate-key: is missing, and `certificate` is given/]],
+    [
+      'a key of another certificate',
+      ['leaf.crt'],
+      'other.key',
+      [/^certificate-key: does not belong to `certificate`/],
+    ],
+    [
+      'another name',
+      ['other.crt'],
+      'other.key',
+      [/^certificate: does not cover registry\.example\.com; it is for DNS:other/],
+    ],
+    ['another name and another key', ['other.crt'], 'leaf.key', [/does not cover/, /does not belong/]],
+    [
+      'the issuer first',
+      ['intermediate.crt', 'leaf.crt'],
+      'leaf.key',
+      [/begins with the certificate of an authority/, /wrong order/, /does not belong/],
+    ],
+    ['a link missing', ['leaf.crt', 'root.crt'], 'leaf.key', [/number 2 of the chain did not sign number 1/]],
+    ['an encrypted key', ['leaf.crt'], 'encrypted.key', [/^certificate-key: is encrypted/]],
+    ['a key in the wrong place', ['leaf.crt', 'leaf.key'], 'leaf.key', [/^certificate: holds a private key/]],
+    ['a certificate as the key', ['leaf.crt'], 'leaf.crt', [/^certificate-key: is not a PEM private key/]],
+    ['a short RSA key', ['small.crt'], 'small.key', [/has 1024 bits only/]],
+  ])('%s is refused', (_, chain, key, expected) => {
+    const { problems } = read({ certificate: file(...chain), 'certificate-key': file(key) })
+    expect(problems).toEqual(expected.map(each => expect.stringMatching(each)))
+  })
+
+  test('dates in the past and in the future are refused', () => {
+    const inputs = { certificate: file('leaf.crt'), 'certificate-key': file('leaf.key') }
+    const day = 24 * 60 * 60 * 1000
+    expect(read(inputs, Date.now() + 91 * day).problems).toEqual([
+      expect.stringMatching(/has expired on \d{4}-/),
+    ])
+    expect(read(inputs, Date.now() - day).problems).toEqual([
+      expect.stringMatching(/is not valid before \d{4}-/),
+    ])
+  })
+})
+
+describe('acme-eab', () => {
+  function eab(text: string) {
+    const secrets: string[] = []
+    const reader = new Reader(
+      name => (name === 'acme-eab' ? text : ''),
+      secret => secrets.push(secret),
+    )
+    return { eab: readAcme(reader).eab, problems: reader.problems, secrets }
+  }
+
+  test('is split, and its key is masked', () => {
+    expect(eab('kid-1:c2VjcmV0_-\n')).toEqual({
+      eab: { kid: 'kid-1', hmac: 'c2VjcmV0_-' },
+      problems: [],
+      secrets: ['kid-1:c2VjcmV0_-', 'c2VjcmV0_-'],
+    })
+  })
+
+  test.each(['kid', 'kid:', ':hmac', 'kid:not base64', 'a:b:c'])(
+    '%s is refused without being shown',
+    text => {
+      const { problems, secrets } = eab(text)
+      expect(problems).toEqual([expect.stringMatching(/^acme-eab: is not kid:hmac/)])
+      expect(secrets).toContain(text)
+    },
+  )
+})

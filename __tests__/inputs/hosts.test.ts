@@ -1,0 +1,69 @@
+import { expect, test } from '@jest/globals'
+import { fingerprint, isHostname, parseKnownHosts } from '../../src/inputs/hosts.ts'
+
+// Made by ssh-keygen, and the fingerprint by `ssh-keygen -lf`.
+const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8QhiyQF4KXY8/F7uTkVD2eic8F2FttVy8Lo5kpizEn'
+const print = 'SHA256:FWsHbD7sZxrVZtOc022g6E1AqbdcxiEctHjwNhZRbNg'
+
+function parse(text: string) {
+  const problems: string[] = []
+  return { ...parseKnownHosts(text, message => problems.push(message)), problems }
+}
+
+test.each([
+  ['a line', `example.com ${key}`],
+  ['a line with a comment', `example.com ${key} root@example`],
+  ['a port', `[example.com]:2222 ${key}`],
+  ['several names', `example.com,192.0.2.1 ${key}`],
+  ['a hashed name', `|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= ${key}`],
+  ['an authority', `@cert-authority *.example.com ${key}`],
+  ['an ECDSA key', 'example.com ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY='],
+])('known_hosts: %s', (_, line) => {
+  expect(parse(line)).toEqual({ knownHosts: [line], fingerprints: [], problems: [] })
+})
+
+test('what ssh-keyscan prints, with comments, CRLF and empty lines', () => {
+  const text = `# example.com:22 SSH-2.0-OpenSSH_9.2p1\r\nexample.com ${key}\r\n\r\n`
+  expect(parse(text)).toEqual({ knownHosts: [`example.com ${key}`], fingerprints: [], problems: [] })
+})
+
+test.each([
+  ['alone', print],
+  ['with padding', `${print}=`],
+  ['as ssh-keygen -l prints it', `256 ${print} root@example (ED25519)`],
+])('fingerprint %s', (_, line) => {
+  expect(parse(line)).toEqual({ knownHosts: [], fingerprints: [print], problems: [] })
+})
+
+test('every line that is neither is named by its number', () => {
+  expect(parse(`example.com ${key}\n${key}\nMD5:aa:bb\nSHA256:short`).problems).toEqual([
+    'line 2 lacks the host’s name before the key',
+    'line 3 is neither a known_hosts line nor a SHA256: fingerprint',
+    'line 4 is neither a known_hosts line nor a SHA256: fingerprint',
+  ])
+})
+
+test('fingerprint of a known_hosts line', () => {
+  expect(fingerprint(`example.com ${key}`)).toBe(print)
+  expect(fingerprint('example.com')).toBeUndefined()
+})
+
+test.each([
+  ['example.com', true],
+  ['EXAMPLE.com', true],
+  ['a_b.internal', true],
+  ['localhost', true],
+  ['-o.example.com', false],
+  ['a-.example.com', false],
+  ['example..com', false],
+  ['example.com.', false],
+  ['exa mple.com', false],
+  ['$(id).com', false],
+  ['a;b', false],
+  ['a\nb', false],
+  ['', false],
+  [`${'a'.repeat(64)}.com`, false],
+  [`${'a.'.repeat(127)}com`, false],
+])('host name %j: %s', (name, good) => {
+  expect(isHostname(name)).toBe(good)
+})

@@ -1,0 +1,171 @@
+import { promises as dns } from 'node:dns'
+import { request } from 'node:http'
+import { BlockList, isIP } from 'node:net'
+
+/** Milliseconds until an address counts as silent, and for how long a wrong answer may still turn into the right one. */
+const silence = 6_000
+const patience = 3_000
+
+/** Errors of a machine that has no way to IPv6 at all, as GitHub's hosted runners. */
+const noRoute = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT']
+
+/** How to look from here; tests bring their own. */
+export interface Sight {
+  /** The A and AAAA records of a name. Throws as node:dns does, if there is none of either. */
+  records(name: string): Promise<string[]>
+  port: number
+}
+
+const sight: Sight = { records, port: 80 }
+
+/** The server as the certificate authority will see it: by its name, from outside, on port 80. */
+export class Outside {
+  readonly #domain: string
+  readonly #sight: Sight
+  #addresses: string[] = []
+
+  constructor(domain: string, own: Partial<Sight> = {}) {
+    this.#domain = domain
+    this.#sight = { ...sight, ...own }
+  }
+
+  /** Throws a sentence if the name leads nowhere, for then no order can succeed. `local` are the server's own addresses. */
+  async resolve(local: readonly string[]): Promise<void> {
+    const here = local.length > 0 ? `; this server has ${local.join(', ')}` : ''
+    try {
+      this.#addresses = await this.#sight.records(this.#domain)
+    } catch (error) {
+      throw new Error(`${unresolved(this.#domain, error)}${here}`)
+    }
+    for (const address of this.#addresses) {
+      if (unreachable(address)) {
+        throw new Error(
+          `the ${kind(address)} record of ${this.#domain} is ${address}, which no certificate authority can reach; make it the server’s public address${here}`,
+        )
+      }
+    }
+    this.#local = local
+  }
+
+  #local: readonly string[] = []
+
+  /**
+   * Looks for the server's token on every address of the name. If it is there, asks for it under a second name, which is
+   * what the server waits for; if not, returns a sentence that says what is there instead.
+   */
+  async confirm(token: string): Promise<string | undefined> {
+    const path = `/.well-known/acme-challenge/berth-${token}`
+    const troubles = await Promise.all(this.#addresses.map(address => this.#look(address, path, token)))
+    const trouble = troubles.filter(each => each !== undefined)
+    if (trouble.length > 0) return trouble.join('\n')
+    for (const address of this.#addresses) {
+      const answer = await this.#get(address, `${path}-seen`).catch(() => undefined)
+      if (answer !== undefined) return undefined
+    }
+    return undefined
+  }
+
+  async #look(address: string, path: string, token: string): Promise<string | undefined> {
+    const record = `the ${kind(address)} record of ${this.#domain}, ${address},`
+    const own = this.#local.includes(address)
+    const server = this.#local.length > 0 ? ` (this server has ${this.#local.join(', ')})` : ''
+    const mend = own
+      ? 'let everybody in to port 80 there, in the firewall of the server and of its provider'
+      : `does it lead to this server${server}? If not, correct or remove the record; if so, let everybody in to port 80`
+    const until = Date.now() + patience
+    for (;;) {
+      try {
+        const { status, body } = await this.#get(address, path)
+        if (status === 200 && body === token) return undefined
+        if (Date.now() > until) {
+          return `${record} leads to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name, or is something else in front of nginx?' : `point it to this server${server}`}`
+        }
+      } catch (error) {
+        const { code = '', message } = error as NodeJS.ErrnoException
+        // The server's own IPv6 address is not translated by anything on the way, so that it is its own is all one can know.
+        if (isIP(address) === 6 && noRoute.includes(code) && own) return undefined
+        if (Date.now() > until || code === 'ETIMEDOUT') {
+          return `${record} ${noRoute.includes(code) ? 'can’t be reached from this runner and is not an address of the server' : code === 'ECONNREFUSED' ? 'refuses connections on port 80' : code === 'ETIMEDOUT' ? 'does not answer on port 80' : `can’t be asked on port 80 (${code || message})`}; ${mend}`
+        }
+      }
+      await new Promise(resolve => setTimeout(resolve, 250))
+    }
+  }
+
+  #get(address: string, path: string): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request({
+        host: address,
+        port: this.#sight.port,
+        path,
+        headers: { host: this.#domain },
+        timeout: silence,
+      })
+      const timer = setTimeout(() => outgoing.destroy(timedOut()), silence)
+      outgoing.on('close', () => clearTimeout(timer))
+      outgoing.on('error', reject)
+      outgoing.on('response', incoming => {
+        let body = ''
+        incoming.setEncoding('utf8')
+        incoming.on('data', chunk => {
+          body += chunk
+          if (body.length > 4096) incoming.destroy()
+        })
+        incoming.on('error', reject)
+        incoming.on('close', () => resolve({ status: incoming.statusCode ?? 0, body }))
+      })
+      outgoing.end()
+    })
+  }
+}
+
+/** From DNS alone: what this machine has in /etc/hosts, the authority will never see. */
+async function records(name: string): Promise<string[]> {
+  const resolver = new dns.Resolver({ timeout: 5_000, tries: 2 })
+  const found = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
+  const addresses = found.flatMap(each => (each.status === 'fulfilled' ? each.value : []))
+  const failed = found.find(each => each.status === 'rejected')
+  // One family may be missing; that one could not be asked for must not pass for that.
+  if (failed && (addresses.length === 0 || !/^(ENODATA|ENOTFOUND)$/.test(failed.reason.code)))
+    throw failed.reason
+  return addresses
+}
+
+function unresolved(domain: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  switch (code) {
+    case 'ENOTFOUND':
+      return `the name ${domain} does not exist in DNS; add an A record (and an AAAA record if the server has IPv6) that leads to the server`
+    case 'ENODATA':
+      return `the name ${domain} has neither an A nor an AAAA record; add one that leads to the server`
+    default:
+      return `DNS has no answer for ${domain} (${code ?? message}); check its name servers, for instance with \`dig +trace ${domain}\``
+  }
+}
+
+const nowhere = new BlockList()
+for (const [net, bits] of [
+  ['0.0.0.0', 8],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+] as const) {
+  nowhere.addSubnet(net, bits, 'ipv4')
+}
+for (const [net, bits] of [
+  ['::', 127],
+  ['fe80::', 10],
+] as const)
+  nowhere.addSubnet(net, bits, 'ipv6')
+
+// Private addresses are not among them: a private authority may be in the same network.
+function unreachable(address: string): boolean {
+  return nowhere.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}
+
+function kind(address: string): 'A' | 'AAAA' {
+  return isIP(address) === 6 ? 'AAAA' : 'A'
+}
+
+function timedOut(): Error {
+  return Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })
+}
