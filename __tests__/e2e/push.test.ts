@@ -63,6 +63,10 @@ const reload = () =>
 
 async function fault(conf: string, work: () => Promise<void>) {
   await here.server.write('/etc/nginx/fault.conf', conf)
+  // Mode `up` puts its own site back.
+  await here.server.sh(
+    `site=/etc/nginx/sites-available/berth-${domain}.conf; grep -q fault $site || sed -i 's|proxy_request_buffering off;|&\\n        include /etc/nginx/fault[.]conf;|' $site`,
+  )
   await reload()
   try {
     await work()
