@@ -26,7 +26,7 @@ const given = {
   'ssh-known-hosts': host,
   users: 'ci:correct-horse\nalice:battery-staple',
 }
-const event = { name: 'push', ref: 'refs/heads/main', sha: 'ffac537e6c', defaultBranch: 'main' }
+const event = { name: 'push', ref: 'refs/heads/main', sha: 'ffac537e6c', defaultBranch: 'main', pull: undefined, owner: 'acme' }
 
 function read(changes: Record<string, string> = {}): { inputs: Inputs; secrets: string[] } {
   const all: Record<string, string> = { ...defaults, ...given, ...changes }

@@ -34,10 +34,10 @@ export const acme = once(() => debian('trixie').then(from => build('acme', 'trix
 
 export const testssl = once(() => debian('trixie').then(from => build('testssl', 'trixie', { FROM: from })))
 
-export const runner = once(async () => {
-  const from = await debian('trixie')
+export const runner = once(async (suite: string) => {
+  const from = await debian(suite)
   const node = join(checkout, 'node_modules/node/bin/node')
-  return build('runner', 'trixie', { FROM: from }, [
+  return build('runner', suite, { FROM: from }, [
     { name: 'node', path: node, version: await output(node, ['--version']) },
     ...['boot', 'daemon.json'].map(name => ({
       name,

@@ -5,8 +5,14 @@ import { bootable, booted, ensure, type Machine, type Plan, start } from './mach
 /** A machine like GitHub's hosted runner. Its user `runner` has sudo without a password and may use Docker. */
 export type Runner = Machine
 
-export async function createRunner(name?: string): Promise<Runner> {
-  const made = await plan(name ?? `runner-${randomBytes(3).toString('hex')}`)
+export interface RunnerOptions {
+  name?: string
+  /** The Debian suite: trixie unless told. */
+  suite?: string
+}
+
+export async function createRunner({ name, suite }: RunnerOptions = {}): Promise<Runner> {
+  const made = await plan(name ?? `runner-${randomBytes(3).toString('hex')}`, suite)
   const runner = await start({ ...made, ours: !name })
   await booted(runner)
   return runner
@@ -19,6 +25,6 @@ export async function ensureRunner(name: string): Promise<Runner> {
   return runner
 }
 
-async function plan(name: string): Promise<Plan> {
-  return { name, kind: 'runner', image: await images.runner(), flags: bootable }
+async function plan(name: string, suite = 'trixie'): Promise<Plan> {
+  return { name, kind: 'runner', image: await images.runner(suite), flags: bootable }
 }

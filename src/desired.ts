@@ -78,11 +78,17 @@ export interface Target {
   sudoPassword: string | undefined
 }
 
+/** Where an image to push comes from: the runner’s Docker, or a file or folder, as skopeo names them. */
+export type Source =
+  | { kind: 'docker'; name: string }
+  /** `path`: whichever of the others is found there. `reference` is one of several images inside. */
+  | { kind: 'path' | 'oci' | 'oci-archive' | 'docker-archive'; path: string; reference: string | undefined }
+
 /** One image to push. */
 export interface Image {
-  /** As the runner's Docker knows it. */
-  source: string
-  repository: string
+  source: Source
+  /** `undefined` is the name that the archive gives itself. */
+  repository: string | undefined
   tags: string[]
 }
 

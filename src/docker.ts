@@ -1,132 +1,198 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { type IncomingMessage, request } from 'node:http'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { exec } from '@actions/exec'
+import { createInterface } from 'node:readline'
+import { Duplex } from 'node:stream'
 import type { User } from './desired.ts'
+import { environment, lastLine, run } from './program.ts'
+
+/** What the engine says while it pushes; `progressDetail` counts bytes. */
+export interface PushMessage {
+  id?: string
+  status?: string
+  progressDetail?: { current?: number; total?: number }
+  error?: string
+  aux?: { Digest?: string }
+}
+
+export interface LocalImage {
+  /** The digest of its configuration or, in the containerd image store, of its manifest or index. */
+  id: string
+  /** In bytes, uncompressed. */
+  size: number
+}
+
+interface Answer {
+  status: number
+  body: string
+}
 
 /**
- * The runner's Docker, with a login of our own that no other step sees and no credential helper keeps.
+ * The runner’s Docker engine, through its API. `docker system dial-stdio`, which Docker itself uses over SSH, leads to it
+ * by the user’s own context, TLS and socket.
  *
- * `docker login` writes the password to `config.json` in base64, which hides nothing: the folder must be readable by
- * nobody else and not outlive the job.
+ * The API takes a login with each push, so ours is never written anywhere, no credential helper keeps it, and the
+ * user’s own logins stay as they are.
  */
 export class Docker {
-  readonly #folder: string
-  readonly #debug: (text: string) => void
+  readonly #cancelled: AbortSignal
+  #prefix = ''
 
-  constructor(folder: string, debug: (text: string) => void) {
-    this.#folder = folder
-    this.#debug = debug
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const own = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker')
-    for (const kept of ['contexts', 'buildx', 'cli-plugins']) {
-      if (existsSync(join(own, kept)) && !existsSync(join(folder, kept)))
-        symlinkSync(join(own, kept), join(folder, kept))
-    }
-    writeFileSync(join(folder, 'config.json'), JSON.stringify({ currentContext: currentContext(own) }), {
-      mode: 0o600,
-    })
+  private constructor(cancelled: AbortSignal) {
+    this.#cancelled = cancelled
   }
 
-  async login(domain: string, { name, password }: User): Promise<void> {
-    const said = await this.#docker(['login', '--username', name, '--password-stdin', domain], password)
-    if (said.code !== 0)
-      throw new Error(`Docker can’t log in to ${domain} as \`${name}\`: ${lastLine(said.text)}`)
+  /** Throws a sentence if there is no engine that answers. */
+  static async connect(cancelled: AbortSignal): Promise<Docker> {
+    const docker = new Docker(cancelled)
+    const { headers } = await docker.#send('GET', '/_ping')
+    const version = headers['api-version']
+    if (typeof version === 'string') docker.#prefix = `/v${version}`
+    return docker
   }
 
-  /** Makes the engine trust a private authority for one registry; it reads the folder at each connection. */
-  async trust(file: string, ca: string): Promise<void> {
-    const said = await privileged(['sh', '-c', 'mkdir -p "${1%/*}" && cat >"$1"', 'sh', file], ca)
-    if (said.code !== 0)
-      throw new Error(`this runner’s Docker can’t be told to trust \`ca\`: ${lastLine(said.text)}`)
+  async image(name: string): Promise<LocalImage | undefined> {
+    const { status, body } = await this.#ask('GET', `/images/${name}/json`)
+    if (status === 404) return undefined
+    if (status !== 200) throw new Error(`Docker can’t look at ${name}: ${complaint(body)}`)
+    const { Id: id, Size: size } = JSON.parse(body) as { Id: string; Size: number }
+    return { id, size }
   }
 
-  /** Tags and pushes; returns the digest that Docker says it pushed. */
-  async push(source: string, reference: string, onLine: (line: string) => void): Promise<string> {
-    const tagged = await this.#docker(['tag', source, reference])
-    if (tagged.code !== 0) {
-      if (/No such image/i.test(tagged.text)) {
-        throw new Error(
-          `this runner’s Docker has no image ${source}; build it in an earlier step, with \`load: true\` if buildx builds it`,
-        )
+  /** The names of all images, as `docker images` shows them. */
+  async names(): Promise<string[]> {
+    const { body } = await this.#ask('GET', '/images/json')
+    const images = JSON.parse(body) as { RepoTags?: string[] | null }[]
+    return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter(name => name !== '<none>:<none>')
+  }
+
+  /**
+   * Pushes the image `id` as `name:tag`, and leaves the engine’s tags as they were. Returns the digest; throws what the
+   * engine says.
+   */
+  async push(
+    id: string,
+    name: string,
+    tag: string,
+    user: User | undefined,
+    hear: (message: PushMessage) => void,
+  ): Promise<string> {
+    const reference = `${name}:${tag}`
+    const before = await this.image(reference)
+    if (before?.id !== id) await this.#tag(id, name, tag)
+    try {
+      let digest: string | undefined
+      let error: string | undefined
+      const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, {
+        'x-registry-auth': login(name, user),
+      })
+      for await (const line of createInterface({ input: response })) {
+        if (line.trim() === '') continue
+        const message = JSON.parse(line) as PushMessage & { message?: string }
+        error ??= message.error ?? message.message
+        digest = message.aux?.Digest ?? digest
+        hear(message)
       }
-      throw new Error(`Docker can’t tag ${source} as ${reference}: ${lastLine(tagged.text)}`)
+      if (error !== undefined) throw new Error(error)
+      // Before 28 the containerd store does not tell the digest; there it is the image’s own, and the caller checks it.
+      return digest ?? id
+    } finally {
+      if (!before) await this.#ask('DELETE', `/images/${reference}?noprune=1`)
+      else if (before.id !== id) await this.#tag(before.id, name, tag)
     }
-    const pushed = await this.#docker(['push', reference], '', onLine)
-    const digest = /digest: (sha256:[0-9a-f]{64})/.exec(pushed.text)?.[1]
-    if (pushed.code !== 0 || digest === undefined)
-      throw new Error(`Docker can’t push ${reference}: ${lastLine(pushed.text)}`)
-    return digest
   }
 
-  #docker(args: string[], input = '', onLine: (line: string) => void = () => {}): Promise<Said> {
-    return run('docker', args, input, { ...environment(), DOCKER_CONFIG: this.#folder }, onLine, this.#debug)
+  /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
+  async rootless(): Promise<boolean> {
+    const { body } = await this.#ask('GET', '/info')
+    const { SecurityOptions = [] } = JSON.parse(body) as { SecurityOptions?: string[] }
+    return SecurityOptions.includes('name=rootless')
+  }
+
+  async #tag(id: string, name: string, tag: string): Promise<void> {
+    const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`)
+    if (status !== 201) throw new Error(`Docker can’t tag ${id} as ${name}:${tag}: ${complaint(body)}`)
+  }
+
+  async #ask(method: string, path: string): Promise<Answer> {
+    const response = await this.#send(method, path)
+    let body = ''
+    for await (const chunk of response.setEncoding('utf8')) body += chunk
+    return { status: response.statusCode ?? 0, body }
+  }
+
+  #send(method: string, path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const child = spawn('docker', ['system', 'dial-stdio'], { env: environment(), signal: this.#cancelled })
+      let words = ''
+      child.stderr.setEncoding('utf8').on('data', chunk => {
+        words += chunk
+      })
+      child.on('error', (error: NodeJS.ErrnoException) => reject(new Error(unreachable(error.code, words))))
+      const outgoing = request({
+        createConnection: () => Duplex.from({ readable: child.stdout, writable: child.stdin }),
+        method,
+        path: this.#prefix + path,
+        headers: { host: 'docker', connection: 'close', ...headers },
+      })
+      // The connection breaks before its client has said why.
+      outgoing.on('error', () => child.on('close', () => reject(new Error(unreachable(undefined, words)))))
+      outgoing.on('response', resolve)
+      outgoing.end()
+    })
   }
 }
 
-/** Where Docker looks for the authorities of one registry; the name leaves whatever else is there alone. */
-export function trustFile(domain: string): string {
-  return `/etc/docker/certs.d/${domain}/berth.crt`
+function unreachable(code: string | undefined, words: string): string {
+  if (code === 'ABORT_ERR') return 'cancelled'
+  if (code === 'ENOENT')
+    return 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)'
+  if (/permission denied/i.test(words))
+    return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own'
+  return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`
+}
+
+// The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
+function login(name: string, user: User | undefined): string {
+  const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {}
+  return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
+}
+
+function complaint(body: string): string {
+  try {
+    return (JSON.parse(body) as { message: string }).message
+  } catch {
+    return lastLine(body)
+  }
+}
+
+/**
+ * Where Docker looks for the authorities of one registry. `id` tells the files of jobs at the same time apart, and
+ * whatever else is there is left alone.
+ */
+export function trustFile(domain: string, id: string, rootless: boolean): string {
+  const own = join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'docker')
+  return `${rootless ? own : '/etc/docker'}/certs.d/${domain}/${id}.crt`
+}
+
+/** Makes the engine trust a private authority for one registry; it reads the folder at each connection. */
+export async function trust(file: string, ca: string): Promise<void> {
+  const said = await privileged(file, 'mkdir -p "${1%/*}" && cat >"$1"', ca)
+  if (said.code !== 0)
+    throw new Error(
+      `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written: ${lastLine(said.text)}`,
+    )
 }
 
 /** Takes back what `trust` did. */
 export async function distrust(file: string): Promise<void> {
-  await privileged(['sh', '-c', 'rm -f "$1" && rmdir "${1%/*}" 2>/dev/null', 'sh', file])
+  await privileged(file, 'rm -f "$1"; rmdir "${1%/*}" 2>/dev/null || :')
 }
 
 // Docker's own folder belongs to root; a hosted runner's user has sudo.
-function privileged(command: string[], input = ''): Promise<Said> {
-  const [program = '', ...args] = process.getuid?.() === 0 ? command : ['sudo', '-n', ...command]
-  return run(program, args, input, environment())
-}
-
-interface Said {
-  code: number
-  text: string
-}
-
-async function run(
-  program: string,
-  args: string[],
-  input: string,
-  env: Record<string, string>,
-  stdline: (line: string) => void = () => {},
-  errline: (line: string) => void = () => {},
-): Promise<Said> {
-  let text = ''
-  const keep = (data: Buffer) => {
-    text += data.toString()
-  }
-  const code = await exec(program, args, {
-    input: Buffer.from(input),
-    silent: true,
-    ignoreReturnCode: true,
-    env,
-    listeners: { stdout: keep, stderr: keep, stdline, errline },
-  })
-  return { code, text }
-}
-
-// Which engine Docker talks to is the user's choice; our own inputs, secrets among them, are nothing to a child.
-function environment(): Record<string, string> {
-  const kept =
-    /^(PATH|HOME|TMPDIR|XDG_RUNTIME_DIR|DOCKER_(HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i
-  const entries = Object.entries(process.env).filter(
-    ([name, value]) => value !== undefined && kept.test(name),
-  )
-  return Object.fromEntries(entries) as Record<string, string>
-}
-
-function currentContext(folder: string): string | undefined {
-  try {
-    const config: unknown = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
-    const context = (config as { currentContext?: unknown }).currentContext
-    return typeof context === 'string' ? context : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? 'it said nothing'
+function privileged(file: string, script: string, input = '') {
+  const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n']
+  const [program = '', ...args] = [...sudo, 'sh', '-c', script, 'sh', file]
+  return run(program, args, { input })
 }

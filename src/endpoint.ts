@@ -1,7 +1,8 @@
-import { createHash, type X509Certificate } from 'node:crypto'
+import { createHash, randomBytes, type X509Certificate } from 'node:crypto'
 import { Agent, request } from 'node:https'
 import { rootCertificates, type TLSSocket } from 'node:tls'
 import type { User } from './desired.ts'
+import { Transient } from './retry.ts'
 
 /** What the registry answered. */
 export interface Answer {
@@ -9,6 +10,24 @@ export interface Answer {
   headers: Record<string, string | string[] | undefined>
   body: string
   certificate: X509Certificate | undefined
+}
+
+/** What a tag or digest leads to: an image, or an index of images. */
+export interface Manifest {
+  digest: string
+  type: string
+  /** Byte by byte as the registry has it. */
+  body: string
+  /** Digest of the image’s configuration; an index has none. */
+  config: string | undefined
+  manifests: Descriptor[]
+  /** Configuration and layers. */
+  blobs: Descriptor[]
+}
+
+interface Descriptor {
+  digest: string
+  size: number
 }
 
 /** Milliseconds after which an answer is not coming. */
@@ -21,6 +40,8 @@ const patience = 10_000
 export class Endpoint {
   readonly #domain: string
   readonly #agent: Agent
+  /** Once all was well, a connection that fails is likely to come back. */
+  #verified = false
 
   /** `ca` is a PEM bundle that is trusted besides the public authorities. */
   constructor(domain: string, ca: string | undefined) {
@@ -30,45 +51,69 @@ export class Endpoint {
 
   /** Throws a sentence that says why, if the name does not answer with a certificate that can be trusted. */
   async get(path: string, user?: User, method: 'GET' | 'HEAD' = 'GET', accept?: string): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const outgoing = request({
-        host: this.#domain,
-        path,
-        method,
-        agent: this.#agent,
-        timeout,
-        headers: { ...(accept && { accept }) },
-        ...(user && { auth: `${user.name}:${user.password}` }),
-      })
-      outgoing.on('timeout', () =>
-        outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })),
-      )
-      outgoing.on('error', (error: NodeJS.ErrnoException) => reject(new Error(this.#explain(error))))
-      outgoing.on('response', incoming => {
-        const certificate = (incoming.socket as TLSSocket).getPeerX509Certificate?.()
-        const chunks: Buffer[] = []
-        incoming.on('data', chunk => chunks.push(chunk))
-        incoming.on('error', error => reject(new Error(this.#explain(error))))
-        incoming.on('end', () =>
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: incoming.headers,
-            body: Buffer.concat(chunks).toString(),
-            certificate,
-          }),
-        )
-      })
-      outgoing.end()
-    })
+    return this.#send(method, path, user, accept === undefined ? {} : { accept })
   }
 
-  /** The digest that a tag has, as the registry says it; `undefined` if there is no such tag. */
-  async digest(repository: string, tag: string, user: User | undefined): Promise<string | undefined> {
-    const answer = await this.get(`/v2/${repository}/manifests/${tag}`, user, 'GET', manifestTypes)
+  /** What a tag or digest leads to; `undefined` if it is not there. */
+  async manifest(
+    repository: string,
+    reference: string,
+    user: User | undefined,
+  ): Promise<Manifest | undefined> {
+    const answer = await this.get(`/v2/${repository}/manifests/${reference}`, user, 'GET', manifestTypes)
     if (answer.status === 404) return undefined
-    if (answer.status !== 200)
-      throw new Error(`${this.#domain} answers ${answer.status} when asked for ${repository}:${tag}`)
-    return `sha256:${createHash('sha256').update(answer.body).digest('hex')}`
+    const what = `${this.#domain}/${repository} (asked for ${reference})`
+    if (answer.status !== 200) throw this.#refused(answer, what)
+    const digest = `sha256:${createHash('sha256').update(answer.body).digest('hex')}`
+    return { digest, type: String(answer.headers['content-type']), body: answer.body, ...read(answer.body) }
+  }
+
+  /** Gives a manifest that the registry has another tag. */
+  async tag(
+    repository: string,
+    tag: string,
+    { type, body }: Manifest,
+    user: User | undefined,
+  ): Promise<void> {
+    const path = `/v2/${repository}/manifests/${tag}`
+    const answer = await this.#send('PUT', path, user, { 'content-type': type }, Buffer.from(body))
+    if (answer.status !== 201) throw this.#refused(answer, `PUT ${path}`)
+  }
+
+  /** Digests of manifests and blobs, on every platform of an image, that the registry should have and has not. */
+  async missing(repository: string, manifest: Manifest, user: User | undefined): Promise<string[]> {
+    const children = await Promise.all(
+      manifest.manifests.map(async ({ digest }) => {
+        const child = await this.manifest(repository, digest, user)
+        return child ? this.missing(repository, child, user) : [digest]
+      }),
+    )
+    const blobs = await Promise.all(
+      manifest.blobs.map(async ({ digest, size }) => {
+        const answer = await this.get(`/v2/${repository}/blobs/${digest}`, user, 'HEAD')
+        if (answer.status !== 200 && answer.status !== 404) throw this.#refused(answer, `HEAD blob ${digest}`)
+        return answer.status === 404 || Number(answer.headers['content-length']) !== size ? [digest] : []
+      }),
+    )
+    return [...new Set([...children, ...blobs].flat())]
+  }
+
+  /**
+   * Tries to upload a mebibyte and takes it back: Docker does not repeat what a registry says about its own failure, such as
+   * that its disk is full. Returns that, or `''` if the upload works.
+   */
+  async complaint(repository: string, user: User | undefined): Promise<string> {
+    const started = await this.#send('POST', `/v2/${repository}/blobs/uploads/`, user, {}, Buffer.alloc(0))
+    if (started.status !== 202) return started.body
+    const next = ({ headers }: Answer) => {
+      const { pathname, search } = new URL(String(headers.location), `https://${this.#domain}`)
+      return pathname + search
+    }
+    const type = { 'content-type': 'application/octet-stream' }
+    const sent = await this.#send('PATCH', next(started), user, type, randomBytes(1 << 20))
+    if (sent.status !== 202) return sent.body
+    await this.#send('DELETE', next(sent), user)
+    return ''
   }
 
   /**
@@ -77,6 +122,7 @@ export class Endpoint {
    */
   async verify(user: User | undefined): Promise<X509Certificate> {
     const anonymous = await this.get('/v2/')
+    if (isPassing(anonymous)) throw this.#refused(anonymous, `https://${this.#domain}/v2/`)
     if (user === undefined && anonymous.status !== 200) {
       throw new Error(`${this.#domain} should be open to everybody, and answers ${anonymous.status}`)
     }
@@ -89,9 +135,14 @@ export class Endpoint {
       }
       const known = await this.get('/v2/', user)
       if (known.status !== 200)
-        throw new Error(`${this.#domain} answers ${known.status} to \`${user.name}\` with the right password`)
+        throw isPassing(known)
+          ? this.#refused(known, `https://${this.#domain}/v2/`)
+          : new Error(
+              `${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
+            )
     }
     if (anonymous.certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
+    this.#verified = true
     return anonymous.certificate
   }
 
@@ -126,6 +177,56 @@ export class Endpoint {
     this.#agent.destroy()
   }
 
+  #send(
+    method: string,
+    path: string,
+    user: User | undefined,
+    headers: Record<string, string> = {},
+    body?: Buffer,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request({
+        host: this.#domain,
+        path,
+        method,
+        agent: this.#agent,
+        timeout,
+        headers: { ...headers, ...(body && { 'content-length': String(body.length) }) },
+        ...(user && { auth: `${user.name}:${user.password}` }),
+      })
+      outgoing.on('timeout', () =>
+        outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })),
+      )
+      outgoing.on('error', (error: NodeJS.ErrnoException) => reject(this.#failure(error)))
+      outgoing.on('response', incoming => {
+        const certificate = (incoming.socket as TLSSocket).getPeerX509Certificate?.()
+        const chunks: Buffer[] = []
+        incoming.on('data', chunk => chunks.push(chunk))
+        incoming.on('error', error => reject(this.#failure(error)))
+        incoming.on('end', () =>
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            body: Buffer.concat(chunks).toString(),
+            certificate,
+          }),
+        )
+      })
+      outgoing.end(body)
+    })
+  }
+
+  #failure(error: NodeJS.ErrnoException): Error {
+    const message = this.#explain(error)
+    return this.#verified ? new Transient(message) : new Error(message)
+  }
+
+  #refused(answer: Answer, what: string): Error {
+    const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200)
+    const message = `${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
+    return isPassing(answer) ? new Transient(message) : new Error(message)
+  }
+
   #explain({ code, message }: NodeJS.ErrnoException): string {
     const name = this.#domain
     switch (code) {
@@ -152,6 +253,24 @@ export class Endpoint {
         return `${name} can’t be asked over HTTPS: ${message}`
     }
   }
+}
+
+function isPassing({ status }: Answer): boolean {
+  return status >= 500 || status === 429
+}
+
+/** A registry that was cut off may have half a manifest; a push puts that right. */
+function read(body: string): Pick<Manifest, 'config' | 'manifests' | 'blobs'> {
+  let manifest: Partial<Record<'layers' | 'manifests', (Descriptor & { urls?: string[] })[]>> & {
+    config?: Descriptor
+  } = {}
+  try {
+    manifest = JSON.parse(body)
+  } catch {}
+  const { config, layers = [], manifests = [] } = manifest
+  // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
+  const own = layers.filter(({ urls = [] }) => urls.length === 0)
+  return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own }
 }
 
 /** All that a tag may be; a registry answers 404 for a type that was not asked for. */

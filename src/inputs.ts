@@ -16,6 +16,8 @@ export interface Inputs {
   /** `undefined` in mode `push`, which needs no SSH. */
   target: Target | undefined
   images: Image[]
+  /** Whether a tag that exists with another digest stays. */
+  immutable: boolean
   /** Who logs in to push; `undefined` if the registry is open. */
   pushUser: User | undefined
   /** For what Berth writes on GitHub. */
@@ -40,7 +42,6 @@ const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'] as const satisfie
 const notYet = {
   modes: ['clean'],
   inputs: ['keep'],
-  flags: ['immutable'],
 }
 
 /**
@@ -79,6 +80,7 @@ export function readInputs(
     desired,
     target,
     images: readImages(reader, mode, event),
+    immutable: reader.flag('immutable'),
     pushUser: readPushUser(reader, users),
     githubToken: readToken(reader),
     warnings: reader.warnings,
@@ -88,10 +90,7 @@ export function readInputs(
 }
 
 function refuse(reader: Reader, mode: Mode): void {
-  const given = [
-    ...notYet.inputs.filter(each => reader.text(each) !== ''),
-    ...notYet.flags.filter(each => reader.flag(each)),
-  ]
+  const given = notYet.inputs.filter(each => reader.text(each) !== '')
   for (const name of given) reader.problem(name)('is not there yet in this version of Berth')
   if (notYet.modes.includes(mode))
     reader.problem('mode')(`\`${mode}\` is not there yet in this version of Berth`)
@@ -175,6 +174,7 @@ function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {
   const images = parseImages(
     reader.raw('image'),
     tags.length > 0 ? tags : eventTags(event),
+    event.owner,
     reader.problem('image'),
   )
   if (mode === 'push' && reader.text('image') === '')

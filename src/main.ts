@@ -30,7 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 /** Leaves nothing secret behind; the post step does the rest. */
 function end(): void {
-  rmSync(join(folder, 'ssh'), { recursive: true, force: true })
+  for (const each of ['ssh', 'skopeo']) rmSync(join(folder, each), { recursive: true, force: true })
   if (cancelled.signal.aborted) process.exit(130)
 }
 
@@ -93,11 +93,14 @@ function fail(error: unknown): void {
 
 function githubEvent(): GitHubEvent {
   const env = process.env
+  const { repository, pull_request, number } = payload(env.GITHUB_EVENT_PATH)
   return {
     name: env.GITHUB_EVENT_NAME ?? '',
     ref: env.GITHUB_REF ?? '',
     sha: env.GITHUB_SHA ?? '',
-    defaultBranch: defaultBranch(env.GITHUB_EVENT_PATH),
+    defaultBranch: repository?.default_branch,
+    pull: pull_request?.number ?? number,
+    owner: env.GITHUB_REPOSITORY_OWNER ?? '',
   }
 }
 
@@ -106,11 +109,17 @@ function repository(): { name: string; api: string } | undefined {
   return name && api ? { name, api } : undefined
 }
 
-function defaultBranch(path: string | undefined): string | undefined {
+interface Payload {
+  repository?: { default_branch?: string }
+  pull_request?: { number?: number }
+  number?: number
+}
+
+function payload(path: string | undefined): Payload {
   try {
-    return JSON.parse(readFileSync(path ?? '', 'utf8')).repository.default_branch
+    return JSON.parse(readFileSync(path ?? '', 'utf8')) as Payload
   } catch {
-    return undefined // a local run, or an event that belongs to no repository
+    return {} // a local run
   }
 }
 

@@ -1,15 +1,21 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { converge, foresee, type Listener, look } from './converge.ts'
-import { Docker, trustFile } from './docker.ts'
+import { Docker, trust, trustFile } from './docker.ts'
+
 import { Endpoint } from './endpoint.ts'
 import type { Inputs } from './inputs.ts'
 import { Outside } from './outside.ts'
 import { plan as missing, removal } from './plan.ts'
 import { publish } from './publish.ts'
+import { DiskFull } from './rejection.ts'
 import type { Outcome } from './report.ts'
 import type { Step } from './resource.ts'
 import { freshUsers, names } from './resources/users.ts'
+import { retry } from './retry.ts'
+import { quote } from './script.ts'
 import { Server } from './server.ts'
+import { Skopeo } from './skopeo.ts'
+import { findImages, type Local } from './sources.ts'
 
 /** What a mode has to work with besides its inputs. */
 export interface Surroundings {
@@ -29,11 +35,21 @@ export interface Surroundings {
 /** Converges, verifies, then pushes. */
 export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   const { desired, target } = inputs
+  // An image that can’t be pushed is better known before the server changes.
+  const images = await locals(inputs, around)
   const steps = await onServer(inputs, around, server =>
     around.group(`Server ${target?.host}`, () => converge(server, desired, missing, around.listener)),
   )
   await proveLogins(inputs, around, steps)
-  return { ...(await push(inputs, around)), steps }
+  try {
+    return { ...(await deliver(images, inputs, around)), steps }
+  } catch (error) {
+    if (!(error instanceof DiskFull)) throw error
+    const room = await onServer(inputs, around, server =>
+      server.run(`df -h ${quote(`${desired.directory}/data`)}`),
+    )
+    throw new Error(`${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`)
+  }
 }
 
 /** A rotation is done when the new password has let its user in, which it does once the registry has read the new file. */
@@ -74,25 +90,51 @@ export async function down(inputs: Inputs, around: Surroundings): Promise<Outcom
 
 /** Looks at the registry as its clients do, and pushes if there is an image. */
 export async function push(inputs: Inputs, around: Surroundings): Promise<Outcome> {
-  const { desired, images, pushUser } = inputs
+  try {
+    return await deliver(await locals(inputs, around), inputs, around)
+  } catch (error) {
+    if (!(error instanceof DiskFull)) throw error
+    throw new Error(`${error.message}. Delete what is not needed on the server, or enlarge its disk`)
+  }
+}
+
+function locals({ images, desired }: Inputs, { folder, cancelled }: Surroundings): Promise<Local[]> {
+  return findImages(images, new Skopeo(join(folder, 'skopeo'), desired.acme.ca, cancelled), cancelled)
+}
+
+async function deliver(images: readonly Local[], inputs: Inputs, around: Surroundings): Promise<Outcome> {
+  const { desired, pushUser: user, immutable } = inputs
   const { domain, acme } = desired
+  const { cancelled, listener } = around
   const endpoint = new Endpoint(domain, acme.ca)
   try {
-    const certificate = await around.group(`Check https://${domain}`, () => endpoint.verify(pushUser))
+    const certificate = await around.group(`Check https://${domain}`, () =>
+      retry(() => endpoint.verify(user), listener.said, cancelled),
+    )
     const outcome = { domain, steps: [], applied: true, certificate }
     if (images.length === 0) return { ...outcome, pushed: [] }
     const pushed = await around.group('Push', async () => {
-      const docker = new Docker(join(around.folder, 'docker'), around.listener.debug)
-      if (acme.ca !== undefined) {
-        around.leaves(trustFile(domain))
-        await docker.trust(trustFile(domain), acme.ca)
+      if (acme.ca !== undefined && images.some(({ client }) => client === 'Docker')) {
+        const file = trustFile(
+          domain,
+          basename(around.folder),
+          await (await Docker.connect(cancelled)).rootless(),
+        )
+        around.leaves(file)
+        await trust(file, acme.ca)
       }
-      return publish(docker, endpoint, domain, images, pushUser, around.listener.debug)
+      return publish(images, { domain, endpoint, user, immutable, say: listener.said, cancelled })
     })
     return { ...outcome, pushed }
   } finally {
     endpoint.close()
   }
+}
+
+/** Reads `df -h`. */
+function freeRoom(text: string): string {
+  const [, size, , free, , place] = text.trim().split('\n').at(-1)?.split(/\s+/) ?? []
+  return `${free} of ${size} are free on ${place}`
 }
 
 /** Connects to the server for as long as `work` takes. */

@@ -1,0 +1,204 @@
+import { existsSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Image, Source, User } from './desired.ts'
+import { Docker, type PushMessage } from './docker.ts'
+import { ownName, repositoryFault } from './inputs/images.ts'
+import { InputError } from './inputs.ts'
+import { run } from './program.ts'
+import type { Skopeo } from './skopeo.ts'
+
+/** An image that was found on this runner. */
+export interface Local {
+  /** Digest of its manifest, of its index, or of its configuration: one of them tells it in a registry. */
+  id: string
+  repository: string
+  tags: string[]
+  /** Who pushes it. */
+  client: 'Docker' | 'skopeo'
+  /** In bytes, as far as it is known. */
+  size: number
+  /** Pushes it as `name:tag` and returns the digest; throws what the client says. */
+  push(
+    name: string,
+    tag: string,
+    user: User | undefined,
+    hear: (message: PushMessage) => void,
+  ): Promise<string>
+}
+
+/** Finds the images, before anything is contacted; throws an InputError that names every one that can’t be pushed. */
+export async function findImages(
+  images: readonly Image[],
+  skopeo: Skopeo,
+  cancelled: AbortSignal,
+): Promise<Local[]> {
+  const problems: string[] = []
+  const locals: Local[] = []
+  const docker = images.some(({ source }) => source.kind === 'docker')
+    ? await Docker.connect(cancelled)
+    : undefined
+  if (images.some(({ source }) => source.kind !== 'docker')) await skopeo.check()
+  for (const { source, repository, tags } of images) {
+    try {
+      if (source.kind !== 'docker') {
+        locals.push({ ...(await findArchive(source, repository, skopeo)), tags })
+      } else if (docker) {
+        if (repository === undefined)
+          throw new Error(`${source.name} has no name; write ${source.name} => repository`)
+        const found = await docker.image(source.name)
+        if (!found) throw new Error(absent(source.name, await docker.names()))
+        const push: Local['push'] = (name, tag, user, hear) => docker.push(found.id, name, tag, user, hear)
+        locals.push({ ...found, repository, tags, client: 'Docker', push })
+      }
+    } catch (error) {
+      problems.push(`image: ${(error as Error).message}`)
+    }
+  }
+  if (problems.length > 0) throw new InputError(problems)
+  return locals
+}
+
+/** Says that an image is missing, with those that could have been meant. */
+export function absent(name: string, names: readonly string[]): string {
+  if (existsSync(name))
+    return `this runner’s Docker has no image ${name}; if you mean the file of that name, write ./${name}`
+  const likely = names.filter(each => similar(each, name))
+  const shown = (likely.length > 0 ? likely : names).slice(0, 5).join(', ')
+  const hint =
+    shown === '' ? 'it has none at all' : likely.length > 0 ? `did you mean ${shown}?` : `it has ${shown}`
+  return `this runner’s Docker has no image ${name}: ${hint}${hint.endsWith('?') ? ' Else' : ';'} build it in an earlier step of the same job, with \`load: true\` if buildx builds it`
+}
+
+function similar(one: string, other: string): boolean {
+  const [a, b] = [one, other].map(
+    name =>
+      name
+        .replace(/:[^/]*$/, '')
+        .split('/')
+        .at(-1) ?? '',
+  ) as [string, string]
+  return a.includes(b) || b.includes(a) || distance(a, b) <= 2
+}
+
+/** How many letters have to change (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(
+        Math.min(
+          (next[j - 1] ?? 0) + 1,
+          (row[j] ?? 0) + 1,
+          (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1),
+        ),
+      )
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+interface Index {
+  manifests?: { mediaType?: string; digest: string; annotations?: Record<string, string> }[]
+}
+type Saved = { Config: string; RepoTags?: string[] | null }[]
+
+type Archive = Exclude<Source, { kind: 'docker' }>
+
+async function findArchive(
+  source: Archive,
+  wanted: string | undefined,
+  skopeo: Skopeo,
+): Promise<Omit<Local, 'tags'>> {
+  const { path, reference } = source
+  if (!existsSync(path))
+    throw new Error(`there is no ${path} in the workspace; build it in an earlier step of the same job`)
+  const index = (await read(path, 'index.json')) as Index | undefined
+  const saved = (await read(path, 'manifest.json')) as Saved | undefined
+  const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind
+  const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(path, reference, index)
+  const repository = wanted ?? (found.name && ownName(found.name))
+  if (repository === undefined) throw new Error(`${path} does not say its name; write ${path} => repository`)
+  const fault = repositoryFault(repository)
+  if (fault) throw new Error(`${path}: ${fault}`)
+  const from = `${kind}:${path}${reference === undefined ? '' : `:${reference}`}`
+  return {
+    id: found.id,
+    repository,
+    client: 'skopeo',
+    size: statSync(path).isFile() ? statSync(path).size : 0,
+    push: (name, tag, user, hear) =>
+      skopeo.copy(from, `${name}:${tag}`, user, line => {
+        const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1]
+        if (id) hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' })
+      }),
+  }
+}
+
+// What Docker saves is both since version 25. Only an index of indexes is more than `manifest.json` can say.
+function kindOf(path: string, index: Index | undefined, saved: Saved | undefined): Archive['kind'] {
+  if (statSync(path).isDirectory()) return 'oci'
+  const nested = index?.manifests?.some(({ mediaType = '' }) => /index|list/.test(mediaType))
+  if (index && (!saved || nested)) return 'oci-archive'
+  if (saved) return 'docker-archive'
+  throw new Error(`${path} is neither a \`docker save\` archive nor an OCI one`)
+}
+
+function oneSaved(
+  path: string,
+  reference: string | undefined,
+  saved: Saved = [],
+): { id: string; name?: string } {
+  const images =
+    reference === undefined ? saved : saved.filter(({ RepoTags }) => RepoTags?.includes(reference))
+  const [image] = images
+  if (!image || images.length > 1)
+    throw several(
+      path,
+      reference,
+      'docker-archive',
+      saved.flatMap(({ RepoTags }) => RepoTags ?? []),
+    )
+  const name = reference ?? image.RepoTags?.[0]
+  return { id: `sha256:${/[0-9a-f]{64}/.exec(image.Config)?.[0]}`, ...(name && { name }) }
+}
+
+function oneOf(
+  path: string,
+  reference: string | undefined,
+  index: Index = {},
+): { id: string; name?: string } {
+  const key = 'org.opencontainers.image.ref.name'
+  const all = index.manifests ?? []
+  const manifests =
+    reference === undefined ? all : all.filter(({ annotations }) => annotations?.[key] === reference)
+  const [manifest] = manifests
+  if (!manifest || manifests.length > 1)
+    throw several(
+      path,
+      reference,
+      'oci-archive',
+      all.flatMap(({ annotations }) => annotations?.[key] ?? []),
+    )
+  const name = manifest.annotations?.['io.containerd.image.name']
+  return { id: manifest.digest, ...(name && { name }) }
+}
+
+function several(path: string, reference: string | undefined, kind: string, names: string[]): Error {
+  const has = names.length > 0 ? `it has ${names.slice(0, 5).join(', ')}` : 'it has no image with a name'
+  return new Error(
+    reference === undefined
+      ? `${path} does not hold exactly one image; ${has}: write ${kind}:${path}:NAME`
+      : `${path} has no image ${reference}; ${has}`,
+  )
+}
+
+/** A JSON file of a layout, or of a layout in an archive. */
+async function read(path: string, name: string): Promise<unknown> {
+  const text = statSync(path).isDirectory()
+    ? await readFile(join(path, name), 'utf8').catch(() => '')
+    : (await run('tar', ['-xOf', path, name])).stdout
+  return text === '' ? undefined : JSON.parse(text)
+}
