@@ -5,7 +5,12 @@
  * Throws an Error that says what is there instead, if it isn't a private key.
  */
 export function repairKey(text: string): string {
-  const plain = text.replaceAll('\uFEFF', '').replaceAll('\\n', '\n').replaceAll('\r', '\n').trim()
+  const plain = text
+    .replaceAll('\uFEFF', '')
+    .replaceAll('\\r', '')
+    .replaceAll('\\n', '\n')
+    .replaceAll('\r', '\n')
+    .trim()
   if (plain.startsWith('PuTTY-User-Key-File')) {
     throw new Error('is a PuTTY key; convert it with `puttygen key.ppk -O private-openssh -o key`')
   }
@@ -37,7 +42,7 @@ export function repairKey(text: string): string {
   return [
     `-----BEGIN ${kind}-----`,
     ...(headers.length > 0 ? [...headers, ''] : []),
-    ...(body.match(/.{1,64}/g) ?? []),
+    ...(body.match(kind === 'OPENSSH PRIVATE KEY' ? /.{1,70}/g : /.{1,64}/g) ?? []),
     `-----END ${kind}-----`,
     '',
   ].join('\n')
