@@ -253,6 +253,7 @@ certificate_certbot() { # ARGUMENT ...
     set -- "$@"
     code=0
     certificate_once "$@" >"$work/said" 2>&1 || code=$?
+    if [ "$code" -ne 0 ]; then certificate_cause >>"$work/said"; fi
     cat "$work/said"
     [ "$code" -ne 0 ] || return 0
     if grep -q 'Another instance of Certbot is already running' "$work/said" && [ "$waited" -lt 300 ]; then
@@ -266,6 +267,12 @@ certificate_certbot() { # ARGUMENT ...
       return "$code"
     fi
   done
+}
+
+# certbot 2.1 with Python 3.11 stumbles over every answer of the authority that it does not like, and says `AttributeError:
+# can't set attribute`; what the authority answered is only in its log, which it begins anew each time.
+certificate_cause() {
+  sed -n 's/^acme\.messages\.Error: //p' /var/log/letsencrypt/letsencrypt.log 2>/dev/null | tail -n 1
 }
 
 certificate_once() { # ARGUMENT ...
@@ -283,7 +290,7 @@ certificate_help() {
   if grep -qi 'badNonce\|JWS has an invalid anti-replay nonce' "$work/said"; then
     tell say 'the authority rejects nonces; asking more patiently' >&3
     certificate_patience
-  elif grep -q 'accountDoesNotExist\|can.t set attribute\|has no setter\|unable to find existing account\|Account not found' "$work/said" &&
+  elif grep -qi 'accountDoesNotExist\|unable to find existing account\|specified an account that does not exist' "$work/said" &&
     certificate_account_known; then
     tell say 'the authority does not know this account any more; registering anew' >&3
     folder "$LETSENCRYPT/berth/accounts" 0700
