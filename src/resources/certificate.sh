@@ -116,7 +116,7 @@ certificate_order() { # DOMAIN SERVER EMAIL CA EAB_KID EAB_HMAC CHALLENGE_SITE S
   certificate_reachable
   certificate_trust "$4"
   certificate_aside
-  if ! certificate_account_known && [ -n "$5" ]; then
+  if [ -n "$5" ]; then
     # Not on a command line, where everybody on the server could read it.
     (umask 077 && printf 'eab-kid = %s\neab-hmac-key = %s\n' "$5" "$6" >"$work/eab.ini")
   fi
@@ -276,8 +276,11 @@ certificate_cause() {
 }
 
 certificate_once() { # ARGUMENT ...
-  if certificate_account_known; then set -- "$@" --account "$account"; fi
-  if [ -f "$work/eab.ini" ]; then set -- "$@" --config "$work/eab.ini"; fi
+  if certificate_account_known; then
+    set -- "$@" --account "$account"
+  elif [ -f "$work/eab.ini" ]; then
+    set -- "$@" --config "$work/eab.ini"
+  fi
   certbot "$@"
 }
 
