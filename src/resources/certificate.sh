@@ -248,7 +248,7 @@ certificate_renewable() {
 
 # Waits for another certbot up to five minutes, and helps over what certbot itself gives up at.
 certificate_certbot() { # ARGUMENT ...
-  waited=0 helped=
+  waited=0 helps=0
   while :; do
     set -- "$@"
     code=0
@@ -261,8 +261,8 @@ certificate_certbot() { # ARGUMENT ...
       sleep 2
       waited=$((waited + 2))
       certificate_renewed_meanwhile && return 0
-    elif [ -z "$helped" ] && certificate_help; then
-      helped=yes
+    elif [ "$helps" -lt 2 ] && certificate_help; then
+      helps=$((helps + 1))
     else
       return "$code"
     fi
