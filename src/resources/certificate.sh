@@ -116,7 +116,7 @@ certificate_order() { # DOMAIN SERVER EMAIL CA EAB_KID EAB_HMAC CHALLENGE_SITE S
   certificate_reachable
   certificate_trust "$4"
   certificate_aside
-  if ! certificate_account_known && [ -n "$5" ]; then
+  if [ -n "$5" ]; then
     # Not on a command line, where everybody on the server could read it.
     (umask 077 && printf 'eab-kid = %s\neab-hmac-key = %s\n' "$5" "$6" >"$work/eab.ini")
   fi
@@ -248,11 +248,12 @@ certificate_renewable() {
 
 # Waits for another certbot up to five minutes, and helps over what certbot itself gives up at.
 certificate_certbot() { # ARGUMENT ...
-  waited=0 helped=
+  waited=0 helps=0
   while :; do
     set -- "$@"
     code=0
     certificate_once "$@" >"$work/said" 2>&1 || code=$?
+    if [ "$code" -ne 0 ]; then certificate_cause >>"$work/said"; fi
     cat "$work/said"
     [ "$code" -ne 0 ] || return 0
     if grep -q 'Another instance of Certbot is already running' "$work/said" && [ "$waited" -lt 300 ]; then
@@ -260,17 +261,26 @@ certificate_certbot() { # ARGUMENT ...
       sleep 2
       waited=$((waited + 2))
       certificate_renewed_meanwhile && return 0
-    elif [ -z "$helped" ] && certificate_help; then
-      helped=yes
+    elif [ "$helps" -lt 2 ] && certificate_help; then
+      helps=$((helps + 1))
     else
       return "$code"
     fi
   done
 }
 
+# certbot 2.1 with Python 3.11 stumbles over every answer of the authority that it does not like, and says `AttributeError:
+# can't set attribute`; what the authority answered is only in its log, which it begins anew each time.
+certificate_cause() {
+  sed -n 's/^acme\.messages\.Error: //p' /var/log/letsencrypt/letsencrypt.log 2>/dev/null | tail -n 1
+}
+
 certificate_once() { # ARGUMENT ...
-  if certificate_account_known; then set -- "$@" --account "$account"; fi
-  if [ -f "$work/eab.ini" ]; then set -- "$@" --config "$work/eab.ini"; fi
+  if certificate_account_known; then
+    set -- "$@" --account "$account"
+  elif [ -f "$work/eab.ini" ]; then
+    set -- "$@" --config "$work/eab.ini"
+  fi
   certbot "$@"
 }
 
@@ -283,7 +293,7 @@ certificate_help() {
   if grep -qi 'badNonce\|JWS has an invalid anti-replay nonce' "$work/said"; then
     tell say 'the authority rejects nonces; asking more patiently' >&3
     certificate_patience
-  elif grep -q 'accountDoesNotExist\|can.t set attribute\|has no setter\|unable to find existing account\|Account not found' "$work/said" &&
+  elif grep -qi 'accountDoesNotExist\|unable to find existing account\|specified an account that does not exist' "$work/said" &&
     certificate_account_known; then
     tell say 'the authority does not know this account any more; registering anew' >&3
     folder "$LETSENCRYPT/berth/accounts" 0700
