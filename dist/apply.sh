@@ -1,0 +1,79 @@
+# shellcheck shell=sh
+# What changes things: one run at a time, step by step, each step whole or undone.
+
+# The file is there as a whole or not at all, and never readable by more than MODE says.
+put() { # PATH MODE CONTENT
+  put_new=$1.berth-new
+  (umask 077 && printf '%s' "$3" >"$put_new") &&
+    chmod "$2" "$put_new" &&
+    chown root:root "$put_new" &&
+    sync "$put_new" &&
+    mv -f "$put_new" "$1"
+}
+
+# Makes a folder, and leaves one that is there as it is.
+folder() { # PATH MODE
+  [ -d "$1" ] || install -d -m "$2" "$1"
+}
+
+# When nobody listens any more, because the job was cancelled or the connection was cut off, the run ends here, between
+# two steps and never within one: a package manager that is killed leaves more to mend than one that is waited for.
+tell() { # NAME VALUE
+  trap '' PIPE
+  printf '\nberth:%s=%s\n' "$1" "$2" 2>/dev/null || exit 1
+  trap - PIPE
+}
+
+# A step runs in a subshell of its own, with errexit; what it has to `tell` at once goes to descriptor 3. What its programs say goes into a file first: a program that writes to a connection that is gone would be killed.
+step() { # NUMBER FUNCTION [ARGUMENT ...]
+  step_number=$1
+  shift
+  tell start "$step_number"
+  (
+    set -e
+    "$@"
+  ) 3>&1 >"$words" 2>&1 </dev/null
+  step_code=$?
+  cat "$words"
+  if [ "$step_code" -ne 0 ]; then
+    tell failed "$step_number"
+    exit 1
+  fi
+  tell ok "$step_number"
+}
+
+# Runs a function to its first error and leaves its exit code in `code`. `if FUNCTION` would run on after an error, for a
+# test switches errexit off in all that it calls.
+attempt() { # FUNCTION [ARGUMENT ...]
+  set +e
+  (
+    set -e
+    "$@"
+  )
+  # shellcheck disable=SC2034 # the caller reads it
+  code=$?
+  set -e
+}
+
+# One run at a time. The kernel frees the lock when the last process that holds it ends, so nothing is left to clean up.
+lock() { # SECONDS
+  exec 9>>/run/lock/berth.lock
+  if ! flock -n 9; then
+    tell say "waiting for another run of Berth on this server, at work since $(date -r /run/lock/berth.lock +%H:%M:%S)"
+    if ! flock -w "$1" 9; then
+      tell busy "$1"
+      exit 1
+    fi
+  fi
+  touch /run/lock/berth.lock
+  words=$(mktemp /run/berth.XXXXXX)
+  trap 'rm -f "$words"' EXIT
+}
+
+# Facts are good only while nobody changes what they tell of, and another run may have held the lock.
+still() { # CHECKSUM FUNCTION
+  if [ "$("$2" | grep '^berth:' | sha256sum | cut -d ' ' -f 1)" != "$1" ]; then
+    tell stale facts
+    exit 1
+  fi
+}

@@ -1,0 +1,42 @@
+# shellcheck shell=sh
+# What every script starts with. Looking is read-only; what is seen goes out as lines `berth:NAME=VALUE`.
+
+# sudo and non-login shells often lack the sbin folders, and messages are parsed in English.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+LC_ALL=C
+export PATH LC_ALL
+
+fact() { # NAME VALUE
+  printf 'berth:%s=%s\n' "$1" "$2"
+}
+
+# `MODE OWNER:GROUP CONTENT`, the content in base64; `absent` where there is no such file.
+fact_file() { # NAME PATH
+  if [ -f "$2" ]; then
+    fact "$1" "$(stat -L -c '%a %U:%G' "$2") $(base64 -w 0 <"$2")"
+  else
+    fact "$1" absent
+  fi
+}
+
+has() { # COMMAND
+  command -v "$1" >/dev/null 2>&1
+}
+
+yes_if() { # COMMAND [ARGUMENT ...]
+  if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi
+}
+
+# Who listens on a TCP port: `container NAME` or `program NAME`, and nothing if nobody does. A container comes first, for
+# what listens for it is Docker's proxy, or nothing at all.
+holder() { # PORT
+  if has docker; then
+    holder_name=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | sort | head -n 1)
+    if [ -n "$holder_name" ]; then
+      echo "container $holder_name"
+      return
+    fi
+  fi
+  has ss || return 0
+  ss -ltnpH "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)".*/program \1/p' | sort -u | head -n 1
+}

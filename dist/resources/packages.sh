@@ -1,0 +1,67 @@
+# shellcheck shell=sh
+# The programs that Berth stands on.
+
+packages_probe() {
+  for program in docker nginx certbot apt-get; do
+    fact "packages.$program" "$(yes_if has "$program")"
+  done
+  fact packages.compose "$(yes_if compose_found)"
+  fact packages.halves "$(packages_halves)"
+}
+
+# What a package manager that was cut off has left half installed, of ours.
+packages_halves() {
+  has dpkg-query || return 0
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'docker*' containerd runc 'nginx*' 'certbot' 'python3-certbot' 2>/dev/null |
+    grep -v -e '^installed ' -e '^not-installed ' -e '^config-files ' | cut -d ' ' -f 2 | sort | tr '\n' ' '
+}
+
+# Looking for the plugin's file is some 50 ms faster than asking Docker.
+compose_found() {
+  has docker-compose && return
+  for plugins in /usr/local/lib /usr/local/libexec /usr/lib /usr/libexec /root/.docker; do
+    [ -x "$plugins/docker/cli-plugins/docker-compose" ] && return
+  done
+  [ -x /root/.docker/cli-plugins/docker-compose ]
+}
+
+packages_install() { # NAME ... , of docker compose nginx certbot
+  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+  # An earlier installation may have been cut off.
+  dpkg --configure -a
+  [ $# -gt 0 ] || return 0
+  apt_get update
+  wanted=
+  for name in "$@"; do
+    case $name in
+    docker) wanted="$wanted docker.io $(available docker-cli) $(apparmor_tools)" ;;
+    # A name of its own with Docker's packages and with Ubuntu's; Debian's package is either generation.
+    compose) wanted="$wanted $(available docker-compose-plugin docker-compose-v2 docker-compose)" ;;
+    *) wanted="$wanted $name" ;;
+    esac
+  done
+  # shellcheck disable=SC2086 # a list of package names
+  apt_get install --yes --no-install-recommends $wanted
+}
+
+# The first that this distribution has: newer Debians have Docker's client in a package of its own, and so on.
+available() { # PACKAGE ...
+  for package in "$@"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      echo "$package"
+      return
+    fi
+  done
+}
+
+# Whoever holds dpkg's lock (unattended upgrades, most often) gets five minutes to finish.
+apt_get() {
+  apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
+}
+
+# Where the kernel has AppArmor, Docker starts no container without its parser.
+apparmor_tools() {
+  if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] && ! has apparmor_parser; then
+    echo apparmor
+  fi
+}

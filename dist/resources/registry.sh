@@ -1,0 +1,186 @@
+# shellcheck shell=sh
+# The registry's container, its two files and its data.
+
+registry_probe() { # DIRECTORY CONTAINER PORT
+  fact_file registry.compose "$1/compose.yaml"
+  fact_file registry.config "$1/config.yml"
+  fact registry.secret "$(yes_if test -s "$1/secret.env")"
+  fact registry.settled "$(yes_if test ! -e "$1/compose.yaml.berth-old")"
+  fact registry.data "$(yes_if test -d "$1/data")"
+  fact registry.enabled "$(yes_if systemctl --quiet is-enabled docker)"
+  registry_container=$(docker inspect --type container \
+    --format '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
+  fact registry.container "${registry_container:-absent}"
+  registry_holder=$(holder "$3")
+  [ "$registry_holder" != "container $2" ] || registry_holder=
+  fact registry.holder "$registry_holder"
+  fact registry.predecessor "$(yes_if is_registry "$registry_holder")"
+}
+
+# A container that somebody set up by hand, by whatever name its image goes.
+is_registry() { # HOLDER
+  case $1 in
+  'container '*) docker inspect --type container --format '{{json .Config}}' "${1#container }" | grep -q '/var/lib/registry' ;;
+  *) return 1 ;;
+  esac
+}
+
+# Takes the images over from a container that was set up by hand, and its place. It stays, stopped and with its volume,
+# for whoever wants to go back; if the new registry does not come up, it is the one that serves.
+registry_adopt() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG PREDECESSOR
+  predecessor=$6
+  image_here "$3"
+  folder "$1" 0755
+  docker stop "$predecessor"
+  attempt images_over "$1"
+  # shellcheck disable=SC2154 # set by attempt
+  if [ "$code" -eq 0 ]; then attempt registry_up "$1" "$2" "$3" "$4" "$5"; fi
+  if [ "$code" -ne 0 ]; then
+    docker start "$predecessor" >/dev/null
+    return 1
+  fi
+  docker update --restart no "$predecessor"
+  docker rename "$predecessor" "$predecessor-before-berth"
+}
+
+# Linked where that is possible, so that it takes no time and no space.
+images_over() { # DIRECTORY
+  if [ -d "$1/data" ] && ! rmdir "$1/data"; then
+    echo "$1/data holds images already; move it away, or adopt into another directory"
+    return 1
+  fi
+  root=$(registry_setting REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY rootdirectory)
+  root=${root:-/var/lib/registry}
+  source=$(docker inspect --type container \
+    --format "{{range .Mounts}}{{if eq .Destination \"$root\"}}{{.Source}}{{end}}{{end}}" "$predecessor")
+  rm -rf "$1/data.berth-new"
+  install -d -m 0700 "$1/data.berth-new"
+  if [ -n "$source" ]; then
+    cp -al "$source/." "$1/data.berth-new" 2>/dev/null || cp -a "$source/." "$1/data.berth-new"
+  else
+    docker cp "$predecessor:$root/." "$1/data.berth-new"
+  fi
+  chmod 0700 "$1/data.berth-new"
+  chown -R root:root "$1/data.berth-new"
+  mv -T "$1/data.berth-new" "$1/data"
+}
+
+# A setting of the registry in a container: from its environment, else from its config.yml.
+registry_setting() { # VARIABLE KEY
+  docker inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' "$predecessor" |
+    sed -n "s/^$1=//p" | grep . && return
+  for config in /etc/docker/registry/config.yml /etc/distribution/config.yml; do
+    docker cp "$predecessor:$config" - 2>/dev/null | tar -xO 2>/dev/null | sed -n "s/^ *$2: *//p" | head -n 1 | grep . && return
+  done
+  return 0
+}
+
+# The htpasswd file of a container that was set up by hand, whether it runs or not.
+registry_htpasswd() { # CONTAINER
+  predecessor=$1
+  path=$(registry_setting REGISTRY_AUTH_HTPASSWD_PATH path)
+  if [ -n "$path" ]; then docker cp --follow-link "$predecessor:$path" - 2>/dev/null | tar -xO 2>/dev/null; fi
+}
+
+# The image is pulled before anything is touched; if the new container does not come up, the old files and the old
+# container are back when this returns.
+registry_up() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG
+  directory=$1 container=$2
+  engine_up
+  image_here "$3"
+  folder "$directory" 0755
+  folder "$directory/auth" 0700
+  folder "$directory/data" 0700
+  secret_once
+  keep_old config.yml
+  keep_old compose.yaml
+  if (new_registry "$4" "$5"); then
+    rm -f "$directory/config.yml.berth-old" "$directory/compose.yaml.berth-old"
+    return
+  fi
+
+  last_words=$(last_words)
+  if [ -f "$directory/compose.yaml.berth-old" ]; then
+    mv -f "$directory/config.yml.berth-old" "$directory/config.yml"
+    mv -f "$directory/compose.yaml.berth-old" "$directory/compose.yaml"
+    if (compose_up && healthy); then
+      echo 'the registry is back as it was; the new one said:'
+    else
+      echo 'the registry did not come back either; the new one said:'
+    fi
+  else
+    docker rm -f "$container" || :
+    rm -f "$directory/config.yml" "$directory/compose.yaml"
+  fi
+  echo "$last_words"
+  return 1
+}
+
+# compose leaves a container as it is whose files have not changed, whatever has been changed in the container.
+new_registry() { # COMPOSE CONFIG
+  put "$directory/config.yml" 0600 "$2" &&
+    put "$directory/compose.yaml" 0644 "$1" &&
+    compose_up &&
+    docker update --restart always "$container" &&
+    healthy
+}
+
+# Why the container does not serve. A registry that refuses its configuration says so, and then how it is used.
+last_words() {
+  docker logs --tail 50 "$container" 2>&1 | grep -i -e error -e fatal -e panic -e 'no such' | uniq | tail -n 3 | grep . ||
+    docker logs --tail 3 "$container" 2>&1 | grep . ||
+    echo "nothing; its container is $(docker inspect --format '{{.State.Status}}, with exit code {{.State.ExitCode}}' "$container")"
+}
+
+image_here() { # IMAGE
+  docker image inspect "$1" >/dev/null 2>&1 || docker pull -q "$1"
+}
+
+# Data and users stay.
+registry_down() { # DIRECTORY CONTAINER
+  docker rm -f "$2"
+  docker network rm "$2_default" 2>/dev/null || :
+  rm -f "$1/compose.yaml" "$1/config.yml"
+}
+
+registry_purge() { # DIRECTORY
+  rm -rf "$1"
+}
+
+engine_up() {
+  systemctl is-enabled docker >/dev/null 2>&1 || systemctl enable docker
+  docker ps >/dev/null 2>&1 || systemctl start docker
+  docker ps >/dev/null
+}
+
+# Uploads in flight are signed with it: made once, on the server, and kept.
+secret_once() {
+  [ -s "$directory/secret.env" ] && return
+  put "$directory/secret.env" 0600 "REGISTRY_HTTP_SECRET=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
+"
+}
+
+# What is kept already is from before a change that was cut off: it is the last that is known to have served.
+keep_old() { # FILE
+  if [ -f "$directory/$1" ] && ! [ -f "$directory/$1.berth-old" ]; then
+    cp -p "$directory/$1" "$directory/$1.berth-old"
+  fi
+}
+
+compose_up() {
+  if docker compose version >/dev/null 2>&1; then
+    docker compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
+  else
+    docker-compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
+  fi
+}
+
+# A container that restarts all the time looks alive for a moment; one that answers is.
+healthy() {
+  tries=0
+  until docker exec "$container" wget -q -O /dev/null http://127.0.0.1:5000/ 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 60 ] && [ "$(docker inspect --format '{{.RestartCount}}' "$container")" -lt 3 ] || return 1
+    sleep 0.25
+  done
+}

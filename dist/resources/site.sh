@@ -1,0 +1,161 @@
+# shellcheck shell=sh
+# Berth's own nginx site, and nothing else of nginx.
+
+site_probe() { # FILE DOMAIN OWN_CERTIFICATE
+  fact site.nginx "$(nginx_version)"
+  fact site.ipv6 "$(yes_if test -e /proc/net/if_inet6)"
+  fact_file site.file "$(site_path "$1")"
+  fact site.enabled "$(yes_if site_enabled "$1")"
+  fact site.loaded "$(yes_if test ! -e "$(site_pending "$1")")"
+  fact site.running "$(yes_if systemctl --quiet is-active nginx)"
+  fact site.boot "$(yes_if systemctl --quiet is-enabled nginx)"
+  fact site.rival "$(site_rival "$1" "$2")"
+  fact site.others "$(site_others "$1")"
+  fact site.own "$(yes_if test -e "$3")"
+  fact site.port80 "$(holder 80)"
+  fact site.port443 "$(holder 443)"
+}
+
+nginx_version() {
+  if has nginx; then nginx -v 2>&1 | sed 's|.*nginx/\([0-9.]*\).*|\1|'; fi
+}
+
+# Debian and Ubuntu keep sites in one folder and link them from another; others read conf.d.
+site_path() { # FILE
+  if [ -d /etc/nginx/sites-enabled ]; then
+    echo "/etc/nginx/sites-available/$1"
+  else
+    echo "/etc/nginx/conf.d/$1"
+  fi
+}
+
+site_enabled() { # FILE
+  [ ! -d /etc/nginx/sites-enabled ] ||
+    [ "$(readlink -f "/etc/nginx/sites-enabled/$1")" = "/etc/nginx/sites-available/$1" ]
+}
+
+# Is there from before the site changes until nginx has taken the change. A reboot makes nginx take it, and clears /run.
+site_pending() { # FILE
+  echo "/run/berth-$1.pending"
+}
+
+# Another file that nginx reads and that says it serves the same name: `PATH`, with ` and others` if it serves more.
+site_rival() { # FILE DOMAIN
+  for rival in /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/*; do
+    if ! [ -f "$rival" ] || [ "${rival##*/}" = "$1" ]; then continue; fi
+    names=$(server_names "$rival")
+    case " $names " in
+    *" $2 "*)
+      others=$(echo "$names" | tr ' ' '\n' | grep -vxF -e "$2" -e _ -e '')
+      echo "$rival${others:+ and others}"
+      return
+      ;;
+    esac
+  done
+}
+
+# All that the `server_name` directives of a file name, in one line.
+server_names() { # FILE
+  sed 's/#.*//' "$1" | tr '\n' ' ' | tr ';{}' '\n' | sed -n 's/^[[:space:]]*server_name[[:space:]]//p' | tr '\n\t' '  '
+}
+
+# A site of somebody else that nginx refuses would make our own change fail, or be taken for its cause.
+site_check() { # FILE DOMAIN
+  has nginx || return 0
+  if ! said=$(nginx -t -q 2>&1); then
+    case $said in
+    *"$1"* | *"/live/$2/"*) return 0 ;;
+    esac
+    echo 'nginx refuses its configuration as it is, before any change of ours; mend it and run again:'
+    echo "$said"
+    return 1
+  fi
+}
+
+# `4`, `6`, `46`: where another site is the one for names that nobody knows. `nginx -T` prints every file that counts.
+site_others() { # FILE
+  has nginx || return 0
+  nginx -T 2>/dev/null | awk -v file="/$1:" '
+    /^# configuration file / { other = substr($0, length($0) - length(file) + 1) != file; next }
+    other {
+      sub(/#.*/, "")
+      for (n = split($0, parts, /[;{}]/); n > 0; n--)
+        if (parts[n] ~ /^[ \t]*listen[ \t].*[ \t]default(_server)?([ \t]|$)/) {
+          split(parts[n], words)
+          if (words[2] ~ /^\[.*\]:443$/) six = 6
+          else if (words[2] ~ /(^|:)443$/) four = 4
+        }
+    }
+    END { print four six }'
+}
+
+# For nginx before 1.19.4, which can refuse a stranger only after it has shown some certificate.
+site_nobody() { # FILE
+  [ -s "$1" ] && return
+  folder "${1%/*}" 0755
+  (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=nobody \
+    -keyout "$1.key" -out "$1.crt" 2>/dev/null && cat "$1.crt" "$1.key" >"$1" && rm "$1.key" "$1.crt")
+}
+
+site_forget() { # OWN_CERTIFICATE
+  rm -f "$1"
+}
+
+# Takes the first content that this nginx understands. nginx has the last word: what it refuses is taken back.
+site_write() { # FILE (VERSION CONTENT) ...
+  path=$(site_path "$1") file=$1
+  shift
+  version=$(nginx_version)
+  while ! at_least "$1" "$version"; do shift 2; done
+  : >"$(site_pending "$file")"
+  if [ -f "$path" ]; then cp -p "$path" "$path.berth-old"; fi
+  nobody=$(printf '%s\n' "$2" | sed -n 's/.*ssl_certificate \(.*nobody\.pem\);/\1/p')
+  if [ -n "$nobody" ]; then site_nobody "$nobody"; fi
+  put "$path" 0644 "$2"
+  if [ -d /etc/nginx/sites-enabled ]; then ln -sfn "$path" "/etc/nginx/sites-enabled/$file"; fi
+  if nginx -t -q; then
+    rm -f "$path.berth-old"
+    nginx_reload
+    rm -f "$(site_pending "$file")"
+    return
+  fi
+  if [ -f "$path.berth-old" ]; then
+    mv -f "$path.berth-old" "$path"
+  else
+    rm -f "$path" "/etc/nginx/sites-enabled/$file"
+  fi
+  rm -f "$(site_pending "$file")"
+  return 1
+}
+
+# The site that somebody set up for the same name by hand; it is kept where nginx does not read it.
+site_retire() { # RIVAL DIRECTORY
+  folder "$2/before-berth" 0700
+  cp -L "$1" "$2/before-berth/${1##*/}"
+  mv "$1" "$2/before-berth/.retiring"
+  if nginx -t -q; then
+    rm "$2/before-berth/.retiring"
+    nginx_reload
+  else
+    mv "$2/before-berth/.retiring" "$1"
+    return 1
+  fi
+}
+
+site_remove() { # FILE
+  rm -f "/etc/nginx/sites-enabled/$1" "$(site_path "$1")"
+  if has nginx && nginx -t -q; then nginx_reload; fi
+}
+
+nginx_reload() {
+  systemctl --quiet is-enabled nginx || systemctl enable nginx
+  if systemctl --quiet is-active nginx; then
+    systemctl reload nginx
+  else
+    systemctl start nginx
+  fi
+}
+
+at_least() { # WANTED FOUND
+  [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
