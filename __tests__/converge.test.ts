@@ -27,6 +27,7 @@ async function answers(...texts: string[]) {
     planned: planned => heard.push(`planned ${planned.length}`),
     done: done => heard.push(`done ${done.resource}`),
     said: text => heard.push(`said ${text}`),
+    warned: text => heard.push(`warned ${text}`),
     debug: text => heard.push(`debug ${text}`),
   })
   return { taken, heard, applied }
@@ -36,7 +37,7 @@ const good = '\nberth:start=1\nwords\n\nberth:ok=1\n\nberth:start=2\n\nberth:ok=
 
 test('all steps are taken, and told as they go', async () => {
   const { taken, heard } = await answers(good)
-  expect(taken).toBe(steps)
+  expect(taken).toEqual(steps)
   expect(heard).toEqual(['planned 2', 'debug words', 'done users', 'done site'])
 })
 
@@ -45,7 +46,7 @@ test('nothing to do, nothing is sent', async () => {
     expect(script).not.toContain('\nlock ')
     return output
   }
-  const silent = { planned() {}, done() {}, said() {}, debug() {} }
+  const silent = { planned() {}, done() {}, said() {}, warned() {}, debug() {} }
   expect(await converge({ run }, desired, () => [], silent)).toEqual([])
 })
 

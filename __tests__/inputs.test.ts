@@ -26,7 +26,14 @@ const given = {
   'ssh-known-hosts': host,
   users: 'ci:correct-horse\nalice:battery-staple',
 }
-const event = { name: 'push', ref: 'refs/heads/main', sha: 'ffac537e6c', defaultBranch: 'main', pull: undefined, owner: 'acme' }
+const event = {
+  name: 'push',
+  ref: 'refs/heads/main',
+  sha: 'ffac537e6c',
+  defaultBranch: 'main',
+  pull: undefined,
+  owner: 'acme',
+}
 
 function read(changes: Record<string, string> = {}): { inputs: Inputs; secrets: string[] } {
   const all: Record<string, string> = { ...defaults, ...given, ...changes }
@@ -111,8 +118,8 @@ test('all that can be said differently', () => {
       sudoPassword: ' with spaces ',
     },
     images: [
-      { source: 'app', repository: 'app', tags: ['ffac537', 'main', 'latest'] },
-      { source: 'web', repository: 'team/web', tags: ['v1'] },
+      { source: { kind: 'docker', name: 'app' }, repository: 'app', tags: ['ffac537', 'main', 'latest'] },
+      { source: { kind: 'docker', name: 'web' }, repository: 'team/web', tags: ['v1'] },
     ],
     pushUser: { name: 'alice' },
   })
@@ -251,6 +258,8 @@ describe('what could run a command somewhere is refused', () => {
     for (const attack of attacks) {
       // Several tags may be given, one a line.
       if (attack === 'a\nb' && ['image', 'tags'].includes(name)) continue
+      // A source may be a file that an earlier step wrote.
+      if (attack === '../../etc' && name === 'image') continue
       expect({ attack, found: problems({ [name]: attack }).map(each => each.split(':')[0]) }).toEqual({
         attack,
         found: expect.arrayContaining([name]),

@@ -103,7 +103,7 @@ describe('action.yml', () => {
     )
     const notYet = Object.keys(metadata.inputs).filter(name => text.includes(`'${name}'`))
     expect(Object.keys(metadata.inputs)).toEqual(expect.arrayContaining([...new Set(asked)]))
-    expect(Object.keys(metadata.inputs).filter(name => !notYet.includes(name))).toEqual(['github-token'])
+    expect(Object.keys(metadata.inputs).filter(name => !notYet.includes(name))).toEqual([])
   })
 
   test('declares every output that the entry sets, and no other', () => {

@@ -42061,7 +42061,9 @@ function stranger({ http2, reject }, directory, others, ipv6) {
     if (listens.length === 0)
         return '';
     const answer = reject
-        ? 'ssl_reject_handshake on;'
+        ? `ssl_reject_handshake on;
+    # A connection for our name may still ask for another.
+    return 421;`
         : `ssl_certificate ${directory}/nobody.pem;
     ssl_certificate_key ${directory}/nobody.pem;
     return 444;`;

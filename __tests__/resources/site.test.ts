@@ -95,9 +95,9 @@ describe('the file', () => {
     expect(conf(version)).not.toContain(not)
   })
 
-  test('before nginx is there, the server gets both and takes what fits', () => {
+  test('before nginx is there, the server gets every dialect and takes what fits', () => {
     const [step] = plan({ nginx: '', file: undefined })
-    expect(step?.call.filter(argument => argument.includes('server {'))).toHaveLength(2)
+    expect(step?.call.filter(argument => argument.includes('server {'))).toHaveLength(3)
   })
 
   test.each([true, false])('IPv6: %s', ipv6 => {
