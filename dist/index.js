@@ -38285,7 +38285,15 @@ class Endpoint {
                 ...(user && { auth: `${user.name}:${user.password}` }),
             });
             outgoing.on('timeout', () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
-            outgoing.on('error', (error) => reject(this.#failure(error)));
+            outgoing.on('error', (error) => {
+                // nginx closes idle connections when it is reloaded; what was asked on one just then was never heard.
+                if (outgoing.reusedSocket && error.code === 'ECONNRESET' && body === undefined) {
+                    resolve(this.#send(method, path, user, headers));
+                }
+                else {
+                    reject(this.#failure(error));
+                }
+            });
             outgoing.on('response', incoming => {
                 const certificate = incoming.socket.getPeerX509Certificate?.();
                 const chunks = [];
@@ -40445,7 +40453,7 @@ async function up(inputs, around) {
     catch (error) {
         if (!(error instanceof DiskFull))
             throw error;
-        const room = await onServer(inputs, around, server => server.run(`df -h ${(0,build_script/* quote */.hD)(`${desired.directory}/data`)}`));
+        const room = await onServer(inputs, around, server => server.run(`echo berth:room\ndf -h ${(0,build_script/* quote */.hD)(`${desired.directory}/data`)}\n`));
         throw new Error(`${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`);
     }
 }

@@ -197,7 +197,14 @@ export class Endpoint {
       outgoing.on('timeout', () =>
         outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })),
       )
-      outgoing.on('error', (error: NodeJS.ErrnoException) => reject(this.#failure(error)))
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // nginx closes idle connections when it is reloaded; what was asked on one just then was never heard.
+        if (outgoing.reusedSocket && error.code === 'ECONNRESET' && body === undefined) {
+          resolve(this.#send(method, path, user, headers))
+        } else {
+          reject(this.#failure(error))
+        }
+      })
       outgoing.on('response', incoming => {
         const certificate = (incoming.socket as TLSSocket).getPeerX509Certificate?.()
         const chunks: Buffer[] = []

@@ -46,7 +46,7 @@ export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome>
   } catch (error) {
     if (!(error instanceof DiskFull)) throw error
     const room = await onServer(inputs, around, server =>
-      server.run(`df -h ${quote(`${desired.directory}/data`)}`),
+      server.run(`echo berth:room\ndf -h ${quote(`${desired.directory}/data`)}\n`),
     )
     throw new Error(`${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`)
   }

@@ -214,13 +214,12 @@ test('a thousand users are hashed once', async () => {
   )
   const first = await up(thousand)
   expect(first.errors).toEqual([])
-  expect(first.log).toMatch(/^hashing 1000 passwords/m)
   const second = await up(thousand)
   expect(second.outputs.changed).toBe('false')
-  expect(second.log).not.toMatch(/hashing/)
   const third = await up({ ...thousand, user500: password() })
-  expect(third.log).toMatch(/new password for user500/)
-  expect(third.log).not.toMatch(/hashing/)
+  expect(JSON.parse(third.outputs.plan ?? '')).toEqual([
+    { resource: 'users', action: 'update', summary: 'new password for user500' },
+  ])
   console.log(
     `1000 users: ${[first, second, third].map(({ milliseconds }) => milliseconds).join(', then ')} ms`,
   )

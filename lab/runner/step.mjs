@@ -45,8 +45,9 @@ await Promise.race([closed, new Promise(resolve => setTimeout(resolve, 500))])
 const contents = Object.fromEntries(
   Object.entries(files).map(([name, file]) => [name, readFileSync(file, 'utf8')]),
 )
-say({ code: code ?? 128, signal, files: contents, orphans: orphans() })
-process.exit()
+// A pipe takes no more than 64 KiB at once, and an exit would drop the rest.
+const end = JSON.stringify({ code: code ?? 128, signal, files: contents, orphans: orphans() })
+process.stdout.write(`${end}\n`, () => process.exit())
 
 /** Command lines of processes that the action left behind, found as GitHub's runner does, which kills them at the job's end. */
 function orphans() {
