@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { client } from './engine.ts'
 import { containerOf, find } from './machine.ts'
-import { assertOurs } from './network.ts'
 import { record } from './record.ts'
 import { createServer } from './server.ts'
 import { down, inhabitants, world } from './world.ts'
@@ -92,7 +91,6 @@ try {
   const chosen = commands[command.replace(/^-+/, '')]
   if (!chosen) throw new Error(`There is no "${command}"\n\n${help}`)
   // The engine may not run yet; then there is nothing of anybody's.
-  if (chosen !== commands.help) await assertOurs()
   await chosen()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

@@ -6,7 +6,7 @@ export const checkout = resolve(import.meta.dirname, '..')
 
 /**
  * Names the lab on this machine's engine: its network, its containers and the label that all of it carries.
- * A second checkout has a lab of its own, with another name.
+ * Checkouts share it, unless one is told another name.
  */
 export const labName = process.env.BERTH_LAB ?? 'berth-lab'
 

@@ -65,7 +65,7 @@ async function fault(conf: string, work: () => Promise<void>) {
   await here.server.write('/etc/nginx/fault.conf', conf)
   // Mode `up` puts its own site back.
   await here.server.sh(
-    `site=/etc/nginx/sites-available/berth-${domain}.conf; grep -q fault.conf $site || sed -i 's|proxy_request_buffering off;|&\\n        include /etc/nginx/fault[.]conf;|' $site`,
+    `site=/etc/nginx/sites-available/berth-${domain}.conf; grep -qF 'fault[.]conf' $site || sed -i 's|proxy_request_buffering off;|&\\n        include /etc/nginx/fault[.]conf;|' $site`,
   )
   await reload()
   try {
@@ -259,7 +259,9 @@ describe('a registry that fails for a while', () => {
 
   test('answers 429, which Docker takes for an end', () =>
     fault('limit_req zone=put;', async () => {
-      const run = succeeded(await push({ image: `${name} => limited:1` }))
+      // New layers, for each is a request of its own.
+      await build(here.world.runner)
+      const run = succeeded(await push({ image: `${name}-large => limited:1` }))
       expect(run.log).toMatch(/429|toomanyrequests/i)
       expect(await digestOf('limited', '1')).toBe(digest(run))
     }))
