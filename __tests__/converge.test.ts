@@ -57,6 +57,10 @@ test('another run was faster: the server is looked at again', async () => {
   expect(heard).toContain('said another run has changed the server meanwhile; looking again')
 })
 
+test('a cut between two steps says how far it got', async () => {
+  await expect(answers('\nberth:start=1\n\nberth:ok=1\n')).rejects.toThrow('cut off after 1 of 2 steps')
+})
+
 describe('failures', () => {
   test.each([
     [

@@ -37251,8 +37251,8 @@ function split(line) {
 
 // EXTERNAL MODULE: ./build/outside.js
 var build_outside = __nccwpck_require__(171);
-// EXTERNAL MODULE: ./build/plan.js + 3 modules
-var build_plan = __nccwpck_require__(1625);
+// EXTERNAL MODULE: ./build/plan.js + 4 modules
+var build_plan = __nccwpck_require__(8847);
 // EXTERNAL MODULE: ./build/resources/certificate.js
 var certificate = __nccwpck_require__(697);
 ;// CONCATENATED MODULE: ./build/converge.js
@@ -37381,8 +37381,11 @@ class Progress {
             .map(line => `\n  ${line}`)
             .join('');
         const said = words === '' ? ': the connection was cut off; run the workflow again' : `; the server said:${words}`;
-        if (!this.#current)
-            return `the server refused, and nothing was changed${said}`;
+        if (!this.#current) {
+            return this.taken.length > 0
+                ? `the connection was cut off after ${this.taken.length} of ${this.#steps.length} steps; run the workflow again`
+                : `the server refused, and nothing was changed${said}`;
+        }
         return `${this.#current.resource} (${summaries(this.#current)}) failed${said}`;
     }
 }
@@ -39636,8 +39639,8 @@ function privileged(file, script, input = '') {
 var build_endpoint = __nccwpck_require__(8243);
 // EXTERNAL MODULE: ./build/outside.js
 var outside = __nccwpck_require__(171);
-// EXTERNAL MODULE: ./build/plan.js + 3 modules
-var plan = __nccwpck_require__(1625);
+// EXTERNAL MODULE: ./build/plan.js + 4 modules
+var plan = __nccwpck_require__(8847);
 ;// CONCATENATED MODULE: ./build/progress.js
 /** Milliseconds between two lines of the log. */
 const pause = 5000;
@@ -40711,7 +40714,7 @@ function timedOut() {
 
 /***/ }),
 
-/***/ 1625:
+/***/ 8847:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -40938,8 +40941,8 @@ function isMap(value) {
 
 // EXTERNAL MODULE: ./build/resources/authority.js
 var authority = __nccwpck_require__(9979);
-// EXTERNAL MODULE: ./build/resources/site.js
-var site = __nccwpck_require__(8859);
+// EXTERNAL MODULE: ./build/resources/nginx.js
+var nginx = __nccwpck_require__(4666);
 ;// CONCATENATED MODULE: ./build/resources/renewal.js
 
 
@@ -40968,7 +40971,7 @@ const renewal = {
         const { domain, directory, certificate } = desired;
         if (certificate) {
             const leaf = new external_node_crypto_.X509Certificate(certificate.chain);
-            return serve(domain, (0,site/* ownFile */.PV)(directory), leaf.fingerprint256, seen.lineage);
+            return serve(domain, (0,nginx/* ownFile */.PV)(directory), leaf.fingerprint256, seen.lineage);
         }
         return [...unattended(desired, seen), ...current(desired, seen.lineage)];
     },
@@ -40979,7 +40982,7 @@ const renewal = {
             {
                 resource: 'renewal',
                 changes: [{ action: 'delete', summary: 'the hook that reloads nginx' }],
-                call: ['renewal_unhook', (0,site/* siteFile */.q0)(domain)],
+                call: ['renewal_unhook', (0,nginx/* siteFile */.q0)(domain)],
             },
         ],
 };
@@ -41052,7 +41055,7 @@ function current(desired, lineage) {
         });
     }
     else if (state === 'whole') {
-        steps.push(...serve(domain, (0,site/* chainFile */.c9)(desired), leaf.fingerprint256, lineage));
+        steps.push(...serve(domain, (0,nginx/* chainFile */.c9)(desired), leaf.fingerprint256, lineage));
     }
     return steps;
 }
@@ -41064,7 +41067,7 @@ function serve(domain, file, wanted, { served }) {
             {
                 resource: 'renewal',
                 changes: (0,resource/* change */.Z)(true, 'reload nginx, which serves another certificate than the one on disk'),
-                call: ['certificate_serve', domain, (0,site/* siteFile */.q0)(domain), file],
+                call: ['certificate_serve', domain, (0,nginx/* siteFile */.q0)(domain), file],
             },
         ];
 }
@@ -41159,6 +41162,93 @@ Persistent=true
 WantedBy=timers.target
 `;
 
+;// CONCATENATED MODULE: ./build/resources/site.js
+
+
+/** Berth's own nginx site. */
+const site = {
+    name: 'site',
+    probe: ({ domain, directory }) => [['site_probe', (0,nginx/* siteFile */.q0)(domain), domain, (0,nginx/* ownFile */.PV)(directory)]],
+    read(facts) {
+        const [rival = '', ...others] = facts.get('site.rival').split(' ');
+        return {
+            nginx: facts.get('site.nginx'),
+            ipv6: facts.is('site.ipv6'),
+            file: facts.file('site.file'),
+            enabled: facts.is('site.enabled'),
+            loaded: facts.is('site.loaded'),
+            running: facts.is('site.running'),
+            boot: facts.is('site.boot'),
+            rival,
+            shared: others.length > 0,
+            others: facts.get('site.others'),
+            own: facts.is('site.own'),
+            holders: [80, 443].map(port => ({ port, holder: facts.get(`site.port${port}`) })),
+        };
+    },
+    obstacles({ domain, adopt }, { holders, rival, shared }) {
+        const taken = holders
+            .filter(({ holder }) => holder !== '' && holder !== 'program nginx')
+            .map(({ port, holder }) => `port ${port} is taken by ${holder}, and nginx needs it; stop it or move it to another port`);
+        if (rival === '' || (adopt && !shared))
+            return taken;
+        return [
+            ...taken,
+            shared
+                ? `${rival} serves ${domain} together with other names; move ${domain} out of it`
+                : `${rival} serves ${domain} already; replace it by \`adopt: true\`, or take it away`,
+        ];
+    },
+    check: ({ domain }) => ['site_check', (0,nginx/* siteFile */.q0)(domain), domain],
+    plan(desired, seen) {
+        // Before nginx is there, nobody knows which one it will be: the server gets them all and takes what fits.
+        const known = seen.nginx === '' ? undefined : (0,nginx/* dialect */.tI)(seen.nginx);
+        const wanted = (known ? [known] : nginx/* dialects */.O9).map(each => [each.since, (0,nginx/* siteConf */.gT)(desired, each, seen)]);
+        const file = (0,nginx/* siteFile */.q0)(desired.domain);
+        const reasons = [
+            !seen.enabled && 'enable it',
+            !seen.loaded && 'reload nginx, which has not taken it yet',
+            !seen.running && 'start nginx',
+            !seen.boot && 'let nginx start with the machine',
+        ].filter(reason => typeof reason === 'string');
+        const changes = [
+            ...(0,resource/* fileChanges */.C)(file, seen.file, wanted[0]?.[1] ?? '', '644'),
+            ...(seen.file && reasons.length > 0 ? (0,resource/* change */.Z)(true, `${file}: ${reasons.join(', ')}`) : []),
+        ];
+        const steps = [];
+        if (changes.length > 0) {
+            steps.push({ resource: 'site', changes, call: ['site_write', file, ...wanted.flat()] });
+        }
+        if (seen.rival !== '') {
+            steps.push({
+                resource: 'site',
+                changes: [
+                    { action: 'delete', summary: `${seen.rival}, which is kept in ${desired.directory}/before-berth` },
+                ],
+                call: ['site_retire', seen.rival, desired.directory],
+            });
+        }
+        // Only now does no site need it any more.
+        if (seen.own && !desired.certificate) {
+            steps.push({
+                resource: 'site',
+                changes: [{ action: 'delete', summary: 'your own certificate and its key' }],
+                call: ['site_forget', (0,nginx/* ownFile */.PV)(desired.directory)],
+            });
+        }
+        return steps;
+    },
+    remove: ({ domain }, { file }) => file === undefined
+        ? []
+        : [
+            {
+                resource: 'site',
+                changes: [{ action: 'delete', summary: (0,nginx/* siteFile */.q0)(domain) }],
+                call: ['site_remove', (0,nginx/* siteFile */.q0)(domain)],
+            },
+        ],
+};
+
 // EXTERNAL MODULE: ./build/resources/users.js + 1 modules
 var users = __nccwpck_require__(879);
 // EXTERNAL MODULE: ./build/script.js
@@ -41172,7 +41262,7 @@ var script = __nccwpck_require__(5381);
 
 
 /** All that Berth owns on a server, each after what it stands on. */
-const resources = [packages_packages, users/* users */.VV, registry, certificate/* certificate */.OK, site/* site */._P, renewal];
+const resources = [packages_packages, users/* users */.VV, registry, certificate/* certificate */.OK, site, renewal];
 const libraries = resources.map(({ name }) => `resources/${name}`);
 /** The read-only script whose answer `Facts.parse` reads. */
 function factsScript(desired) {
@@ -41292,8 +41382,8 @@ async function keepIssue(repository, domain, trouble, expires) {
 
 // EXTERNAL MODULE: ./build/modes.js + 12 modules
 var modes = __nccwpck_require__(7136);
-// EXTERNAL MODULE: ./build/plan.js + 3 modules
-var plan = __nccwpck_require__(1625);
+// EXTERNAL MODULE: ./build/plan.js + 4 modules
+var plan = __nccwpck_require__(8847);
 // EXTERNAL MODULE: ./build/resources/certificate.js
 var resources_certificate = __nccwpck_require__(697);
 ;// CONCATENATED MODULE: ./build/renew.js
@@ -41568,7 +41658,7 @@ function explainOrder({ domain, acme }, output) {
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 /* harmony import */ var _resource_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5446);
 /* harmony import */ var _authority_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9979);
-/* harmony import */ var _site_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8859);
+/* harmony import */ var _nginx_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4666);
 
 
 
@@ -41611,7 +41701,7 @@ const certificate = {
                     {
                         ...step,
                         changes: (0,_resource_js__WEBPACK_IMPORTED_MODULE_2__/* .change */ .Z)(exists, `${exists ? 'replace' : 'store'} your own certificate for ${domain}`),
-                        call: ['certificate_bring', domain, directory, content, (0,_site_js__WEBPACK_IMPORTED_MODULE_1__/* .siteFile */ .q0)(domain)],
+                        call: ['certificate_bring', domain, directory, content, (0,_nginx_js__WEBPACK_IMPORTED_MODULE_1__/* .siteFile */ .q0)(domain)],
                     },
                 ];
         }
@@ -41639,8 +41729,8 @@ function order({ domain, acme }, { ipv6 }, name = 'certificate_order') {
         acme.ca ?? '',
         acme.eab?.kid ?? '',
         acme.eab?.hmac ?? '',
-        (0,_site_js__WEBPACK_IMPORTED_MODULE_1__/* .challengeConf */ .EX)(domain, ipv6),
-        (0,_site_js__WEBPACK_IMPORTED_MODULE_1__/* .siteFile */ .q0)(domain),
+        (0,_nginx_js__WEBPACK_IMPORTED_MODULE_1__/* .challengeConf */ .EX)(domain, ipv6),
+        (0,_nginx_js__WEBPACK_IMPORTED_MODULE_1__/* .siteFile */ .q0)(domain),
     ];
 }
 /** Whether a step asks an authority for a certificate. */
@@ -41865,19 +41955,19 @@ function escaped(text) {
 
 /***/ }),
 
-/***/ 8859:
+/***/ 4666:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   EX: () => (/* binding */ challengeConf),
+/* harmony export */   O9: () => (/* binding */ dialects),
 /* harmony export */   PV: () => (/* binding */ ownFile),
-/* harmony export */   _P: () => (/* binding */ site),
 /* harmony export */   c9: () => (/* binding */ chainFile),
-/* harmony export */   q0: () => (/* binding */ siteFile)
+/* harmony export */   gT: () => (/* binding */ siteConf),
+/* harmony export */   q0: () => (/* binding */ siteFile),
+/* harmony export */   tI: () => (/* binding */ dialect)
 /* harmony export */ });
-/* harmony import */ var _resource_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5446);
 /* harmony import */ var _door_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4908);
-
 
 /** What differs between versions of nginx: the newest first, each from the version that brought it. */
 const dialects = [
@@ -41885,89 +41975,6 @@ const dialects = [
     { since: '1.19.4', http2: false, reject: true },
     { since: '0', http2: false, reject: false },
 ];
-/** Berth's own nginx site. */
-const site = {
-    name: 'site',
-    probe: ({ domain, directory }) => [['site_probe', siteFile(domain), domain, ownFile(directory)]],
-    read(facts) {
-        const [rival = '', ...others] = facts.get('site.rival').split(' ');
-        return {
-            nginx: facts.get('site.nginx'),
-            ipv6: facts.is('site.ipv6'),
-            file: facts.file('site.file'),
-            enabled: facts.is('site.enabled'),
-            loaded: facts.is('site.loaded'),
-            running: facts.is('site.running'),
-            boot: facts.is('site.boot'),
-            rival,
-            shared: others.length > 0,
-            others: facts.get('site.others'),
-            own: facts.is('site.own'),
-            holders: [80, 443].map(port => ({ port, holder: facts.get(`site.port${port}`) })),
-        };
-    },
-    obstacles({ domain, adopt }, { holders, rival, shared }) {
-        const taken = holders
-            .filter(({ holder }) => holder !== '' && holder !== 'program nginx')
-            .map(({ port, holder }) => `port ${port} is taken by ${holder}, and nginx needs it; stop it or move it to another port`);
-        if (rival === '' || (adopt && !shared))
-            return taken;
-        return [
-            ...taken,
-            shared
-                ? `${rival} serves ${domain} together with other names; move ${domain} out of it`
-                : `${rival} serves ${domain} already; replace it by \`adopt: true\`, or take it away`,
-        ];
-    },
-    check: ({ domain }) => ['site_check', siteFile(domain), domain],
-    plan(desired, seen) {
-        // Before nginx is there, nobody knows which one it will be: the server gets them all and takes what fits.
-        const known = seen.nginx === '' ? undefined : dialect(seen.nginx);
-        const wanted = (known ? [known] : dialects).map(each => [each.since, siteConf(desired, each, seen)]);
-        const file = siteFile(desired.domain);
-        const reasons = [
-            !seen.enabled && 'enable it',
-            !seen.loaded && 'reload nginx, which has not taken it yet',
-            !seen.running && 'start nginx',
-            !seen.boot && 'let nginx start with the machine',
-        ].filter(reason => typeof reason === 'string');
-        const changes = [
-            ...(0,_resource_js__WEBPACK_IMPORTED_MODULE_1__/* .fileChanges */ .C)(file, seen.file, wanted[0]?.[1] ?? '', '644'),
-            ...(seen.file && reasons.length > 0 ? (0,_resource_js__WEBPACK_IMPORTED_MODULE_1__/* .change */ .Z)(true, `${file}: ${reasons.join(', ')}`) : []),
-        ];
-        const steps = [];
-        if (changes.length > 0) {
-            steps.push({ resource: 'site', changes, call: ['site_write', file, ...wanted.flat()] });
-        }
-        if (seen.rival !== '') {
-            steps.push({
-                resource: 'site',
-                changes: [
-                    { action: 'delete', summary: `${seen.rival}, which is kept in ${desired.directory}/before-berth` },
-                ],
-                call: ['site_retire', seen.rival, desired.directory],
-            });
-        }
-        // Only now does no site need it any more.
-        if (seen.own && !desired.certificate) {
-            steps.push({
-                resource: 'site',
-                changes: [{ action: 'delete', summary: 'your own certificate and its key' }],
-                call: ['site_forget', ownFile(desired.directory)],
-            });
-        }
-        return steps;
-    },
-    remove: ({ domain }, { file }) => file === undefined
-        ? []
-        : [
-            {
-                resource: 'site',
-                changes: [{ action: 'delete', summary: siteFile(domain) }],
-                call: ['site_remove', siteFile(domain)],
-            },
-        ],
-};
 function siteFile(domain) {
     return `berth-${domain}.conf`;
 }
@@ -41979,6 +41986,7 @@ function ownFile(directory) {
 function chainFile({ domain, directory, certificate, }) {
     return certificate ? ownFile(directory) : `/etc/letsencrypt/live/${domain}/fullchain.pem`;
 }
+/** The one that a version of nginx understands. */
 function dialect(version) {
     return dialects.find(({ since }) => atLeast(version, since)) ?? dialects[2];
 }
@@ -42003,6 +42011,7 @@ server {
 function listen(port, ipv6) {
     return [`listen ${port};`, ...(ipv6 ? [`listen [::]:${port};`] : [])].join('\n    ');
 }
+/** Both of Berth's servers, and one for strangers where no other site wants them. */
 function siteConf(desired, dialect, { ipv6, others }) {
     const { domain, registry, directory, certificate } = desired;
     const chain = chainFile(desired);

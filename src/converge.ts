@@ -160,7 +160,11 @@ class Progress {
       .join('')
     const said =
       words === '' ? ': the connection was cut off; run the workflow again' : `; the server said:${words}`
-    if (!this.#current) return `the server refused, and nothing was changed${said}`
+    if (!this.#current) {
+      return this.taken.length > 0
+        ? `the connection was cut off after ${this.taken.length} of ${this.#steps.length} steps; run the workflow again`
+        : `the server refused, and nothing was changed${said}`
+    }
     return `${this.#current.resource} (${summaries(this.#current)}) failed${said}`
   }
 }

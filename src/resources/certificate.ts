@@ -4,7 +4,7 @@ import type { Facts, ServerFile } from '../facts.ts'
 import { change, type Resource, type Step } from '../resource.ts'
 import type { Call } from '../script.ts'
 import { explainOrder } from './authority.ts'
-import { challengeConf, siteFile } from './site.ts'
+import { challengeConf, siteFile } from './nginx.ts'
 
 /** What the server has of a certificate for the domain. */
 export interface Lineage {

@@ -4,7 +4,7 @@ import type { ServerFile } from '../facts.ts'
 import { change, type Resource, type Step } from '../resource.ts'
 import { explainOrder } from './authority.ts'
 import { due, type Lineage, order, readLineage } from './certificate.ts'
-import { chainFile, ownFile, siteFile } from './site.ts'
+import { chainFile, ownFile, siteFile } from './nginx.ts'
 
 interface Renewal {
   hook: ServerFile | undefined
