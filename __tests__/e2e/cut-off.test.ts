@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { createRunner, type Runner, runStep, type StepRun } from '../../lab/index.ts'
+import { acme, createRunner, createServer, type Runner, runStep, type StepRun } from '../../lab/index.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
 jest.setTimeout(120_000)
@@ -80,6 +81,31 @@ systemctl daemon-reload; systemctl restart nginx`)
     if (run.code !== 0) expect(run.errors.every(error => !error.includes('    at '))).toBe(true)
     await converged()
   })
+})
+
+// Let’s Encrypt remembers for hours or days that a name was proven, and does not ask for it again.
+test('one run is enough also where the authority remembers the order that was cut off', async () => {
+  const authority = await acme({
+    name: `remembering-${randomBytes(2).toString('hex')}`,
+    env: { PEBBLE_AUTHZREUSE: '100' },
+  })
+  const server = await createServer()
+  try {
+    const inputs = {
+      domain: server.domain,
+      'ssh-known-hosts': server.knownHosts,
+      'acme-server': authority.directory,
+      ca: authority.trust,
+    }
+    succeeded(await step(inputs))
+    const conf = `/etc/letsencrypt/renewal/${server.domain}.conf`
+    await server.sh(`rm -r /etc/letsencrypt/live /etc/letsencrypt/archive ${conf}`)
+    succeeded(await step(inputs))
+    expect(await authority.validations(server.domain)).toBe(1)
+    expect(succeeded(await step(inputs)).outputs.plan).toBe('[]')
+  } finally {
+    await Promise.all([server.remove(), authority.remove()])
+  }
 })
 
 describe('a change', () => {
