@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { type GitHub, github } from '../../lab/index.ts'
+import { underLoad } from './load.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
 jest.setTimeout(180_000)
@@ -202,6 +203,27 @@ describe('drift', () => {
 
   test('leaves nothing to do once it is repaired', async () => {
     expect((await here.step({ mode: 'plan' })).outputs.plan).toBe('[]')
+  })
+})
+
+describe('requests', () => {
+  const cases: [name: string, change: string, inputs: Record<string, string>][] = [
+    ['nothing to do', 'true', {}],
+    ['an edited site', 'echo "# by hand" >>"$site"', {}],
+    ['another user', 'true', { users: `ci:${passwords.ci}\nbob:${passwords.bob}` }],
+    ['rights', 'true', { access: "'*': push" }],
+    ['the timer disabled', 'systemctl disable --now certbot.timer', {}],
+    ['a readable config.yml', 'chmod 644 /opt/berth/config.yml', {}],
+  ]
+
+  test.each(cases)('none fails while `up` works: %s', async (_, change, inputs) => {
+    await here.server.sh(`site=${site}; ${change}`)
+    const url = `https://${here.server.domain}/v2/`
+    const { answers } = await underLoad(here.world.runner, url, `ci:${passwords.ci}`, async () =>
+      succeeded(await here.step(inputs)),
+    )
+    expect(Object.keys(answers)).toEqual(['200'])
+    expect(answers['200']).toBeGreaterThan(20)
   })
 })
 
