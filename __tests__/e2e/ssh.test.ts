@@ -174,6 +174,24 @@ test('becomes root by sudo, or says why not', async () => {
   })
 })
 
+test('a server that has no sudo says so', async () => {
+  await jump.sh(`useradd --create-home --shell /bin/bash plain && install -d -m 700 -o plain /home/plain/.ssh &&
+    install -m 600 -o plain /root/.ssh/authorized_keys /home/plain/.ssh/ && SUDO_FORCE_REMOVE=yes dpkg --purge sudo 2>&1`)
+  const plain = {
+    'ssh-host': jump.domain,
+    'ssh-user': 'plain',
+    'ssh-known-hosts': jump.knownHosts,
+  }
+  const without = 'the server has no sudo; install it, or set `ssh-user: root`'
+  expect(
+    await outcomes({
+      free: plain,
+      withPassword: { ...plain, 'sudo-password': password },
+      root: { ...plain, 'ssh-user': 'root' },
+    }),
+  ).toEqual({ free: without, withPassword: without, root: 'planned' })
+})
+
 test('a sudo password is in no process list, in no file and in no log', async () => {
   const watch = server.run(
     `touch /tmp/watching; while [ -e /tmp/watching ]; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -a 'p[$]a"s' && echo found; sleep 0.02; done`,
