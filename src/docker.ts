@@ -50,8 +50,9 @@ export class Docker {
   /** Throws a sentence if there is no engine that answers. */
   static async connect(cancelled: AbortSignal): Promise<Docker> {
     const docker = new Docker(cancelled)
-    const { headers } = await docker.#send('GET', '/_ping')
-    const version = headers['api-version']
+    const pong = await docker.#send('GET', '/_ping')
+    pong.resume()
+    const version = pong.headers['api-version']
     if (typeof version === 'string') docker.#prefix = `/v${version}`
     return docker
   }
@@ -135,20 +136,31 @@ export class Docker {
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const child = spawn('docker', ['system', 'dial-stdio'], { env: environment(), signal })
+      const closed = new Promise(ended => child.on('close', ended))
       let words = ''
       child.stderr.setEncoding('utf8').on('data', chunk => {
         words += chunk
       })
       child.on('error', (error: NodeJS.ErrnoException) => reject(new Error(unreachable(error.code, words))))
+      const connection = Duplex.from({ readable: child.stdout, writable: child.stdin })
+      // Heard by the request as long as there is one; afterwards it is nobody’s.
+      connection.on('error', () => {})
       const outgoing = request({
-        createConnection: () => Duplex.from({ readable: child.stdout, writable: child.stdin }),
+        createConnection: () => connection,
         method,
         path: this.#prefix + path,
-        headers: { host: 'docker', connection: 'close', ...headers },
+        // An engine that closed the connection after its answer could take the answer’s end away from us.
+        headers: { host: 'docker', connection: 'keep-alive', ...headers },
       })
-      // The connection breaks before its client has said why.
-      outgoing.on('error', () => child.on('close', () => reject(new Error(unreachable(undefined, words)))))
-      outgoing.on('response', resolve)
+      outgoing.on('error', () => {
+        child.kill()
+        // The connection breaks before its client has said why.
+        void closed.then(() => reject(new Error(unreachable(undefined, words))))
+      })
+      outgoing.on('response', response => {
+        response.on('close', () => child.kill())
+        resolve(response)
+      })
       outgoing.end()
     })
   }
