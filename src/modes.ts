@@ -9,6 +9,7 @@ import type { Inputs } from './inputs.ts'
 import { Outside } from './outside.ts'
 import { plan as missing, removal } from './plan.ts'
 import { publish } from './publish.ts'
+import { RegistryApi } from './registry-api.ts'
 import { DiskFull } from './rejection.ts'
 import type { Outcome } from './report.ts'
 import type { Step } from './resource.ts'
@@ -143,7 +144,8 @@ async function deliver(images: readonly Local[], inputs: Inputs, around: Surroun
         around.leaves(file)
         await trust(file, acme.ca)
       }
-      return publish(images, { domain, endpoint, user, immutable, say: listener.said, cancelled })
+      const registry = new RegistryApi(endpoint, user)
+      return publish(images, { domain, registry, user, immutable, say: listener.said, cancelled })
     })
     return { ...outcome, pushed }
   } finally {
