@@ -59,21 +59,23 @@ export const registries = once(async (): Promise<Record<string, string>> => {
 })
 
 async function buildDebian(suite: string): Promise<string> {
-  const files = { 'sources.list': await sources(suite), '99lab': await settings() }
+  const files = { 'sources.list': await sources(suite), '99lab': await settings(suite) }
   const tag = `${suite}-${hash(...Object.values(files)).slice(0, 12)}`
   const extras = Object.entries(files).map(([name, content]) => ({ name, content }))
-  return build('debian', tag, { FROM: () => bootstrap(suite, files['sources.list']) }, extras)
+  return build('debian', tag, { FROM: () => bootstrap(suite, files['sources.list'], files['99lab']) }, extras)
 }
 
 /** The suite's base image from Docker Hub, or one bootstrapped from its packages. */
-async function bootstrap(suite: string, sourcesList: string): Promise<string> {
+async function bootstrap(suite: string, sourcesList: string, settings: string): Promise<string> {
   const pulled = await pull(`debian:${suite}-slim`)
   if (pulled) return pulled
   if (!(await has('mmdebstrap'))) await install('mmdebstrap', 'debian-archive-keyring')
   say(`Bootstrapping Debian ${suite}`)
   const image = `berth-lab/bootstrap:${suite}`
   const file = join(cache, `${suite}.tar`)
-  await asRoot('mmdebstrap', '--variant=minbase', '--quiet', suite, file, ...sourcesList.trim().split('\n'))
+  const options = settings.split('\n').flatMap(line => (line ? [`--aptopt=${line.replace(/;$/, '')}`] : []))
+  const from = sourcesList.trim().split('\n')
+  await asRoot('mmdebstrap', '--variant=minbase', '--quiet', ...options, suite, file, ...from)
   await docker('import', '--change', 'CMD ["/bin/bash"]', file, image)
   await asRoot('rm', file)
   return image

@@ -12,7 +12,7 @@ import { compose, line } from './script.ts'
 /** All that Berth owns on a server, each after what it stands on. */
 const resources: readonly Resource<unknown>[] = [packages, users, registry, certificate, site, renewal]
 
-const libraries = resources.map(({ name }) => `resources/${name}`)
+const libraries = [...resources.map(({ name }) => `resources/${name}`), 'resources/order']
 
 /** The read-only script whose answer `Facts.parse` reads. */
 export function factsScript(desired: Desired): string {

@@ -144,21 +144,6 @@ test('an order succeeds though half of all nonces are rejected, and the accountâ
   expect((await step()).outputs.changed).toBe('false')
 })
 
-test('TLS is Mozillaâ€™s intermediate, with HTTP/2, HSTS and a post-quantum key exchange', async () => {
-  const talk = (options: string) =>
-    lab.runner.run(
-      `openssl s_client -connect ${server.domain}:443 -servername ${server.domain} ${options} </dev/null 2>&1`,
-    )
-  expect((await talk('-groups X25519MLKEM768 -alpn h2')).stdout).toMatch(
-    /ALPN protocol: h2[\s\S]*X25519MLKEM768|X25519MLKEM768[\s\S]*ALPN protocol: h2/,
-  )
-  expect((await talk("-tls1_1 -cipher 'ALL:@SECLEVEL=0'")).code).not.toBe(0)
-  expect((await talk("-tls1_2 -cipher 'AES128-SHA:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0'")).code).not.toBe(0)
-  const headers = await lab.runner.sh(`curl -skI https://${server.domain}/v2/`)
-  expect(headers).toMatch(/^HTTP\/2 401/)
-  expect(headers).toContain('strict-transport-security: max-age=63072000')
-})
-
 test('an unknown name gets no certificate, unless another site wants to be the default', async () => {
   await expect(served('unknown.example')).rejects.toThrow(/unrecognized name|handshake failure/)
   await server.sh(`openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=neighbour -keyout /etc/nginx/n.pem -out /etc/nginx/n.crt 2>/dev/null

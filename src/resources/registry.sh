@@ -170,8 +170,16 @@ keep_old() { # FILE
 compose_up() {
   if docker compose version >/dev/null 2>&1; then
     docker compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
-  else
+  elif at_least 1.27 "$(docker-compose version --short)"; then
     docker-compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
+  else
+    # Debian 11's takes no file without a version, and the newer ones warn of a file with one.
+    versioned=$(mktemp /run/berth-compose.XXXXXX)
+    { echo 'version: "2.4"' && cat "$directory/compose.yaml"; } >"$versioned"
+    code=0
+    docker-compose --project-name "$container" --project-directory "$directory" --file "$versioned" up --detach --remove-orphans || code=$?
+    rm "$versioned"
+    return "$code"
   fi
 }
 
