@@ -13,7 +13,7 @@ import type { Step } from './resource.ts'
 import { freshUsers, names } from './resources/users.ts'
 import { retry } from './retry.ts'
 import { quote } from './script.ts'
-import { Server } from './server.ts'
+import type { Server } from './server.ts'
 import { Skopeo } from './skopeo.ts'
 import { findImages, type Local } from './sources.ts'
 
@@ -22,6 +22,8 @@ export interface Surroundings {
   /** Where Berth may write on the runner; readable by nobody else. */
   folder: string
   listener: Listener
+  /** `undefined` in mode `push`, which needs none. */
+  server: Server | undefined
   /** Says when the job is cancelled. */
   cancelled: AbortSignal
   /** Puts a phase of the work into a group of the log. */
@@ -37,7 +39,7 @@ export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome>
   const { desired, target } = inputs
   // An image that can’t be pushed is better known before the server changes.
   const images = await locals(inputs, around)
-  const steps = await onServer(inputs, around, server =>
+  const steps = await onServer(around, server =>
     around.group(`Server ${target?.host}`, () => converge(server, desired, missing, around.listener)),
   )
   await proveLogins(inputs, around, steps)
@@ -45,7 +47,7 @@ export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome>
     return { ...(await deliver(images, inputs, around)), steps }
   } catch (error) {
     if (!(error instanceof DiskFull)) throw error
-    const room = await onServer(inputs, around, server =>
+    const room = await onServer(around, server =>
       server.run(`echo berth:room\ndf -h ${quote(`${desired.directory}/data`)}\n`),
     )
     throw new Error(`${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`)
@@ -73,7 +75,7 @@ async function proveLogins(
 
 /** Says what `up` would change. */
 export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
-  const { facts, steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
+  const { facts, steps } = await onServer(around, server => look(server, inputs.desired, missing))
   around.listener.planned(steps, true)
   await foresee(new Outside(inputs.desired.domain), facts, steps)
   return { domain: inputs.desired.domain, steps, applied: false, pushed: [] }
@@ -82,7 +84,7 @@ export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcom
 /** Takes the registry and its site away; images, users and certificates stay unless `purge` says otherwise. */
 export async function down(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   const { desired, target } = inputs
-  const steps = await onServer(inputs, around, server =>
+  const steps = await onServer(around, server =>
     around.group(`Server ${target?.host}`, () => converge(server, desired, removal, around.listener)),
   )
   return { domain: desired.domain, steps, applied: true, pushed: [] }
@@ -137,14 +139,12 @@ function freeRoom(text: string): string {
   return `${free} of ${size} are free on ${place}`
 }
 
-/** Connects to the server for as long as `work` takes. */
+/** Keeps the connection to the server for as long as `work` takes. */
 export async function onServer<Result>(
-  { target }: Inputs,
-  { folder, listener, cancelled }: Surroundings,
+  { server }: Surroundings,
   work: (server: Server) => Promise<Result>,
 ): Promise<Result> {
-  if (!target) throw new Error('this mode needs a server')
-  const server = new Server(target, join(folder, 'ssh'), listener.debug, cancelled)
+  if (!server) throw new Error('this mode needs a server')
   try {
     return await work(server)
   } finally {
