@@ -110,6 +110,15 @@ export async function runStep(
   return step
 }
 
+/** The program of the main step and its environment, for those who start it themselves. */
+export async function prepareStep(
+  runner: Runner,
+  inputs: Record<string, string>,
+): Promise<{ entry: string; env: Record<string, string> }> {
+  const action = await installAction(runner, checkout)
+  return { entry: `${action.directory}/${action.main}`, env: environment(newJob(), action, inputs, {}) }
+}
+
 function newJob(secrets: string[] = []): Job {
   const id = randomBytes(4).toString('hex')
   const home = `/home/runner/work/${id}`

@@ -1,6 +1,6 @@
 /** What tests and the demo use of the lab. */
 export { type Acme, type AcmeOptions, acme } from './acme.ts'
-export { type Job, type PhaseRun, runStep, type StepOptions, type StepRun } from './action.ts'
+export { type Job, type PhaseRun, prepareStep, runStep, type StepOptions, type StepRun } from './action.ts'
 export { type Dns, dns } from './dns.ts'
 export { type GitHub, github } from './github.ts'
 export { type Hub, hub } from './hub.ts'

@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as core from '@actions/core'
-import type { Listener } from './converge.ts'
-import type { Mode } from './desired.ts'
-import { diff } from './diff.ts'
 import type { GitHubEvent } from './inputs/images.ts'
-import { InputError, type Inputs, readInputs } from './inputs.ts'
-import { down, plan, push, type Surroundings, up } from './modes.ts'
-import { renew } from './renew.ts'
-import { type Outcome, planJson, planLine, references, summary } from './report.ts'
+import { readInputs } from './inputs.ts'
+import { Server } from './server.ts'
+import type { Begun } from './step.ts'
 
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().slice(0, 8)}`)
@@ -34,61 +29,32 @@ function end(): void {
   if (cancelled.signal.aborted) process.exit(130)
 }
 
-const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, renew, down }
+/** What the log does not mask yet; until it does, nothing is printed. */
+const secrets: string[] = []
 
-async function run(inputs: Inputs): Promise<Outcome> {
-  const mode = modes[inputs.mode]
-  if (!mode) throw new Error(`mode ${inputs.mode} is not there yet in this version of Berth`)
-  return mode(inputs, {
-    folder,
-    listener,
-    cancelled: cancelled.signal,
-    group: core.group,
-    leaves: file => core.saveState('trust', file),
-    github: repository(),
-  })
+/**
+ * Reads the inputs and lets ssh start. No more than that needs is loaded by now: GitHub's toolkit, whose HTTP client takes
+ * twice as long to load as Node itself, comes while ssh connects.
+ */
+async function begin(): Promise<Begun> {
+  const event = githubEvent()
+  const inputs = readInputs(
+    name => process.env[`INPUT_${name.toUpperCase()}`] ?? '',
+    text => secrets.push(text),
+    event,
+  )
+  saveFolder()
+  const { pull } = event
+  if (!inputs.target) return { inputs, pull, server: undefined }
+  const debug = (text: string) => void loaded.then(step => step.debug(text))
+  const server = new Server(inputs.target, join(folder, 'ssh'), debug, cancelled.signal)
+  server.connect()
+  return { inputs, pull, server }
 }
 
-const listener: Listener = {
-  planned(steps, detailed) {
-    if (steps.length === 0) core.info('nothing to do: the server is as it should be')
-    for (const { resource, changes, keeps } of steps) {
-      for (const change of changes) {
-        core.info(planLine(resource, change))
-        if (change.file && (detailed || change.action === 'update')) core.info(diff(change.file))
-      }
-      if (keeps) core.info(`= ${resource}: ${keeps}`)
-    }
-  },
-  done({ resource }, milliseconds) {
-    core.info(`  ${resource} done in ${(milliseconds / 1000).toFixed(1)} s`)
-  },
-  said: core.info,
-  warned: text => core.warning(text, { title: 'Berth' }),
-  debug: core.debug,
-}
-
-async function report(outcome: Outcome): Promise<void> {
-  core.setOutput('registry', outcome.domain)
-  core.setOutput('changed', outcome.steps.length > 0)
-  core.setOutput('plan', planJson(outcome.steps))
-  core.setOutput('images', references(outcome).join('\n'))
-  core.setOutput('digest', outcome.pushed[0]?.digest ?? '')
-  core.setOutput('certificate-expires', outcome.certificate?.validToDate.toISOString() ?? '')
-  for (const reference of references(outcome)) core.info(`pushed ${reference}`)
-  await core.summary.addRaw(summary(outcome, Date.now())).write()
-  if (outcome.failure !== undefined) core.setFailed(outcome.failure)
-}
-
-/** One annotation a mistake; never a stack trace, which tells a user nothing. */
-function fail(error: unknown): void {
-  if (error instanceof InputError) {
-    for (const problem of error.problems) core.error(problem, { title: 'Berth: input' })
-    process.exitCode = 1
-  } else {
-    core.setFailed(error instanceof Error ? error.message : String(error))
-    if (error instanceof Error) core.debug(error.stack ?? '')
-  }
+/** For the post step, before anything is written: what the toolkit's saveState does. */
+function saveFolder(): void {
+  if (process.env.GITHUB_STATE) appendFileSync(process.env.GITHUB_STATE, `folder=${folder}\n`)
 }
 
 function githubEvent(): GitHubEvent {
@@ -102,11 +68,6 @@ function githubEvent(): GitHubEvent {
     pull: pull_request?.number ?? number,
     owner: env.GITHUB_REPOSITORY_OWNER ?? '',
   }
-}
-
-function repository(): Surroundings['github'] {
-  const { GITHUB_REPOSITORY: name, GITHUB_API_URL: api } = process.env
-  return name && api ? { name, api, pull: githubEvent().pull } : undefined
 }
 
 interface Payload {
@@ -123,17 +84,14 @@ function payload(path: string | undefined): Payload {
   }
 }
 
+const begun = begin()
+begun.catch(() => {}) // The step tells why.
+const loaded = import('./step.ts').then(step => {
+  step.mask(secrets)
+  return step
+})
 try {
-  core.saveState('folder', folder)
-  const inputs = readInputs(
-    name => core.getInput(name, { trimWhitespace: false }),
-    core.setSecret,
-    githubEvent(),
-  )
-  for (const warning of inputs.warnings) core.warning(warning, { title: 'Berth: input' })
-  await report(await run(inputs))
-} catch (error) {
-  fail(error)
+  await (await loaded).run(begun, folder, cancelled.signal)
 } finally {
   end()
 }

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { basename, join } from 'node:path'
 import { failureComment, keepComment, planComment } from './comment.ts'
 import { converge, foresee, type Listener, look } from './converge.ts'
@@ -16,7 +17,7 @@ import type { Step } from './resource.ts'
 import { freshUsers, names } from './resources/users.ts'
 import { retry } from './retry.ts'
 import { quote } from './script.ts'
-import { Server } from './server.ts'
+import type { Server } from './server.ts'
 import { Skopeo } from './skopeo.ts'
 import { findImages, type Local } from './sources.ts'
 
@@ -25,6 +26,8 @@ export interface Surroundings {
   /** Where Berth may write on the runner; readable by nobody else. */
   folder: string
   listener: Listener
+  /** `undefined` in mode `push`, which needs none. */
+  server: Server | undefined
   /** Says when the job is cancelled. */
   cancelled: AbortSignal
   /** Puts a phase of the work into a group of the log. */
@@ -36,49 +39,51 @@ export interface Surroundings {
 }
 
 /** Converges, verifies, then pushes. */
-export async function up(inputs: Inputs, around: Surroundings): Promise<Outcome> {
-  const { desired, target } = inputs
-  // An image that can’t be pushed is better known before the server changes.
-  const images = await locals(inputs, around)
-  const steps = await onServer(inputs, around, server =>
-    around.group(`Server ${target?.host}`, () => converge(server, desired, missing, around.listener)),
-  )
-  await proveLogins(inputs, around, steps)
-  try {
-    return { ...(await deliver(images, inputs, around)), steps }
-  } catch (error) {
-    if (!(error instanceof DiskFull)) throw error
-    const room = await onServer(inputs, around, server =>
-      server.run(`echo berth:room\ndf -h ${quote(`${desired.directory}/data`)}\n`),
+export function up(inputs: Inputs, around: Surroundings): Promise<Outcome> {
+  return onEndpoint(inputs, async endpoint => {
+    // Most runs change nothing; then what clients saw while the server was looked at is what they see.
+    const seen = endpoint.verify(inputs.pushUser).catch(() => undefined)
+    // An image that can’t be pushed is better known before the server changes.
+    const images = await locals(inputs, around)
+    const steps = await onServer(around, server =>
+      around.group(`Server ${inputs.target?.host}`, () =>
+        converge(server, inputs.desired, missing, around.listener),
+      ),
     )
-    throw new Error(`${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`)
-  }
+    await proveLogins(endpoint, inputs, around, steps)
+    try {
+      const unchanged = steps.length === 0 ? seen : undefined
+      return { ...(await deliver(endpoint, images, inputs, around, unchanged)), steps }
+    } catch (error) {
+      if (!(error instanceof DiskFull)) throw error
+      const room = await onServer(around, server =>
+        server.run(`echo berth:room\ndf -h ${quote(`${inputs.desired.directory}/data`)}\n`),
+      )
+      throw new Error(`${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`)
+    }
+  })
 }
 
 /** A rotation is done when the new password has let its user in, which it does once the registry has read the new file. */
 async function proveLogins(
+  endpoint: Endpoint,
   { desired }: Inputs,
   { listener, group }: Surroundings,
   steps: readonly Step[],
 ): Promise<void> {
   const fresh = freshUsers(desired.users ?? [], steps)
   if (fresh.length === 0) return
-  const endpoint = new Endpoint(desired.domain, desired.acme.ca)
-  try {
-    await group('Log in with new passwords', async () => {
-      await endpoint.admit(fresh)
-      listener.said(`logged in as ${names(fresh.map(({ name }) => name))}`)
-    })
-  } finally {
-    endpoint.close()
-  }
+  await group('Log in with new passwords', async () => {
+    await endpoint.admit(fresh)
+    listener.said(`logged in as ${names(fresh.map(({ name }) => name))}`)
+  })
 }
 
 /** Says what `up` would change, on the pull request too. */
 export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   const { domain } = inputs.desired
   try {
-    const { facts, steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
+    const { facts, steps } = await onServer(around, server => look(server, inputs.desired, missing))
     around.listener.planned(steps, true)
     await foresee(new Outside(domain), facts, steps)
     await comment(inputs, around, planComment(domain, steps))
@@ -103,7 +108,7 @@ async function comment(inputs: Inputs, around: Surroundings, text: string): Prom
 /** Takes the registry and its site away; images, users and certificates stay unless `purge` says otherwise. */
 export async function down(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   const { desired, target } = inputs
-  const steps = await onServer(inputs, around, server =>
+  const steps = await onServer(around, server =>
     around.group(`Server ${target?.host}`, () => converge(server, desired, removal, around.listener)),
   )
   return { domain: desired.domain, steps, applied: true, pushed: [] }
@@ -112,7 +117,8 @@ export async function down(inputs: Inputs, around: Surroundings): Promise<Outcom
 /** Looks at the registry as its clients do, and pushes if there is an image. */
 export async function push(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   try {
-    return await deliver(await locals(inputs, around), inputs, around)
+    const images = await locals(inputs, around)
+    return await onEndpoint(inputs, endpoint => deliver(endpoint, images, inputs, around))
   } catch (error) {
     if (!(error instanceof DiskFull)) throw error
     throw new Error(`${error.message}. Delete what is not needed on the server, or enlarge its disk`)
@@ -123,31 +129,46 @@ function locals({ images, desired }: Inputs, { folder, cancelled }: Surroundings
   return findImages(images, new Skopeo(join(folder, 'skopeo'), desired.acme.ca, cancelled), cancelled)
 }
 
-async function deliver(images: readonly Local[], inputs: Inputs, around: Surroundings): Promise<Outcome> {
+/** `seen` is the certificate of a registry that was verified already; `undefined` if something was not right. */
+async function deliver(
+  endpoint: Endpoint,
+  images: readonly Local[],
+  inputs: Inputs,
+  around: Surroundings,
+  seen?: Promise<X509Certificate | undefined>,
+): Promise<Outcome> {
   const { desired, pushUser: user, immutable } = inputs
   const { domain, acme } = desired
   const { cancelled, listener } = around
+  const certificate = await around.group(
+    `Check https://${domain}`,
+    async () => (await seen) ?? retry(() => endpoint.verify(user), listener.said, cancelled),
+  )
+  const outcome = { domain, steps: [], applied: true, certificate }
+  if (images.length === 0) return { ...outcome, pushed: [] }
+  const pushed = await around.group('Push', async () => {
+    if (acme.ca !== undefined && images.some(({ client }) => client === 'Docker')) {
+      const file = trustFile(
+        domain,
+        basename(around.folder),
+        await (await Docker.connect(cancelled)).rootless(),
+      )
+      around.leaves(file)
+      await trust(file, acme.ca)
+    }
+    const registry = new RegistryApi(endpoint, user)
+    return publish(images, { domain, registry, user, immutable, say: listener.said, cancelled })
+  })
+  return { ...outcome, pushed }
+}
+
+async function onEndpoint<Result>(
+  { desired: { domain, acme } }: Inputs,
+  work: (endpoint: Endpoint) => Promise<Result>,
+): Promise<Result> {
   const endpoint = new Endpoint(domain, acme.ca)
   try {
-    const certificate = await around.group(`Check https://${domain}`, () =>
-      retry(() => endpoint.verify(user), listener.said, cancelled),
-    )
-    const outcome = { domain, steps: [], applied: true, certificate }
-    if (images.length === 0) return { ...outcome, pushed: [] }
-    const pushed = await around.group('Push', async () => {
-      if (acme.ca !== undefined && images.some(({ client }) => client === 'Docker')) {
-        const file = trustFile(
-          domain,
-          basename(around.folder),
-          await (await Docker.connect(cancelled)).rootless(),
-        )
-        around.leaves(file)
-        await trust(file, acme.ca)
-      }
-      const registry = new RegistryApi(endpoint, user)
-      return publish(images, { domain, registry, user, immutable, say: listener.said, cancelled })
-    })
-    return { ...outcome, pushed }
+    return await work(endpoint)
   } finally {
     endpoint.close()
   }
@@ -159,14 +180,12 @@ function freeRoom(text: string): string {
   return `${free} of ${size} are free on ${place}`
 }
 
-/** Connects to the server for as long as `work` takes. */
+/** Keeps the connection to the server for as long as `work` takes. */
 export async function onServer<Result>(
-  { target }: Inputs,
-  { folder, listener, cancelled }: Surroundings,
+  { server }: Surroundings,
   work: (server: Server) => Promise<Result>,
 ): Promise<Result> {
-  if (!target) throw new Error('this mode needs a server')
-  const server = new Server(target, join(folder, 'ssh'), listener.debug, cancelled)
+  if (!server) throw new Error('this mode needs a server')
   try {
     return await work(server)
   } finally {

@@ -63,6 +63,8 @@ export function applyScript(desired: Desired, facts: Facts, steps: readonly Step
   )
 }
 
+/** All at once, for most of their time is spent on starting programs: each passes on what those before it have said. */
 function probes(desired: Desired): string[] {
-  return resources.flatMap(resource => resource.probe(desired)).map(line)
+  const calls = resources.flatMap(resource => resource.probe(desired)).map(line)
+  return [calls.map((call, index) => (index === 0 ? call : `{ ${call} </dev/null; cat; }`)).join(' |\n')]
 }

@@ -78,7 +78,7 @@ async function renewed(
   }
   let steps: Step[] = []
   try {
-    steps = await onServer(inputs, around, server =>
+    steps = await onServer(around, server =>
       around.group(`Server ${inputs.target?.host}`, () =>
         converge(server, inputs.desired, missing, listener),
       ),

@@ -23,10 +23,10 @@ export function line(call: Call): string {
  *
  * Everything is inside `main`, which is called in the last line: a shell that reads from a connection runs what it has
  * got so far, so without this a script that is cut off in transfer would run in part. It begins with an empty line, for
- * a login file may have printed something and left the line unfinished.
+ * a login file may have printed something and left the line unfinished. Nothing in it reads what comes after it.
  */
 export function compose(libraries: readonly string[], body: readonly string[]): string {
-  return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@"', ''].join('\n')
+  return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n')
 }
 
 /** The text of one of the `.sh` files of this folder. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Target } from './desired.ts'
 import { hostKeyName } from './inputs/hosts.ts'
+import { isPlain } from './inputs/key.ts'
 import { offeredKey, refusalToConnect, refusalToOpen, refusalToRun, type Said } from './refusal.ts'
 import { quote } from './script.ts'
 
@@ -19,13 +20,13 @@ export class Server {
   readonly #folder: string
   readonly #debug: (text: string) => void
   readonly #cancelled: AbortSignal
-  /** The ssh that holds the connection. */
-  #connection: Process | undefined
+  #opening: Promise<Connection> | undefined
+  readonly #running = new Set<Process>()
   /** Patterns of host key algorithms by host, as known_hosts writes it: what was offered there and is not pinned. */
   readonly #unpinned = new Map<string, string[]>()
 
   /**
-   * Writes what OpenSSH needs below `folder`, which must be readable by nobody else and not outlive the step. When
+   * Writes what OpenSSH needs below `folder` while there is a connection; it must be readable by nobody else. When
    * `cancelled` says so, whatever runs ends at once.
    */
   constructor(
@@ -38,20 +39,23 @@ export class Server {
     this.#folder = folder
     this.#debug = debug
     this.#cancelled = cancelled
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    this.#write()
+  }
+
+  /** Begins to connect, while the caller goes on with something else; `run` tells how it went. */
+  connect(): void {
+    this.#opening ??= this.#open()
+    this.#opening.catch(() => {})
   }
 
   /** Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses. */
   async run(script: string, onLine: (line: string) => void = () => {}): Promise<string> {
-    if (!this.#connection) {
-      await this.#openKey()
-      this.#connection = await this.#connect()
-    }
-    const { sudoPassword, user } = this.#target
-    const command = user === 'root' ? 'sh -s' : `sh -c ${quote(asRoot)}`
-    const input = user === 'root' ? script : `${sudoPassword ?? ''}\n${script}`
-    const said = await this.#start('ssh', [...config, 'server', command], input, onLine).ended
+    this.connect()
+    const connection = await this.#opening
+    const said = connection?.free
+      ? await connection.first(script, onLine)
+      : await this.#start('ssh', [...config, 'server', this.#command()], onLine).end(
+          this.#greeting() + script,
+        )
     this.#stopIfCancelled()
     const reason = refusalToRun(said, this.#target)
     if (reason !== undefined) throw new Error(reason)
@@ -60,36 +64,52 @@ export class Server {
 
   /** Ends the connection and removes what OpenSSH needed. */
   async close(): Promise<void> {
-    this.#connection?.kill()
-    await this.#connection?.ended
+    for (const { kill } of this.#running) kill()
+    const connection = await this.#opening?.catch(() => undefined)
+    await connection?.ended
+    this.#opening = undefined
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  /** A key that can't be opened is named before anybody is asked: ssh itself would only say that it was refused. */
+  /** A key that can't be opened is named as such: ssh itself would only say that it was refused. */
   async #openKey(): Promise<void> {
-    const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).ended
+    const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).end()
     this.#stopIfCancelled()
     if (code !== 0) throw new Error(refusalToOpen(stderr, this.#target))
   }
 
-  async #connect(): Promise<Process> {
+  async #open(): Promise<Connection> {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    this.#write()
+    // Before anybody is asked, unless the input was seen to be a whole key that is open.
+    const plain = isPlain(this.#target.key)
+    if (!plain) await this.#openKey()
     let strange: string | undefined
     for (;;) {
-      let connected = () => {}
-      const up = new Promise<void>(resolve => {
-        connected = resolve
-      })
-      const connection = this.#start('ssh', [...config, '-M', '-N', 'server'], '', () => connected())
-      const said = await Promise.race([connection.ended, up])
+      const connection = new Connection(
+        onLine => this.#start('ssh', [...config, '-M', 'server', this.#command()], onLine),
+        this.#greeting(),
+      )
+      const said = await Promise.race([connection.ended, connection.up])
       this.#stopIfCancelled()
       if (said === undefined) return connection
       if (this.#avoid(said.stderr)) {
         strange ??= said.stderr
         continue
       }
+      if (plain) await this.#openKey()
       const exhausted = /no matching host key type/.test(said.stderr)
       throw new Error(refusalToConnect((exhausted && strange) || said.stderr, this.#target))
     }
+  }
+
+  #command(): string {
+    return this.#target.user === 'root' ? 'sh -s' : `sh -c ${quote(asRoot)}`
+  }
+
+  /** What the command reads before the script. */
+  #greeting(): string {
+    return this.#target.user === 'root' ? '' : `${this.#target.sudoPassword ?? ''}\n`
   }
 
   /**
@@ -117,7 +137,7 @@ export class Server {
     if (this.#cancelled.aborted) throw new Error('the run was cancelled')
   }
 
-  #start(program: string, args: string[], input = '', onLine: (line: string) => void = () => {}): Process {
+  #start(program: string, args: string[], onLine: Listen = () => {}): Process {
     const child = spawn(program, args, {
       cwd: this.#folder,
       env: environment(),
@@ -131,11 +151,13 @@ export class Server {
       })
       createInterface({ input: child[stream] }).on('line', hearLine)
     }
-    hear('stdout', onLine)
-    hear('stderr', this.#debug)
+    hear('stdout', line => onLine(line, 'stdout'))
+    hear('stderr', line => {
+      onLine(line, 'stderr')
+      this.#debug(line)
+    })
     // An ssh that ends early does not read all; its exit code tells the story.
     child.stdin.on('error', () => {})
-    child.stdin.end(input)
 
     const kill = () => killGroup(child)
     this.#cancelled.addEventListener('abort', kill)
@@ -143,15 +165,79 @@ export class Server {
     const ended = new Promise<Said>((resolve, reject) => {
       child.on('error', () => reject(new Error('this runner has no `ssh`; install the OpenSSH client')))
       child.on('close', code => resolve({ ...said, code: code ?? 255 }))
+    }).finally(() => {
+      this.#cancelled.removeEventListener('abort', kill)
+      this.#running.delete(started)
     })
-    return { ended: ended.finally(() => this.#cancelled.removeEventListener('abort', kill)), kill }
+    const started: Process = {
+      ended,
+      said,
+      kill,
+      write: input => child.stdin.write(input),
+      end(input = '') {
+        child.stdin.end(input)
+        return ended
+      },
+    }
+    this.#running.add(started)
+    return started
+  }
+}
+
+/** What a shell that goes on says when a script has run. */
+const end = 'berth:ran'
+
+/**
+ * The ssh that holds the connection, and that runs the first script itself: a command of its own would cost another
+ * process here. Its shell waits for more until it is killed, and so keeps the connection for the commands after it.
+ */
+class Connection {
+  readonly #process: Process
+  readonly #greeting: string
+  #hear: (line: string) => void = () => {}
+  readonly ended: Promise<Said>
+  /** Once the server has let us in. */
+  readonly up: Promise<undefined>
+  /** Whether no script has run yet. */
+  free = true
+
+  constructor(start: (onLine: Listen) => Process, greeting: string) {
+    let letIn = () => {}
+    this.up = new Promise(resolve => {
+      letIn = () => resolve(undefined)
+    })
+    this.#process = start((line, stream) => {
+      if (stream === 'stdout') this.#hear(line)
+      else if (line === 'berth:connected') letIn()
+    })
+    this.#greeting = greeting
+    this.ended = this.#process.ended
+  }
+
+  async first(script: string, onLine: (line: string) => void): Promise<Said> {
+    this.free = false
+    const ran = new Promise<undefined>(resolve => {
+      this.#hear = line => (line === end ? resolve(undefined) : onLine(line))
+    })
+    this.#process.write(`${this.#greeting}${script}\necho ${end}\n`)
+    const said = await Promise.race([this.ended, ran])
+    if (said) return said
+    const { stdout, stderr } = this.#process.said
+    return { code: 0, stdout: stdout.slice(0, stdout.lastIndexOf(end)), stderr }
   }
 }
 
 const config = ['-F', 'config']
 
+type Listen = (line: string, stream: 'stdout' | 'stderr') => void
+
 interface Process {
   ended: Promise<Said>
+  /** What it has said so far. */
+  said: Said
+  write(input: string): void
+  /** Ends its input, and waits for its end. */
+  end(input?: string): Promise<Said>
   kill(): void
 }
 
@@ -204,7 +290,7 @@ printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
   User ${target.user}${avoid(target.host, target.port)}
   ControlPath control
   PermitLocalCommand yes
-  LocalCommand echo connected
+  LocalCommand echo berth:connected >&2
 ${
   jump
     ? `  ProxyJump jump

@@ -55,6 +55,11 @@ export function isEncrypted(key: string): boolean {
   return string(Buffer.from(key.replace(/-----.*-----/g, ''), 'base64'), magic.length).text !== 'none'
 }
 
+/** Whether a repaired key is in OpenSSH's own form, of which `repairKey` has seen that it is whole, and without a passphrase. */
+export function isPlain(key: string): boolean {
+  return key.startsWith('-----BEGIN OPENSSH') && !isEncrypted(key)
+}
+
 const magic = 'openssh-key-v1\0'
 
 // cipher, kdf and its options, the number of keys, then the public and the private part: PROTOCOL.key of OpenSSH.

@@ -4,6 +4,13 @@
 LETSENCRYPT=/etc/letsencrypt
 
 certificate_probe() { # DOMAIN DIRECTORY NOW
+  fact certificate.served "$(certificate_served "$1")" | {
+    certificate_kept "$@" </dev/null
+    cat
+  }
+}
+
+certificate_kept() { # DOMAIN DIRECTORY NOW
   lineage=$(certificate_lineage "$1")
   fact certificate.lineage "$lineage"
   case $lineage in
@@ -14,7 +21,6 @@ certificate_probe() { # DOMAIN DIRECTORY NOW
   fact_file certificate.conf "$LETSENCRYPT/renewal/$1.conf"
   fact_file certificate.contact "$LETSENCRYPT/berth/$1.contact"
   fact certificate.own "$(certificate_own "$2/tls.pem")"
-  fact certificate.served "$(certificate_served "$1")"
   fact certificate.ipv6 "$(yes_if test -e /proc/net/if_inet6)"
   fact certificate.addresses "$(certificate_addresses)"
   fact certificate.clock "$(certificate_clock "$3")"
@@ -43,9 +49,10 @@ certificate_versions() { # DOMAIN
 
 # certbot makes the four links one by one, so it can be killed between two of them.
 certificate_linked() { # DOMAIN VERSION
-  for kind in cert chain fullchain privkey; do
-    [ "$(readlink "$LETSENCRYPT/live/$1/$kind.pem")" = "../../archive/$1/$kind$2.pem" ] || return 1
-  done
+  [ "$(cd "$LETSENCRYPT/live/$1" && readlink cert.pem chain.pem fullchain.pem privkey.pem)" = "../../archive/$1/cert$2.pem
+../../archive/$1/chain$2.pem
+../../archive/$1/fullchain$2.pem
+../../archive/$1/privkey$2.pem" ]
 }
 
 certificate_paired() { # DOMAIN VERSION
@@ -53,9 +60,9 @@ certificate_paired() { # DOMAIN VERSION
     [ -s "$LETSENCRYPT/archive/$1/$kind$2.pem" ] || return 1
   done
   has openssl || return 0
-  public=$(openssl x509 -noout -pubkey -in "$LETSENCRYPT/archive/$1/fullchain$2.pem" 2>/dev/null)
-  [ -n "$public" ] &&
-    [ "$public" = "$(openssl pkey -pubout -in "$LETSENCRYPT/archive/$1/privkey$2.pem" 2>/dev/null)" ]
+  # Makes nothing, and fails where key and certificate are no pair.
+  openssl pkcs12 -export -nomac -keypbe NONE -certpbe NONE -passout pass: -out /dev/null \
+    -in "$LETSENCRYPT/archive/$1/fullchain$2.pem" -inkey "$LETSENCRYPT/archive/$1/privkey$2.pem" 2>/dev/null
 }
 
 # The file holds a private key, which has no business outside of the server: its checksum will do.
@@ -67,8 +74,12 @@ certificate_own() { # FILE
   fi
 }
 
+# Of the first certificate on stdin, as `openssl x509 -fingerprint -sha256` prints it and in a third of its time.
 certificate_fingerprint() {
-  openssl x509 -noout -fingerprint -sha256 2>/dev/null | sed 's/.*=//'
+  pem=$(sed -n '/^-----BEGIN CERT/,/^-----END CERT/{ /^-----END/q; /^-----/!p; }')
+  if [ -n "$pem" ]; then
+    echo "$pem" | base64 -d | sha256sum | sed 's/ .*//; s/../&:/g; s/:$//; y/abcdef/ABCDEF/'
+  fi
 }
 
 # Of the certificate that clients get here, whatever is on disk; empty if nobody answers.

@@ -9,9 +9,13 @@ registry_probe() { # DIRECTORY CONTAINER PORT
   fact registry.data "$(yes_if test -d "$1/data")"
   fact registry.enabled "$(yes_if systemctl --quiet is-enabled docker)"
   registry_container=$(docker inspect --type container \
-    --format '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
-  fact registry.container "${registry_container:-absent}"
-  registry_holder=$(holder "$3")
+    --format '{{range .HostConfig.PortBindings}}{{range .}}{{.HostPort}},{{end}}{{end}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
+  registry_container=${registry_container:-"- absent"}
+  fact registry.container "${registry_container#* }"
+  case $registry_container in
+  "$3, running "*) registry_holder= ;;
+  *) registry_holder=$(holder "$3") ;;
+  esac
   [ "$registry_holder" != "container $2" ] || registry_holder=
   fact registry.holder "$registry_holder"
   fact registry.predecessor "$(yes_if is_registry "$registry_holder")"
