@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
-import type { Endpoint, Manifest } from '../src/endpoint.ts'
 import { publish } from '../src/publish.ts'
+import type { Manifest, RegistryApi } from '../src/registry-api.ts'
 import type { Local } from '../src/sources.ts'
 
 const sha = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
@@ -19,14 +19,14 @@ function world(tags: Record<string, string> = {}) {
   const has = new Map(Object.entries(tags).map(([tag, id]) => [tag, manifestOf(id)]))
   const done: string[] = []
   const missing: string[] = []
-  const endpoint = {
+  const registry = {
     manifest: async (repository: string, tag: string) => has.get(`${repository}:${tag}`),
     tag: async (repository: string, tag: string, manifest: Manifest) => {
       done.push(`tag ${repository}:${tag}`)
       has.set(`${repository}:${tag}`, manifest)
     },
     missing: async () => missing,
-  } as unknown as Endpoint
+  } as unknown as RegistryApi
   const image = (id: string, repository: string, ...own: string[]): Local => ({
     id,
     repository,
@@ -42,7 +42,7 @@ function world(tags: Record<string, string> = {}) {
   const run = (images: Local[], immutable = false) =>
     publish(images, {
       domain: 'r.example.com',
-      endpoint,
+      registry,
       user: undefined,
       immutable,
       say: () => {},

@@ -27,8 +27,8 @@ export interface StepOptions {
   debug?: boolean
   /** Secrets of the repository, which GitHub masks before the action asks for it. */
   secrets?: string[]
-  /** Cancels as GitHub does: after so many milliseconds, or as soon as a shown line matches. */
-  cancel?: number | RegExp
+  /** Cancels as GitHub does: as soon as a shown line matches, or when the promise is kept. */
+  cancel?: RegExp | Promise<unknown>
   /** `false` leaves the post step to `runPost`. */
   post?: boolean
   /** The job of an earlier step. */
@@ -254,7 +254,7 @@ async function phase(
   // Through stdin, so that no secret is on a command line.
   child.stdin.write(`${JSON.stringify({ entry: `${directory}/${entry}`, env, payload, last })}\n`)
   const timers = [setTimeout(() => child.kill('SIGKILL'), timeout * 1000)]
-  if (typeof cancel === 'number') timers.push(setTimeout(abort, cancel))
+  if (cancel instanceof Promise) cancel.then(abort, abort)
 
   let end: { code: number; files: Record<string, string>; orphans: string[] } | undefined
   let complaint = ''

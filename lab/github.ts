@@ -10,48 +10,96 @@ export interface GitHubIssue {
   state: 'open' | 'closed'
 }
 
+export interface GitHubComment {
+  id: number
+  /** Of the issue or pull request that it is on. */
+  issue: number
+  body: string
+}
+
 export interface GitHub {
   /** What GITHUB_API_URL is for machines of the lab. */
   api: string
   issues: GitHubIssue[]
+  comments: GitHubComment[]
+  /** Method and path of each request that wants to write. */
+  writes: string[]
+  /** The token may only read, as that of a pull request from a fork. */
+  readOnly: boolean
   close(): void
 }
 
-/** As much of GitHub's API as Berth uses: the one thing that the lab can't have for real. It takes one `token` only. */
-export async function github(token: string): Promise<GitHub> {
+/**
+ * As much of GitHub's API as Berth uses: the one thing that the lab can't have for real. It takes one `token` only.
+ * `host` is this machine's name for who asks: its address in the lab's network unless told.
+ */
+export async function github(token: string, host?: string): Promise<GitHub> {
   const issues: GitHubIssue[] = []
+  const comments: GitHubComment[] = []
   const server = createServer(async (incoming, outgoing) => {
-    const answer = (status: number, body: unknown) => {
-      outgoing.writeHead(status, { 'content-type': 'application/json' })
+    const answer = (status: number, body: unknown, headers: Record<string, string> = {}) => {
+      outgoing.writeHead(status, { 'content-type': 'application/json', ...headers })
       outgoing.end(JSON.stringify(body))
+    }
+    const url = new URL(incoming.url ?? '', `http://${incoming.headers.host}`)
+    /** One page, with the link to the next that GitHub gives. */
+    const list = (entries: unknown[]) => {
+      const size = Number(url.searchParams.get('per_page') ?? 30)
+      const page = Number(url.searchParams.get('page') ?? 1)
+      url.searchParams.set('page', String(page + 1))
+      const more = entries.length > page * size
+      answer(200, entries.slice((page - 1) * size, page * size), more ? { link: `<${url}>; rel="next"` } : {})
     }
     if (incoming.headers.authorization !== `token ${token}`)
       return answer(401, { message: 'Bad credentials' })
-    const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://github')
-    const number = Number(/^\/repos\/octocat\/app\/issues(?:\/(\d+))?$/.exec(pathname)?.[1] ?? 0)
-    const issue = issues.find(each => each.number === number)
-    if (!pathname.startsWith('/repos/octocat/app/issues')) return answer(404, { message: 'Not Found' })
-    if (incoming.method === 'GET') {
-      return answer(
-        200,
-        searchParams.get('page') === '1' ? issues.filter(({ state }) => state === 'open') : [],
-      )
+    const { method = '' } = incoming
+    const [path, ...rest] = /^\/repos\/octocat\/app\/issues(?:\/(.*))?$/.exec(url.pathname) ?? []
+    if (path === undefined) return answer(404, { message: 'Not Found' })
+    const [first = '', second = ''] = (rest[0] ?? '').split('/')
+    if (method !== 'GET') {
+      hub.writes.push(`${method} ${url.pathname}`)
+      if (hub.readOnly) return answer(403, { message: 'Resource not accessible by integration' })
     }
-    const fields = (await json(incoming)) as Partial<GitHubIssue>
-    if (incoming.method === 'PATCH' && issue) return answer(200, Object.assign(issue, fields))
-    if (incoming.method !== 'POST' || number !== 0) return answer(404, { message: 'Not Found' })
-    issues.push({ number: issues.length + 1, title: '', body: '', ...fields, state: 'open' })
-    return answer(201, issues.at(-1))
+    const fields = method === 'GET' ? {} : ((await json(incoming)) as object)
+    switch (`${method} ${first.replace(/^\d+$/, 'N')} ${second.replace(/^\d+$/, 'N')}`.trim()) {
+      case 'GET':
+        return list(issues.filter(({ state }) => state === 'open'))
+      case 'POST':
+        issues.push({ number: issues.length + 1, title: '', body: '', ...fields, state: 'open' })
+        return answer(201, issues.at(-1))
+      case 'PATCH N': {
+        const issue = issues.find(({ number }) => number === Number(first))
+        return issue ? answer(200, Object.assign(issue, fields)) : answer(404, { message: 'Not Found' })
+      }
+      case 'GET N comments':
+        return list(comments.filter(({ issue }) => issue === Number(first)))
+      case 'POST N comments':
+        comments.push({ id: comments.length + 1, issue: Number(first), body: '', ...fields })
+        return answer(201, comments.at(-1))
+      case 'PATCH comments N': {
+        const comment = comments.find(({ id }) => id === Number(second))
+        return comment ? answer(200, Object.assign(comment, fields)) : answer(404, { message: 'Not Found' })
+      }
+      default:
+        return answer(404, { message: 'Not Found' })
+    }
   })
   await new Promise<void>(resolve => server.listen(0, '0.0.0.0', resolve))
-  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}'
-  const gateways = (await docker('network', 'inspect', '--format', format, labName)).split(' ')
-  const gateway = gateways.find(each => /^\d+\./.test(each)) ?? '127.0.0.1'
-  return {
-    api: `http://${gateway}:${(server.address() as AddressInfo).port}`,
+  const hub: GitHub = {
+    api: `http://${host ?? (await gateway())}:${(server.address() as AddressInfo).port}`,
     issues,
+    comments,
+    writes: [],
+    readOnly: false,
     close: () => server.close(),
   }
+  return hub
+}
+
+async function gateway(): Promise<string> {
+  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}'
+  const gateways = (await docker('network', 'inspect', '--format', format, labName)).split(' ')
+  return gateways.find(each => /^\d+\./.test(each)) ?? '127.0.0.1'
 }
 
 async function json(incoming: IncomingMessage): Promise<unknown> {

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { type IncomingMessage, request } from 'node:http'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Duplex } from 'node:stream'
 import type { User } from './desired.ts'
 import { environment, lastLine, run } from './program.ts'
@@ -21,12 +20,17 @@ export interface LocalImage {
   id: string
   /** In bytes, uncompressed. */
   size: number
+  /** As `docker images` shows them. */
+  names: string[]
 }
 
 interface Answer {
   status: number
   body: string
 }
+
+/** Milliseconds for taking back a tag, after which a cancelled job would be killed anyhow. */
+const patience = 10_000
 
 /**
  * The runner’s Docker engine, through its API. `docker system dial-stdio`, which Docker itself uses over SSH, leads to it
@@ -46,8 +50,9 @@ export class Docker {
   /** Throws a sentence if there is no engine that answers. */
   static async connect(cancelled: AbortSignal): Promise<Docker> {
     const docker = new Docker(cancelled)
-    const { headers } = await docker.#send('GET', '/_ping')
-    const version = headers['api-version']
+    const pong = await docker.#send('GET', '/_ping')
+    pong.resume()
+    const version = pong.headers['api-version']
     if (typeof version === 'string') docker.#prefix = `/v${version}`
     return docker
   }
@@ -56,8 +61,8 @@ export class Docker {
     const { status, body } = await this.#ask('GET', `/images/${name}/json`)
     if (status === 404) return undefined
     if (status !== 200) throw new Error(`Docker can’t look at ${name}: ${complaint(body)}`)
-    const { Id: id, Size: size } = JSON.parse(body) as { Id: string; Size: number }
-    return { id, size }
+    const found = JSON.parse(body) as { Id: string; Size: number; RepoTags?: string[] | null }
+    return { id: found.Id, size: found.Size, names: found.RepoTags ?? [] }
   }
 
   /** The names of all images, as `docker images` shows them. */
@@ -68,15 +73,16 @@ export class Docker {
   }
 
   /**
-   * Pushes the image `id` as `name:tag`, and leaves the engine’s tags as they were. Returns the digest; throws what the
-   * engine says.
+   * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
+   * digest; throws what the engine says.
    */
   async push(
-    id: string,
+    { id, names }: LocalImage,
     name: string,
     tag: string,
     user: User | undefined,
     hear: (message: PushMessage) => void,
+    cancelled: AbortSignal,
   ): Promise<string> {
     const reference = `${name}:${tag}`
     const before = await this.image(reference)
@@ -84,11 +90,9 @@ export class Docker {
     try {
       let digest: string | undefined
       let error: string | undefined
-      const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, {
-        'x-registry-auth': login(name, user),
-      })
-      for await (const line of createInterface({ input: response })) {
-        if (line.trim() === '') continue
+      const headers = { 'x-registry-auth': login(name, user) }
+      const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, cancelled, headers)
+      for await (const line of lines(response)) {
         const message = JSON.parse(line) as PushMessage & { message?: string }
         error ??= message.error ?? message.message
         digest = message.aux?.Digest ?? digest
@@ -98,8 +102,10 @@ export class Docker {
       // Before 28 the containerd store does not tell the digest; there it is the image’s own, and the caller checks it.
       return digest ?? id
     } finally {
-      if (!before) await this.#ask('DELETE', `/images/${reference}?noprune=1`)
-      else if (before.id !== id) await this.#tag(before.id, name, tag)
+      const signal = AbortSignal.timeout(patience)
+      if (before && before.id !== id) await this.#tag(before.id, name, tag, signal)
+      // Docker deletes an image with its last name.
+      if (!before && names.length > 0) await this.#ask('DELETE', `/images/${reference}?noprune=1`, signal)
     }
   }
 
@@ -110,38 +116,69 @@ export class Docker {
     return SecurityOptions.includes('name=rootless')
   }
 
-  async #tag(id: string, name: string, tag: string): Promise<void> {
-    const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`)
+  async #tag(id: string, name: string, tag: string, signal?: AbortSignal): Promise<void> {
+    const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`, signal)
     if (status !== 201) throw new Error(`Docker can’t tag ${id} as ${name}:${tag}: ${complaint(body)}`)
   }
 
-  async #ask(method: string, path: string): Promise<Answer> {
-    const response = await this.#send(method, path)
+  async #ask(method: string, path: string, signal?: AbortSignal): Promise<Answer> {
+    const response = await this.#send(method, path, signal)
     let body = ''
     for await (const chunk of response.setEncoding('utf8')) body += chunk
     return { status: response.statusCode ?? 0, body }
   }
 
-  #send(method: string, path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+  #send(
+    method: string,
+    path: string,
+    signal = this.#cancelled,
+    headers: Record<string, string> = {},
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const child = spawn('docker', ['system', 'dial-stdio'], { env: environment(), signal: this.#cancelled })
+      const child = spawn('docker', ['system', 'dial-stdio'], { env: environment(), signal })
+      const closed = new Promise(ended => child.on('close', ended))
       let words = ''
       child.stderr.setEncoding('utf8').on('data', chunk => {
         words += chunk
       })
       child.on('error', (error: NodeJS.ErrnoException) => reject(new Error(unreachable(error.code, words))))
+      const connection = Duplex.from({ readable: child.stdout, writable: child.stdin })
+      // Heard by the request as long as there is one; afterwards it is nobody’s.
+      connection.on('error', () => {})
       const outgoing = request({
-        createConnection: () => Duplex.from({ readable: child.stdout, writable: child.stdin }),
+        createConnection: () => connection,
         method,
         path: this.#prefix + path,
-        headers: { host: 'docker', connection: 'close', ...headers },
+        // An engine that closed the connection after its answer could take the answer’s end away from us.
+        headers: { host: 'docker', connection: 'keep-alive', ...headers },
       })
-      // The connection breaks before its client has said why.
-      outgoing.on('error', () => child.on('close', () => reject(new Error(unreachable(undefined, words)))))
-      outgoing.on('response', resolve)
+      outgoing.on('error', () => {
+        child.kill()
+        // The connection breaks before its client has said why.
+        void closed.then(() => reject(new Error(unreachable(undefined, words))))
+      })
+      outgoing.on('response', response => {
+        response.on('close', () => child.kill())
+        resolve(response)
+      })
       outgoing.end()
     })
   }
+}
+
+/** The lines of an answer that comes bit by bit. */
+async function* lines(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = ''
+  try {
+    for await (const chunk of response.setEncoding('utf8')) {
+      const whole = (rest + chunk).split('\n')
+      rest = whole.pop() ?? ''
+      yield* whole.filter(line => line.trim() !== '')
+    }
+  } catch {
+    throw new Error('the engine ended the connection half way (connection reset)')
+  }
+  if (rest.trim() !== '') yield rest
 }
 
 function unreachable(code: string | undefined, words: string): string {

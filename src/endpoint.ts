@@ -1,6 +1,6 @@
-import { createHash, randomBytes, type X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { Agent, request } from 'node:https'
-import { rootCertificates, type TLSSocket } from 'node:tls'
+import { type PeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
 import type { User } from './desired.ts'
 import { Transient } from './retry.ts'
 
@@ -12,31 +12,13 @@ export interface Answer {
   certificate: X509Certificate | undefined
 }
 
-/** What a tag or digest leads to: an image, or an index of images. */
-export interface Manifest {
-  digest: string
-  type: string
-  /** Byte by byte as the registry has it. */
-  body: string
-  /** Digest of the image’s configuration; an index has none. */
-  config: string | undefined
-  manifests: Descriptor[]
-  /** Configuration and layers. */
-  blobs: Descriptor[]
-}
-
-interface Descriptor {
-  digest: string
-  size: number
-}
-
 /** Milliseconds after which an answer is not coming. */
 const timeout = 30_000
 
 /** Milliseconds in which a new password must have begun to work. */
 const patience = 10_000
 
-/** The registry as its clients see it: HTTPS from this machine. */
+/** The registry’s name as its clients see it: HTTPS from this machine, the certificate, and who is let in. */
 export class Endpoint {
   readonly #domain: string
   readonly #agent: Agent
@@ -49,80 +31,13 @@ export class Endpoint {
     this.#agent = new Agent({ keepAlive: true, maxSockets: 4, ...(ca && { ca: [...rootCertificates, ca] }) })
   }
 
-  /** Throws a sentence that says why, if the name does not answer with a certificate that can be trusted. */
-  async get(path: string, user?: User, method: 'GET' | 'HEAD' = 'GET', accept?: string): Promise<Answer> {
-    return this.#send(method, path, user, accept === undefined ? {} : { accept })
-  }
-
-  /** What a tag or digest leads to; `undefined` if it is not there. */
-  async manifest(
-    repository: string,
-    reference: string,
-    user: User | undefined,
-  ): Promise<Manifest | undefined> {
-    const answer = await this.get(`/v2/${repository}/manifests/${reference}`, user, 'GET', manifestTypes)
-    if (answer.status === 404) return undefined
-    const what = `${this.#domain}/${repository} (asked for ${reference})`
-    if (answer.status !== 200) throw this.#refused(answer, what)
-    const digest = `sha256:${createHash('sha256').update(answer.body).digest('hex')}`
-    return { digest, type: String(answer.headers['content-type']), body: answer.body, ...read(answer.body) }
-  }
-
-  /** Gives a manifest that the registry has another tag. */
-  async tag(
-    repository: string,
-    tag: string,
-    { type, body }: Manifest,
-    user: User | undefined,
-  ): Promise<void> {
-    const path = `/v2/${repository}/manifests/${tag}`
-    const answer = await this.#send('PUT', path, user, { 'content-type': type }, Buffer.from(body))
-    if (answer.status !== 201) throw this.#refused(answer, `PUT ${path}`)
-  }
-
-  /** Digests of manifests and blobs, on every platform of an image, that the registry should have and has not. */
-  async missing(repository: string, manifest: Manifest, user: User | undefined): Promise<string[]> {
-    const children = await Promise.all(
-      manifest.manifests.map(async ({ digest }) => {
-        const child = await this.manifest(repository, digest, user)
-        return child ? this.missing(repository, child, user) : [digest]
-      }),
-    )
-    const blobs = await Promise.all(
-      manifest.blobs.map(async ({ digest, size }) => {
-        const answer = await this.get(`/v2/${repository}/blobs/${digest}`, user, 'HEAD')
-        if (answer.status !== 200 && answer.status !== 404) throw this.#refused(answer, `HEAD blob ${digest}`)
-        return answer.status === 404 || Number(answer.headers['content-length']) !== size ? [digest] : []
-      }),
-    )
-    return [...new Set([...children, ...blobs].flat())]
-  }
-
-  /**
-   * Tries to upload a mebibyte and takes it back: Docker does not repeat what a registry says about its own failure, such as
-   * that its disk is full. Returns that, or `''` if the upload works.
-   */
-  async complaint(repository: string, user: User | undefined): Promise<string> {
-    const started = await this.#send('POST', `/v2/${repository}/blobs/uploads/`, user, {}, Buffer.alloc(0))
-    if (started.status !== 202) return started.body
-    const next = ({ headers }: Answer) => {
-      const { pathname, search } = new URL(String(headers.location), `https://${this.#domain}`)
-      return pathname + search
-    }
-    const type = { 'content-type': 'application/octet-stream' }
-    const sent = await this.#send('PATCH', next(started), user, type, randomBytes(1 << 20))
-    if (sent.status !== 202) return sent.body
-    await this.#send('DELETE', next(sent), user)
-    return ''
-  }
-
   /**
    * Looks at the registry as a client does: a certificate that this machine trusts, nobody let in without credentials, and
    * the user let in with them (or everybody, if there are no users). Throws a sentence if anything is amiss.
    */
   async verify(user: User | undefined): Promise<X509Certificate> {
-    const anonymous = await this.get('/v2/')
-    if (isPassing(anonymous)) throw this.#refused(anonymous, `https://${this.#domain}/v2/`)
+    const anonymous = await this.ask('GET', '/v2/')
+    if (isPassing(anonymous)) throw this.refused(anonymous, 'v2/')
     if (user === undefined && anonymous.status !== 200) {
       throw new Error(`${this.#domain} should be open to everybody, and answers ${anonymous.status}`)
     }
@@ -133,10 +48,10 @@ export class Endpoint {
           `${this.#domain} should ask for credentials, and answers ${anonymous.status}; is it this server that the name leads to?`,
         )
       }
-      const known = await this.get('/v2/', user)
+      const known = await this.ask('GET', '/v2/', user)
       if (known.status !== 200)
         throw isPassing(known)
-          ? this.#refused(known, `https://${this.#domain}/v2/`)
+          ? this.refused(known, 'v2/')
           : new Error(
               `${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
             )
@@ -148,7 +63,7 @@ export class Endpoint {
 
   /** The certificate that is shown: for this name, within its dates, and with a chain up to an authority that is trusted here. */
   async certificate(): Promise<X509Certificate> {
-    const { certificate } = await this.get('/v2/')
+    const { certificate } = await this.ask('GET', '/v2/')
     if (certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
     return certificate
   }
@@ -163,7 +78,7 @@ export class Endpoint {
 
   async #admit(user: User, deadline: number): Promise<void> {
     for (;;) {
-      const { status } = await this.get('/v2/', user)
+      const { status } = await this.ask('GET', '/v2/', user)
       if (status === 200) return
       if (performance.now() > deadline)
         throw new Error(
@@ -177,10 +92,11 @@ export class Endpoint {
     this.#agent.destroy()
   }
 
-  #send(
+  /** Throws a sentence that says why, if the name does not answer with a certificate that can be trusted. */
+  ask(
     method: string,
     path: string,
-    user: User | undefined,
+    user?: User,
     headers: Record<string, string> = {},
     body?: Buffer,
   ): Promise<Answer> {
@@ -200,7 +116,7 @@ export class Endpoint {
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         // nginx closes idle connections when it is reloaded; what was asked on one just then was never heard.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET' && body === undefined) {
-          resolve(this.#send(method, path, user, headers))
+          resolve(this.ask(method, path, user, headers))
         } else {
           reject(this.#failure(error))
         }
@@ -223,18 +139,20 @@ export class Endpoint {
     })
   }
 
-  #failure(error: NodeJS.ErrnoException): Error {
-    const message = this.#explain(error)
-    return this.#verified ? new Transient(message) : new Error(message)
-  }
-
-  #refused(answer: Answer, what: string): Error {
+  /** What to throw for an answer that is no use; `what` is what was asked for, without the registry’s name. */
+  refused(answer: Answer, what: string): Error {
     const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200)
-    const message = `${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
+    const message = `${this.#domain}/${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
     return isPassing(answer) ? new Transient(message) : new Error(message)
   }
 
-  #explain({ code, message }: NodeJS.ErrnoException): string {
+  #failure(error: NodeJS.ErrnoException): Error {
+    const message = this.#explain(error)
+    // Who resets a connection is there.
+    return this.#verified || error.code === 'ECONNRESET' ? new Transient(message) : new Error(message)
+  }
+
+  #explain({ code, message, cert }: NodeJS.ErrnoException & { cert?: PeerCertificate }): string {
     const name = this.#domain
     switch (code) {
       case 'ENOTFOUND':
@@ -246,10 +164,17 @@ export class Endpoint {
       case 'EHOSTUNREACH':
       case 'ENETUNREACH':
         return `${name} does not answer on port 443; does the server’s firewall let HTTPS in?`
+      case 'ECONNRESET':
+        return `${name} closes connections to port 443 without an answer; is a proxy or firewall in between?`
+      case 'ERR_SSL_WRONG_VERSION_NUMBER':
+      case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+        return `${name} does not speak HTTPS on port 443; does the name lead to this server?`
+      case 'CERT_NOT_YET_VALID':
+        return `the certificate that ${name} shows is not valid yet; are the clocks of server and runner right?`
       case 'CERT_HAS_EXPIRED':
         return `the certificate that ${name} shows has expired; run mode \`up\` or \`renew\``
       case 'ERR_TLS_CERT_ALTNAME_INVALID':
-        return `the certificate that ${name} shows is for other names; does the name lead to this server?`
+        return `the certificate that ${name} shows is for other names${cert?.subjectaltname ? ` (${alternatives(cert.subjectaltname)})` : ''}; does the name lead to this server?`
       case 'SELF_SIGNED_CERT_IN_CHAIN':
       case 'DEPTH_ZERO_SELF_SIGNED_CERT':
       case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
@@ -266,24 +191,8 @@ function isPassing({ status }: Answer): boolean {
   return status >= 500 || status === 429
 }
 
-/** A registry that was cut off may have half a manifest; a push puts that right. */
-function read(body: string): Pick<Manifest, 'config' | 'manifests' | 'blobs'> {
-  let manifest: Partial<Record<'layers' | 'manifests', (Descriptor & { urls?: string[] })[]>> & {
-    config?: Descriptor
-  } = {}
-  try {
-    manifest = JSON.parse(body)
-  } catch {}
-  const { config, layers = [], manifests = [] } = manifest
-  // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
-  const own = layers.filter(({ urls = [] }) => urls.length === 0)
-  return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own }
+/** The names of a certificate: `DNS:a.example, DNS:b.example` as a few words. */
+function alternatives(names: string): string {
+  const all = names.replaceAll('DNS:', '').split(', ')
+  return all.length > 3 ? `${all.slice(0, 3).join(', ')}, …` : all.join(', ')
 }
-
-/** All that a tag may be; a registry answers 404 for a type that was not asked for. */
-const manifestTypes = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-].join(', ')

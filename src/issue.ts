@@ -1,21 +1,4 @@
-/** Where to write on GitHub, and as whom. */
-export interface Repository {
-  /** `owner/name`. */
-  name: string
-  /** Base URL of GitHub's API. */
-  api: string
-  token: string
-}
-
-interface Issue {
-  number: number
-  body: string | null
-  /** Only a pull request has it; the API lists both. */
-  pull_request?: unknown
-}
-
-/** Pages of a hundred open issues that are looked through. */
-const pages = 10
+import { connect, findEntry, isSame, type Repository } from './github.ts'
 
 /**
  * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text, so that its
@@ -23,46 +6,41 @@ const pages = 10
  * Returns what was done, in a sentence, or `undefined` if nothing was to be done.
  */
 export async function keepIssue(
-  repository: Repository,
+  to: Repository,
   domain: string,
   trouble: string | undefined,
   expires: Date | undefined,
 ): Promise<string | undefined> {
-  const { getOctokit } = await import('@actions/github')
-  const octokit = getOctokit(repository.token, { baseUrl: repository.api })
-  const [owner = '', repo = ''] = repository.name.split('/')
+  const { octokit, repository } = await connect(to)
   const mark = `<!-- berth certificate ${domain} -->`
-  const issue = await find()
+  const issues = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues', {
+    ...repository,
+    ...{ state: 'open', sort: 'created', direction: 'desc', per_page: 100 },
+  })
+  // The API lists pull requests among them.
+  const issue = await findEntry(issues, ({ body, pull_request }) => !pull_request && !!body?.includes(mark))
   if (trouble === undefined) {
     if (!issue) return undefined
     const body = `The certificate of ${domain} is well again${expires ? `, and valid until ${expires.toISOString()}` : ''}.\n\n${mark}\n`
     await octokit.request('PATCH /repos/{owner}/{repo}/issues/{issue_number}', {
-      ...{ owner, repo, issue_number: issue.number, body },
-      ...{ state: 'closed', state_reason: 'completed' },
+      ...repository,
+      ...{ issue_number: issue.number, body, state: 'closed', state_reason: 'completed' },
     })
     return `closed issue #${issue.number}`
   }
   const body = `${trouble}\n\nThis issue is kept up to date, and closed when the certificate is well again.\n\n${mark}\n`
   if (!issue) {
     const title = `The certificate of ${domain} is at risk`
-    const { data } = await octokit.request('POST /repos/{owner}/{repo}/issues', { owner, repo, title, body })
+    const { data } = await octokit.request('POST /repos/{owner}/{repo}/issues', {
+      ...repository,
+      ...{ title, body },
+    })
     return `opened issue #${data.number}`
   }
-  if (issue.body?.replaceAll('\r', '') === body) return undefined
+  if (isSame(issue.body, body)) return undefined
   await octokit.request('PATCH /repos/{owner}/{repo}/issues/{issue_number}', {
-    ...{ owner, repo, issue_number: issue.number, body },
+    ...repository,
+    ...{ issue_number: issue.number, body },
   })
   return `updated issue #${issue.number}`
-
-  async function find(): Promise<Issue | undefined> {
-    for (let page = 1; page <= pages; page++) {
-      const { data } = await octokit.request('GET /repos/{owner}/{repo}/issues', {
-        ...{ owner, repo, state: 'open', sort: 'created', direction: 'desc', per_page: 100, page },
-      })
-      const found = data.find(each => !each.pull_request && each.body?.includes(mark))
-      if (found) return { number: found.number, body: found.body ?? null }
-      if (data.length < 100) return undefined
-    }
-    return undefined
-  }
 }

@@ -8,7 +8,7 @@ import type { Mode } from './desired.ts'
 import { diff } from './diff.ts'
 import type { GitHubEvent } from './inputs/images.ts'
 import { InputError, type Inputs, readInputs } from './inputs.ts'
-import { down, plan, push, up } from './modes.ts'
+import { down, plan, push, type Surroundings, up } from './modes.ts'
 import { renew } from './renew.ts'
 import { type Outcome, planJson, planLine, references, summary } from './report.ts'
 
@@ -104,9 +104,9 @@ function githubEvent(): GitHubEvent {
   }
 }
 
-function repository(): { name: string; api: string } | undefined {
+function repository(): Surroundings['github'] {
   const { GITHUB_REPOSITORY: name, GITHUB_API_URL: api } = process.env
-  return name && api ? { name, api } : undefined
+  return name && api ? { name, api, pull: githubEvent().pull } : undefined
 }
 
 interface Payload {

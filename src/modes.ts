@@ -1,12 +1,15 @@
 import { basename, join } from 'node:path'
+import { failureComment, keepComment, planComment } from './comment.ts'
 import { converge, foresee, type Listener, look } from './converge.ts'
 import { Docker, trust, trustFile } from './docker.ts'
 
 import { Endpoint } from './endpoint.ts'
+import type { Repository } from './github.ts'
 import type { Inputs } from './inputs.ts'
 import { Outside } from './outside.ts'
 import { plan as missing, removal } from './plan.ts'
 import { publish } from './publish.ts'
+import { RegistryApi } from './registry-api.ts'
 import { DiskFull } from './rejection.ts'
 import type { Outcome } from './report.ts'
 import type { Step } from './resource.ts'
@@ -28,8 +31,8 @@ export interface Surroundings {
   group<Result>(title: string, work: () => Promise<Result>): Promise<Result>
   /** Tells the post step of a file on the runner that must not stay. */
   leaves(file: string): void
-  /** The repository that the workflow belongs to, if it belongs to one. */
-  github: { name: string; api: string } | undefined
+  /** The repository that the workflow belongs to, if it belongs to one; `pull` is the pull request that it runs for. */
+  github: { name: string; api: string; pull: number | undefined } | undefined
 }
 
 /** Converges, verifies, then pushes. */
@@ -71,12 +74,30 @@ async function proveLogins(
   }
 }
 
-/** Says what `up` would change. */
+/** Says what `up` would change, on the pull request too. */
 export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
-  const { facts, steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
-  around.listener.planned(steps, true)
-  await foresee(new Outside(inputs.desired.domain), facts, steps)
-  return { domain: inputs.desired.domain, steps, applied: false, pushed: [] }
+  const { domain } = inputs.desired
+  try {
+    const { facts, steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
+    around.listener.planned(steps, true)
+    await foresee(new Outside(domain), facts, steps)
+    await comment(inputs, around, planComment(domain, steps))
+    return { domain, steps, applied: false, pushed: [] }
+  } catch (error) {
+    // What an earlier commit's plan said may not be true any more.
+    if (!around.cancelled.aborted) {
+      await comment(inputs, around, failureComment(domain, (error as Error).message))
+    }
+    throw error
+  }
+}
+
+async function comment(inputs: Inputs, around: Surroundings, text: string): Promise<void> {
+  const pull = around.github?.pull
+  if (pull === undefined) return
+  await onGitHub(inputs, around, 'the comment with the plan', 'pull-requests', repository =>
+    keepComment(repository, pull, inputs.desired.domain, text),
+  )
 }
 
 /** Takes the registry and its site away; images, users and certificates stay unless `purge` says otherwise. */
@@ -123,7 +144,8 @@ async function deliver(images: readonly Local[], inputs: Inputs, around: Surroun
         around.leaves(file)
         await trust(file, acme.ca)
       }
-      return publish(images, { domain, endpoint, user, immutable, say: listener.said, cancelled })
+      const registry = new RegistryApi(endpoint, user)
+      return publish(images, { domain, registry, user, immutable, say: listener.said, cancelled })
     })
     return { ...outcome, pushed }
   } finally {
@@ -149,5 +171,27 @@ export async function onServer<Result>(
     return await work(server)
   } finally {
     await server.close()
+  }
+}
+
+/**
+ * Writes on GitHub, if there is a token. `work` returns what it did. That it can’t be done is a warning: it must not hide
+ * how the server is.
+ */
+export async function onGitHub(
+  { githubToken: token }: Inputs,
+  { github, listener }: Surroundings,
+  what: string,
+  permission: 'issues' | 'pull-requests',
+  work: (repository: Repository) => Promise<string | undefined>,
+): Promise<void> {
+  if (token === undefined || github === undefined) return
+  try {
+    const done = await work({ ...github, token })
+    if (done) listener.said(done)
+  } catch (error) {
+    listener.warned(
+      `${what} can’t be kept: ${(error as Error).message}; does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`,
+    )
   }
 }

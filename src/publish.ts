@@ -1,7 +1,8 @@
 import type { User } from './desired.ts'
-import type { Endpoint, Manifest } from './endpoint.ts'
+import type { PushMessage } from './docker.ts'
 import { megabytes, Progress } from './progress.ts'
-import { DiskFull, rejection } from './rejection.ts'
+import type { Manifest, RegistryApi } from './registry-api.ts'
+import { type Attempt, DiskFull, rejection, TooLarge } from './rejection.ts'
 import { retry, Transient } from './retry.ts'
 import type { Local } from './sources.ts'
 
@@ -14,7 +15,7 @@ export interface Pushed {
 
 export interface Publication {
   domain: string
-  endpoint: Endpoint
+  registry: RegistryApi
   user: User | undefined
   /** Whether a tag that exists with another digest stays. */
   immutable: boolean
@@ -51,9 +52,7 @@ type Tags = Map<string, Manifest | undefined>
 
 async function tagsOf({ repository, tags }: Local, to: Publication): Promise<Tags> {
   const found = await Promise.all(
-    tags.map(
-      async tag => [tag, await again(to, () => to.endpoint.manifest(repository, tag, to.user))] as const,
-    ),
+    tags.map(async tag => [tag, await again(to, () => to.registry.manifest(repository, tag))] as const),
   )
   return new Map(found)
 }
@@ -77,7 +76,7 @@ function isSame({ id }: Local, { digest, config }: Manifest): boolean {
 
 async function publishOne(image: Local, known: Tags, to: Publication): Promise<Pushed[]> {
   const { repository, tags } = image
-  const { domain, endpoint, user, say } = to
+  const { domain, registry, user, say } = to
   const there = new Map([...known].filter(([, manifest]) => manifest && isSame(image, manifest)))
   for (const tag of there.keys()) say(`${domain}/${repository}:${tag} is there already`)
   const [next, ...others] = tags.filter(tag => !there.has(tag))
@@ -91,7 +90,10 @@ async function publishOne(image: Local, known: Tags, to: Publication): Promise<P
     for (const tag of others) {
       const same = manifest
       try {
-        await again(to, () => endpoint.tag(repository, tag, same, user))
+        await again(to, async () => {
+          await refuseTaken(image, tag, to)
+          await registry.tag(repository, tag, same)
+        })
       } catch (error) {
         throw rejection((error as Error).message, { domain, repository, user: user?.name, client: 'Berth' })
       }
@@ -114,34 +116,68 @@ async function publishOne(image: Local, known: Tags, to: Publication): Promise<P
 
 /** Pushes an image under one tag, trying again what may be gone in a moment. */
 async function send(image: Local, tag: string, to: Publication): Promise<Manifest> {
-  const { repository, client, size } = image
-  const { domain, endpoint, user, say } = to
-  const attempt = { domain, repository, user: user?.name, client }
+  const { repository } = image
+  const name = `${to.domain}/${repository}`
   const digest = await again(to, async () => {
-    const progress = new Progress(line => say(`${domain}/${repository}:${tag}: ${line}`))
+    await refuseTaken(image, tag, to)
+    const progress = new Progress(line => to.say(`${name}:${tag}: ${line}`))
+    // Docker tries each layer for more than a minute before it tells what it was told.
+    const hopeless = new AbortController()
+    let asked = false
+    const hear = (message: PushMessage) => {
+      progress.hear(message)
+      if (asked || !/^Retrying in/.test(message.status ?? '')) return
+      asked = true
+      void obstacle(image, to).then(reason => reason && hopeless.abort(reason))
+    }
     try {
-      const pushed = await image.push(`${domain}/${repository}`, tag, user, message => progress.hear(message))
-      say(`${domain}/${repository}:${tag} pushed: ${progress.summary()}`)
+      const either = AbortSignal.any([to.cancelled, hopeless.signal])
+      const pushed = await image.push(name, tag, to.user, hear, either)
+      to.say(`${name}:${tag} pushed: ${progress.summary()}`)
       return pushed
     } catch (error) {
       if (to.cancelled.aborted) throw new Error('cancelled')
-      let reason = rejection((error as Error).message, attempt)
-      if (reason instanceof Transient) {
-        const complaint = await endpoint.complaint(repository, user).catch(() => '')
-        const better = rejection(complaint, attempt)
-        if (better instanceof DiskFull) reason = better
-      }
-      if (reason instanceof DiskFull)
-        throw new DiskFull(`${reason.message}${size > 0 ? `: the image has ${megabytes(size)}` : ''}`)
-      throw reason
+      if (hopeless.signal.aborted) throw hopeless.signal.reason
+      const reason = rejection((error as Error).message, attempt(image, to))
+      throw (reason instanceof Transient && (await obstacle(image, to))) || sized(reason, image)
     }
   })
   return verified(repository, tag, digest, to)
 }
 
+/** What stands in the way of every upload and won’t go by itself, as the registry says when it is asked; `undefined` if nothing does. */
+async function obstacle(image: Local, to: Publication): Promise<Error | undefined> {
+  const words = await to.registry.complaint(image.repository).catch(() => '')
+  const reason = rejection(words, attempt(image, to))
+  return reason instanceof DiskFull || reason instanceof TooLarge ? sized(reason, image) : undefined
+}
+
+function sized(reason: Error, { size }: Local): Error {
+  return reason instanceof DiskFull && size > 0
+    ? new DiskFull(`${reason.message}: the image has ${megabytes(size)}`)
+    : reason
+}
+
+function attempt({ repository, client }: Local, { domain, user }: Publication): Attempt {
+  return { domain, repository, user: user?.name, client }
+}
+
+/**
+ * A workflow beside this one may have taken an immutable tag since the first look; a registry has no request that takes only a
+ * free one.
+ */
+async function refuseTaken(image: Local, tag: string, to: Publication): Promise<void> {
+  if (!to.immutable) return
+  const there = await to.registry.manifest(image.repository, tag)
+  if (there && !isSame(image, there))
+    throw new Error(
+      `\`immutable\` is set, and another workflow has given ${to.domain}/${image.repository}:${tag} to ${there.digest} meanwhile; choose a new tag`,
+    )
+}
+
 /** What the registry has under a tag, which must be this digest. */
 async function verified(repository: string, tag: string, digest: string, to: Publication): Promise<Manifest> {
-  const found = await again(to, () => to.endpoint.manifest(repository, tag, to.user))
+  const found = await again(to, () => to.registry.manifest(repository, tag))
   if (found?.digest === digest) return found
   throw new Error(
     `${to.domain}/${repository}:${tag} was pushed as ${digest}, and the registry has ${found?.digest ?? 'no such tag'}; is another workflow pushing the same tag?`,
@@ -149,7 +185,7 @@ async function verified(repository: string, tag: string, digest: string, to: Pub
 }
 
 async function complete(repository: string, manifest: Manifest, to: Publication): Promise<void> {
-  const missing = await again(to, () => to.endpoint.missing(repository, manifest, to.user))
+  const missing = await again(to, () => to.registry.missing(repository, manifest))
   if (missing.length > 0)
     throw new Error(
       `the registry lacks parts of ${to.domain}/${repository}@${manifest.digest} (${missing.slice(0, 3).join(', ')}); is its disk damaged? Delete the tag there and push again`,

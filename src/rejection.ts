@@ -3,6 +3,9 @@ import { Transient } from './retry.ts'
 /** The server has no room for what is pushed. */
 export class DiskFull extends Error {}
 
+/** Something between here and the registry limits the size of an upload. */
+export class TooLarge extends Error {}
+
 /** What a push was about, for the words of its failure. */
 export interface Attempt {
   domain: string
@@ -19,7 +22,7 @@ export function rejection(words: string, { domain, repository, user, client }: A
   if (/no space left|"?Err"?:\s*28\b/i.test(words))
     return new DiskFull(`the server’s disk is full, ${there} can’t be pushed`)
   if (/\b413\b|entity too large/i.test(words)) {
-    return new Error(
+    return new TooLarge(
       `a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or let the name lead straight to the server`,
     )
   }

@@ -5,7 +5,7 @@ import { Endpoint } from './endpoint.ts'
 import type { Facts } from './facts.ts'
 import type { Inputs } from './inputs.ts'
 import { keepIssue } from './issue.ts'
-import { onServer, type Surroundings } from './modes.ts'
+import { onGitHub, onServer, type Surroundings } from './modes.ts'
 import { plan } from './plan.ts'
 import type { Outcome } from './report.ts'
 import type { Step } from './resource.ts'
@@ -37,7 +37,9 @@ export async function renew(inputs: Inputs, around: Surroundings): Promise<Outco
     endpoint.close()
   }
   if (trouble && failure === undefined) around.listener.warned(trouble.reason)
-  await tell(inputs, around, failure, served)
+  await onGitHub(inputs, around, 'the issue about the certificate', 'issues', repository =>
+    keepIssue(repository, domain, failure, served?.validToDate),
+  )
   return {
     domain,
     steps,
@@ -118,27 +120,4 @@ export function assess(
 
 function date({ validToDate }: X509Certificate): string {
   return validToDate.toISOString().replace(/\.\d+/, '')
-}
-
-// That GitHub can't be told must not hide how the certificate is.
-async function tell(
-  { desired, githubToken }: Inputs,
-  { github, listener }: Surroundings,
-  failure: string | undefined,
-  served: X509Certificate | undefined,
-): Promise<void> {
-  if (githubToken === undefined || github === undefined) return
-  try {
-    const done = await keepIssue(
-      { ...github, token: githubToken },
-      desired.domain,
-      failure,
-      served?.validToDate,
-    )
-    if (done) listener.said(done)
-  } catch (error) {
-    listener.warned(
-      `the issue about the certificate can’t be kept: ${(error as Error).message}; does \`github-token\` have \`issues: write\`?`,
-    )
-  }
 }

@@ -32,6 +32,7 @@ export class Skopeo {
     reference: string,
     user: User | undefined,
     onLine: (line: string) => void,
+    cancelled: AbortSignal,
   ): Promise<string> {
     // A folder for each copy, for several run at once.
     const folder = join(this.#folder, reference.replaceAll(/[/:]/g, '-'))
@@ -55,7 +56,7 @@ export class Skopeo {
       // A `docker save` archive has no compressed layers, and so no manifest that could be kept.
       if (!from.startsWith('docker-archive:')) args.push('--all', '--preserve-digests')
       const said = await run('skopeo', [...args, from, `docker://${reference}`], {
-        cancelled: this.#cancelled,
+        cancelled,
         onLine,
       })
       if (said.code !== 0) throw new Error(lastLine(said.text))

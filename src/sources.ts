@@ -24,6 +24,7 @@ export interface Local {
     tag: string,
     user: User | undefined,
     hear: (message: PushMessage) => void,
+    cancelled: AbortSignal,
   ): Promise<string>
 }
 
@@ -48,8 +49,9 @@ export async function findImages(
           throw new Error(`${source.name} has no name; write ${source.name} => repository`)
         const found = await docker.image(source.name)
         if (!found) throw new Error(absent(source.name, await docker.names()))
-        const push: Local['push'] = (name, tag, user, hear) => docker.push(found.id, name, tag, user, hear)
-        locals.push({ ...found, repository, tags, client: 'Docker', push })
+        const push: Local['push'] = (...where) => docker.push(found, ...where)
+        const { id, size } = found
+        locals.push({ id, size, repository, tags, client: 'Docker', push })
       }
     } catch (error) {
       problems.push(`image: ${(error as Error).message}`)
@@ -129,11 +131,13 @@ async function findArchive(
     repository,
     client: 'skopeo',
     size: statSync(path).isFile() ? statSync(path).size : 0,
-    push: (name, tag, user, hear) =>
-      skopeo.copy(from, `${name}:${tag}`, user, line => {
+    push: (name, tag, user, hear, cancelled) => {
+      const onLine = (line: string) => {
         const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1]
         if (id) hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' })
-      }),
+      }
+      return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled)
+    },
   }
 }
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { type GitHub, github } from '../../lab/index.ts'
+import { underLoad } from './load.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
 jest.setTimeout(180_000)
@@ -65,6 +67,69 @@ describe('mode plan', () => {
     expect(run.log).not.toMatch(/an-older-secret|a-newer-secret/)
     expect(run.log).not.toContain(hash)
     expect(run.log).toContain('- users: revoke alice')
+  })
+})
+
+describe('mode plan on a pull request', () => {
+  const token = 'ghs_canary0123456789'
+  let hub: GitHub
+  beforeAll(async () => {
+    hub = await github(token)
+  })
+  afterAll(() => hub?.close())
+
+  const plan = (inputs: Record<string, string> = {}, payload: Record<string, unknown> = { number: 7 }) =>
+    here.step(
+      { mode: 'plan', 'github-token': token, ...inputs },
+      {
+        event: { name: 'pull_request', ref: 'refs/pull/7/merge', payload },
+        env: { GITHUB_API_URL: hub.api },
+      },
+    )
+
+  test('keeps one comment up to date, and leaves it alone while it says the same', async () => {
+    const changed = succeeded(await plan({ 'registry-config': 'log: { level: warn }' }))
+    expect(changed.log).toContain('wrote the plan into a comment on pull request #7')
+    expect(hub.comments).toMatchObject([{ issue: 7 }])
+    const [comment] = hub.comments
+    expect(comment?.body).toContain('\n~ registry: /opt/berth/config.yml\n')
+    expect(comment?.body).toContain('-  level: info\n+  level: warn\n')
+
+    succeeded(await plan({ 'registry-config': 'log: { level: warn }' }))
+    expect(hub.writes).toHaveLength(1)
+
+    const clean = succeeded(await plan())
+    expect(clean.log).toContain('updated the comment on pull request #7')
+    expect(hub.comments).toHaveLength(1)
+    expect(comment?.body).toContain(here.server.domain)
+    expect(comment?.body).toContain('nothing to do')
+    expect(comment?.body).not.toContain('level: warn')
+    expect(clean.raw.replaceAll(/::add-mask::.*\n/g, '')).not.toContain(token)
+  })
+
+  test('says in it why there is no plan any more', async () => {
+    const run = await plan({ 'ssh-port': '2' })
+    expect(run.code).toBe(1)
+    expect(hub.comments).toMatchObject([{ body: expect.stringContaining('nothing listens for SSH at') }])
+  })
+
+  test('only warns, and names the permission, where the token may not write', async () => {
+    hub.readOnly = true
+    try {
+      const run = succeeded(await plan())
+      expect(run.annotations.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+        expect.stringMatching(/^warning: .*Resource not accessible by integration.*`pull-requests: write`/),
+      ])
+      expect(run.outputs.plan).toBe('[]')
+    } finally {
+      hub.readOnly = false
+    }
+  })
+
+  test('writes no comment where there is no pull request', async () => {
+    const count = hub.writes.length
+    succeeded(await plan({}, {}))
+    expect(hub.writes).toHaveLength(count)
   })
 })
 
@@ -138,6 +203,27 @@ describe('drift', () => {
 
   test('leaves nothing to do once it is repaired', async () => {
     expect((await here.step({ mode: 'plan' })).outputs.plan).toBe('[]')
+  })
+})
+
+describe('requests', () => {
+  const cases: [name: string, change: string, inputs: Record<string, string>][] = [
+    ['nothing to do', 'true', {}],
+    ['an edited site', 'echo "# by hand" >>"$site"', {}],
+    ['another user', 'true', { users: `ci:${passwords.ci}\nbob:${passwords.bob}` }],
+    ['rights', 'true', { access: "'*': push" }],
+    ['the timer disabled', 'systemctl disable --now certbot.timer', {}],
+    ['a readable config.yml', 'chmod 644 /opt/berth/config.yml', {}],
+  ]
+
+  test.each(cases)('none fails while `up` works: %s', async (_, change, inputs) => {
+    await here.server.sh(`site=${site}; ${change}`)
+    const url = `https://${here.server.domain}/v2/`
+    const { answers } = await underLoad(here.world.runner, url, `ci:${passwords.ci}`, async () =>
+      succeeded(await here.step(inputs)),
+    )
+    expect(Object.keys(answers)).toEqual(['200'])
+    expect(answers['200']).toBeGreaterThan(20)
   })
 })
 

@@ -11,10 +11,11 @@ import {
   runStep,
   type Server,
   type StepRun,
-  until,
   type World,
   world,
 } from '../../lab/index.ts'
+import { age } from './age.ts'
+import { underLoad } from './load.ts'
 
 jest.setTimeout(600_000)
 
@@ -82,44 +83,12 @@ function served(): Promise<DetailedPeerCertificate> {
   })
 }
 
-/** Puts a certificate for the same key in the place of the one on disk, which has one day of ninety left. */
-async function age(): Promise<void> {
-  const dates = (offset: number) => `$(date -u -d '${offset} days' +%Y%m%d%H%M%SZ)`
-  const csr = await server.sh(
-    `openssl req -new -key ${live()}/privkey.pem -subj / -addext subjectAltName=DNS:${server.domain}`,
-  )
-  const aged = await authority.sh(
-    `cat >/tmp/csr && openssl x509 -req -in /tmp/csr -copy_extensions copy -CA /var/lib/acme/ca.pem -CAkey /var/lib/acme/ca.key \
-      -not_before ${dates(-89)} -not_after ${dates(1)} 2>/dev/null`,
-    { input: csr },
-  )
-  await server.sh(
-    `cat >/tmp/aged && for kind in cert fullchain; do cat /tmp/aged >$(readlink -f ${live()}/$kind.pem); done && systemctl reload nginx`,
-    { input: `${aged}\n` },
-  )
-  await until('nginx serves it', 20, async () => (await served()).fingerprint256 === (await onDisk()))
-}
-
-/** As long as `work` takes, at most half a minute, each request with a connection of its own; returns how they ended. */
-async function underLoad(work: () => Promise<void>): Promise<Record<string, number>> {
-  const stop = `/tmp/stop-${name}`
-  const loop = lab.runner.sh(
-    `rm -f ${stop}; for worker in 1 2 3; do
-      (end=$((SECONDS + 30)); while ! [ -e ${stop} ] && [ $SECONDS -lt $end ]; do
-        curl -sk -o /dev/null -w '%{http_code}\\n' --max-time 10 https://${server.domain}/v2/ || echo "curl $?"; done) &
-    done; wait; rm -f ${stop}`,
-  )
-  await work()
-  await lab.runner.sh(`sleep 1; touch ${stop}`)
-  const counts: Record<string, number> = {}
-  for (const line of (await loop).split('\n')) counts[line] = (counts[line] ?? 0) + 1
-  return counts
-}
-
 test('the server’s own timer renews a certificate that is due, and no request is lost', async () => {
   expect(await server.sh('systemctl is-active certbot.timer')).toBe('active')
   const before = await served()
-  const answers = await underLoad(async () => void (await server.sh('systemctl start certbot.service')))
+  const { answers } = await underLoad(lab.runner, `https://${server.domain}/v2/`, undefined, () =>
+    server.sh('systemctl start certbot.service'),
+  )
   expect(Object.keys(answers)).toEqual(['401'])
   expect(answers['401']).toBeGreaterThan(20)
   const after = await served()
@@ -157,7 +126,7 @@ test('mode renew finds an old certificate that is served, and leaves a good one 
 })
 
 test('while the authority is down the old certificate stays, one issue is open, and a push is not held up', async () => {
-  await age()
+  await age(server, authority)
   // Nothing listens there: connections are refused.
   await server.sh(`echo '127.0.0.1 ${authority.domain}' >>/etc/hosts`)
   const old = (await served()).fingerprint256
@@ -227,7 +196,7 @@ test('when the authority is back the certificate is renewed and the issue is clo
 })
 
 test('another certbot at work is waited for', async () => {
-  await age()
+  await age(server, authority)
   const hold = server.sh(
     `python3 -c 'import fcntl, time
 f = open("/var/lib/letsencrypt/.certbot.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(8)'`,

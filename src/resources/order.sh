@@ -18,7 +18,7 @@ certificate_order() { # DOMAIN SERVER EMAIL CA EAB_KID EAB_HMAC CHALLENGE_SITE S
     # Not on a command line, where everybody on the server could read it.
     (umask 077 && printf 'eab-kid = %s\neab-hmac-key = %s\n' "$5" "$6" >"$work/eab.ini")
   fi
-  set -- "$1" "$3" "$8" certonly --non-interactive --agree-tos --webroot --webroot-path "$WEBROOT" \
+  set -- "$1" "$3" "$8" certonly --non-interactive --agree-tos --webroot --webroot-map "{\"$1\": \"$WEBROOT\"}" \
     --cert-name "$1" --domain "$1" --server "$2" --key-type ecdsa --elliptic-curve secp256r1 --force-renewal
   if [ -n "$2" ]; then set -- "$@" --email "$2"; else set -- "$@" --register-unsafely-without-email; fi
   email=$2 site=$3

@@ -1,0 +1,41 @@
+/** Where to write on GitHub, and as whom. */
+export interface Repository {
+  /** `owner/name`. */
+  name: string
+  /** Base URL of GitHub's API. */
+  api: string
+  token: string
+}
+
+/** Milliseconds after which GitHub counts as out of order. */
+const patience = 60_000
+
+/** GitHub’s API, and the parameters that every route below `/repos` wants. */
+export async function connect({ name, api, token }: Repository) {
+  const { getOctokit } = await import('@actions/github')
+  const octokit = getOctokit(token, { baseUrl: api, request: { signal: AbortSignal.timeout(patience) } })
+  const [owner = '', repo = ''] = name.split('/')
+  return { octokit, repository: { owner, repo } }
+}
+
+/** Pages that are looked through, of a hundred entries each. */
+const depth = 10
+
+/** The first entry of a list that `is` the one looked for. */
+export async function findEntry<Entry>(
+  pages: AsyncIterable<{ data: Entry[] }>,
+  is: (entry: Entry) => boolean,
+): Promise<Entry | undefined> {
+  let page = 0
+  for await (const { data } of pages) {
+    const found = data.find(is)
+    page += 1
+    if (found || page === depth) return found
+  }
+  return undefined
+}
+
+/** Whether GitHub has this text already; it may give it back with other line ends. */
+export function isSame(there: string | null | undefined, text: string): boolean {
+  return there?.replaceAll('\r', '').trimEnd() === text.trimEnd()
+}
