@@ -67,6 +67,14 @@ test.each([
     'Error creating new order :: Cannot issue for "registry.example.com": Policy forbids issuing',
     /by its policy/,
   ],
+  // What is in front of an authority answers without a word of ACME.
+  ['acme.errors.ClientError: <Response [429]>', /takes the next one in some hours/],
+  ['acme.errors.ClientError: <Response [502]>', /is out of order; see its status page/],
+  ['acme.errors.ClientError: <Response [404]>', /is `acme-server` the URL of its directory\?/],
+  [
+    'the runner did not give the word within 30 s',
+    /has not said within 30 s .* so nothing was ordered; run again/,
+  ],
   ["OSError: [Errno 28] No space left on device: '/etc/letsencrypt/archive'", /disk is full/],
 ])('%s', (output, sentence) => {
   expect(explainOrder(desired, output)).toMatch(sentence)

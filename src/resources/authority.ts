@@ -9,7 +9,7 @@ export function explainOrder({ domain, acme }: Desired, output: string): string 
   const says = (pattern: RegExp) => pattern.test(output)
   if (
     says(
-      /rateLimited|too many (certificates|new orders|failed|registrations|currently pending)|There were too many requests/i,
+      /rateLimited|too many (certificates|new orders|failed|registrations|currently pending)|There were too many requests|<Response \[429\]>/i,
     )
   ) {
     const until = /retry after (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)/i.exec(output)?.[1]
@@ -17,6 +17,9 @@ export function explainOrder({ domain, acme }: Desired, output: string): string 
   }
   if (says(/Another instance of Certbot is already running/)) {
     return 'another certbot has been at work on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again'
+  }
+  if (says(/the runner did not give the word/)) {
+    return `this runner has not said within 30 s whether it sees http://${domain}, so nothing was ordered; run again`
   }
   if (says(/externalAccountRequired|external account binding|eab-kid/i)) {
     return acme.eab
@@ -56,10 +59,13 @@ export function explainOrder({ domain, acme }: Desired, output: string): string 
   }
   if (
     says(
-      /Connection refused|Connection reset|Network is unreachable|No route to host|ConnectTimeout|Read timed out|timed out|Max retries exceeded|RemoteDisconnected|Service Unavailable|Bad Gateway|serverInternal/i,
+      /Connection refused|Connection reset|Network is unreachable|No route to host|ConnectTimeout|Read timed out|timed out|Max retries exceeded|RemoteDisconnected|Service Unavailable|Bad Gateway|serverInternal|<Response \[5\d\d\]>/i,
     )
   ) {
     return `${host} does not answer the server, or is out of order; see its status page, and run again in an hour`
+  }
+  if (says(/<Response \[404\]>|Expecting value|JSONDecodeError/)) {
+    return `${host} answers, but not as an ACME server does; is \`acme-server\` the URL of its directory?`
   }
   if (says(/No space left on device/)) return 'the server’s disk is full; make room on it and run again'
   return undefined

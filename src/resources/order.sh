@@ -3,11 +3,12 @@
 
 WEBROOT=/var/www/berth
 CHALLENGES=$WEBROOT/.well-known/acme-challenge
+LOG=/var/log/letsencrypt/letsencrypt.log
 
 # nginx goes on serving all that it serves; the authority asks it for a file on port 80.
 certificate_order() { # DOMAIN SERVER EMAIL CA EAB_KID EAB_HMAC CHALLENGE_SITE SITE_FILE
   domain=$1 server=$2
-  before=$(certificate_fingerprint <"$LETSENCRYPT/live/$1/fullchain.pem" 2>/dev/null || :)
+  before=$(certificate_fingerprint 2>/dev/null <"$LETSENCRYPT/live/$1/fullchain.pem" || :)
   order_workplace
   order_challenge "$7" "$8"
   order_reachable
@@ -76,7 +77,7 @@ order_challenge() { # CHALLENGE_SITE SITE_FILE
 
 # Each failed validation counts at the authority, five an hour. So the runner asks first what the authority would ask, on
 # every address of the name. This script can't hear the runner, for its input ended with itself: the word to go on
-# comes the way the authority's own request will, over port 80 into nginx's log. 15 s are more than the runner takes.
+# comes the way the authority's own request will, over port 80 into nginx's log. A runner takes up to 9 s; 30 s are for a busy one.
 order_reachable() {
   token=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')
   install -d -m 0755 "$WEBROOT" "$WEBROOT/.well-known" "$CHALLENGES"
@@ -86,8 +87,8 @@ order_reachable() {
   tries=0
   until tail -n 1000 "/var/log/nginx/$domain.access.log" 2>/dev/null | grep -qF "/berth-$token-seen"; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 75 ]; then
-      echo "the runner did not see http://$domain/.well-known/acme-challenge/ within 15 s"
+    if [ "$tries" -ge 150 ]; then
+      echo 'the runner did not give the word within 30 s'
       return 1
     fi
     sleep 0.2
@@ -149,6 +150,7 @@ order_certbot() { # ARGUMENT ...
   while :; do
     set -- "$@"
     code=0
+    logged=$(stat -c '%i %s' "$LOG" 2>/dev/null || :)
     order_once "$@" >"$work/said" 2>&1 || code=$?
     if [ "$code" -ne 0 ]; then order_cause >>"$work/said"; fi
     cat "$work/said"
@@ -167,9 +169,12 @@ order_certbot() { # ARGUMENT ...
 }
 
 # certbot 2.1 with Python 3.11 stumbles over every answer of the authority that it does not like, and says `AttributeError:
-# can't set attribute`; what the authority answered is only in its log, which it begins anew each time.
+# can't set attribute`; what the authority answered is only in its log. Debian's certbot goes on with the log of the last
+# time and others begin it anew: what an earlier order failed of must not be taken for this one's cause.
 order_cause() {
-  sed -n 's/^acme\.messages\.Error: //p' /var/log/letsencrypt/letsencrypt.log 2>/dev/null | tail -n 1
+  read_from=1
+  if [ "$(stat -c %i "$LOG" 2>/dev/null)" = "${logged%% *}" ]; then read_from=$((${logged##* } + 1)); fi
+  tail -c "+$read_from" "$LOG" 2>/dev/null | sed -n 's/^acme\.messages\.Error: //p' | tail -n 1
 }
 
 order_once() { # ARGUMENT ...
@@ -183,7 +188,7 @@ order_once() { # ARGUMENT ...
 
 # The other certbot may have been the server's own timer, and a second order would be one for nothing.
 order_renewed_meanwhile() {
-  [ -n "$before" ] && [ "$(certificate_fingerprint <"$LETSENCRYPT/live/$domain/fullchain.pem" 2>/dev/null)" != "$before" ]
+  [ -n "$before" ] && [ "$(certificate_fingerprint 2>/dev/null <"$LETSENCRYPT/live/$domain/fullchain.pem")" != "$before" ]
 }
 
 order_help() {

@@ -45,7 +45,7 @@ export const renewal: Resource<Renewal> = {
 /** The steps to the right certificate. None while there is no certificate at all, which is `certificate`’s to mend. */
 function current(desired: Desired, lineage: Lineage): Step[] {
   const { domain, acme, renewBefore } = desired
-  const { leaf, conf, state } = lineage
+  const { leaf, conf } = lineage
   if (!leaf) return []
   const step = { resource: 'renewal' }
   const now = Date.now()
@@ -86,7 +86,7 @@ function current(desired: Desired, lineage: Lineage): Step[] {
       changes: change(true, `renew, for it is valid until ${until} only`),
       call: order(desired, lineage, 'renewal_order'),
     })
-  } else if (state === 'whole') {
+  } else {
     steps.push(...serve(domain, chainFile(desired), leaf.fingerprint256, lineage))
   }
   return steps
