@@ -25,11 +25,7 @@ export interface Begun {
 }
 
 /** The step, from inputs that are being read and a server that is being connected to. */
-export async function run(
-  begun: Promise<Begun>,
-  folder: string,
-  cancelled: AbortSignal,
-): Promise<void> {
+export async function run(begun: Promise<Begun>, folder: string, cancelled: AbortSignal): Promise<void> {
   let server: Server | undefined
   try {
     const known = await begun
