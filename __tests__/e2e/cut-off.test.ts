@@ -16,7 +16,9 @@ beforeAll(async () => {
 afterAll(() => Promise.all([here?.server.remove(), runner?.remove()]))
 
 const drop = (action: 'I' | 'D') =>
-  `iptables -${action} INPUT -p tcp --dport 22 -j DROP; iptables -${action} OUTPUT -p tcp --sport 22 -j DROP`
+  `for tables in iptables ip6tables; do
+    $tables -${action} INPUT -p tcp --dport 22 -j DROP; $tables -${action} OUTPUT -p tcp --sport 22 -j DROP
+  done`
 
 /** Takes everything away but packages and the account at the authority. */
 const bare = `
@@ -108,9 +110,9 @@ test('a job that is cancelled ends on the server with the step that is at work',
 })
 
 test('a network that does not come back ends the run within two minutes, and the next run goes on', async () => {
-  await here.server.sh('docker ps --all --quiet | xargs -r docker rm -f')
+  await here.server.sh(bare)
   const started = Date.now()
-  const run = await cutOff({}, () => here.server.sh(drop('I')), 0)
+  const run = await cutOff({}, () => here.server.sh(drop('I')), 0, 'users')
   await here.server.sh(drop('D'))
   expect(run.errors).toEqual([
     `the connection to ${here.server.domain} was lost half way; run the workflow again, which goes on from there`,
