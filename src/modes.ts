@@ -5,7 +5,7 @@ import { Docker, trust, trustFile } from './docker.ts'
 import { Endpoint } from './endpoint.ts'
 import type { Inputs } from './inputs.ts'
 import { Outside } from './outside.ts'
-import { plan as missing, removal } from './plan.ts'
+import { plan as missing, removal, warnings } from './plan.ts'
 import { publish } from './publish.ts'
 import { DiskFull } from './rejection.ts'
 import type { Outcome } from './report.ts'
@@ -75,6 +75,7 @@ async function proveLogins(
 export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   const { facts, steps } = await onServer(inputs, around, server => look(server, inputs.desired, missing))
   around.listener.planned(steps, true)
+  warnings(inputs.desired, facts).forEach(around.listener.warned)
   await foresee(new Outside(inputs.desired.domain), facts, steps)
   return { domain: inputs.desired.domain, steps, applied: false, pushed: [] }
 }

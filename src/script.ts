@@ -29,6 +29,7 @@ export function compose(libraries: readonly string[], body: readonly string[]): 
   return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@"', ''].join('\n')
 }
 
-function library(name: string): string {
+/** The text of `NAME.sh` below this folder. */
+export function library(name: string): string {
   return readFileSync(new URL(`./${name}.sh`, import.meta.url), 'utf8')
 }
