@@ -39,8 +39,10 @@ const status = (path: string, args = '') =>
   curl(`-o /dev/null -w '%{http_code}' ${args} 'https://${domain}${path}'`)
 const pulls = async () => expect(await status(`/v2/team/app/manifests/${digest}`)).toBe('200')
 /** Begins an upload and says where it goes on. */
-const begin = async () =>
-  /^location: (\S+)/im.exec(await curl(`-i -X POST https://${domain}/v2/team/app/blobs/uploads/`))?.[1] ?? ''
+const begin = async (repository = 'team/app') =>
+  /^location: (\S+)/im.exec(
+    await curl(`-i -X POST https://${domain}/v2/${repository}/blobs/uploads/`),
+  )?.[1] ?? ''
 
 describe('the container', () => {
   test('is nobody, has no capability, can get none and can write nowhere but to its images', async () => {
@@ -64,7 +66,7 @@ describe('the container', () => {
     const limits = await here.server.sh('cat /opt/berth/compose.yaml')
     expect(limits).toMatch(/mem_limit: 1g\n {4}pids_limit: 2048\n/)
     const uploads = Array.from({ length: 20 }, async () => {
-      const location = await begin()
+      const location = await begin('big/app')
       return curl(
         `-o /dev/null -w '%{http_code}' -X PATCH --limit-rate 2m -H 'Content-Type: application/octet-stream' -T - 'https://${domain}${location}'`,
         'x'.repeat(4_000_000),
@@ -92,7 +94,7 @@ describe('the container', () => {
     console.log(`20 uploads: ${memory?.toFixed(0)} MB, ${threads} threads`)
     expect(memory).toBeLessThan(256)
     expect(threads).toBeLessThan(200)
-    await here.server.sh('rm -rf /opt/berth/data/docker/registry/v2/repositories/team/app/_uploads/*')
+    await here.server.sh('rm -rf /opt/berth/data/docker/registry/v2/repositories/big/app/_uploads/*')
   })
 
   test('gets its images back after somebody has given them to root', async () => {
@@ -199,7 +201,7 @@ cd $(mktemp -d) && date +%N >layer && printf 'FROM ${reference}@${digest}\\nCOPY
     await fill('60000000')
     await admitted(true)
     const answer = await here.world.consumer.run(
-      `head -c 100M /dev/zero | curl -sS --max-time 60 --limit-rate 5M --cacert /etc/docker/certs.d/${domain}/ca.crt -u ci:${passwords.ci} -o /dev/null -w '%{http_code}' -X PATCH -H 'Content-Type: application/octet-stream' -T - 'https://${domain}${await begin()}'`,
+      `head -c 100M /dev/zero | curl -sS --max-time 60 --limit-rate 5M --cacert /etc/docker/certs.d/${domain}/ca.crt -u ci:${passwords.ci} -o /dev/null -w '%{http_code}' -X PATCH -H 'Content-Type: application/octet-stream' -T - 'https://${domain}${await begin('big/app')}'`,
     )
     expect(answer.stdout).not.toBe('202')
     expect(Number(await here.server.sh('df --output=avail -B1 /opt/berth/data | tail -1'))).toBeGreaterThan(0)
@@ -209,7 +211,7 @@ cd $(mktemp -d) && date +%N >layer && printf 'FROM ${reference}@${digest}\\nCOPY
     await until('the registry is back', 30, async () => (await status('/v2/')) === '200')
     await pulls()
     await here.server.sh(
-      'rm -rf /opt/berth/data/ballast /opt/berth/data/docker/registry/v2/repositories/team/app/_uploads/*',
+      'rm -rf /opt/berth/data/ballast /opt/berth/data/docker/registry/v2/repositories/big/app/_uploads/*',
     )
     await admitted(true)
   })
