@@ -27,17 +27,19 @@ describe.each(suites)('a real server, %s', suite => {
     'create renewal: look at what is served after each round',
     'create renewal: trust the private certificate authority',
   ]
+  const guard = ['create guard: /opt/berth/guard.sh', `create guard: berth-guard-${domain}.service`]
 
   test('bare', () => {
     expect(lines(desired, recorded(suite, 'bare').facts)).toEqual([
       ...['docker', 'compose', 'nginx', 'certbot'].map(name => `create packages: install ${name}`),
       ...rest,
       'create renewal: a timer that renews the certificate',
+      ...guard,
     ])
   })
 
   test('with its packages', () => {
-    expect(lines(desired, recorded(suite, 'ready').facts)).toEqual(rest)
+    expect(lines(desired, recorded(suite, 'ready').facts)).toEqual([...rest, ...guard])
   })
 
   test('converged: nothing is left to do', () => {
@@ -66,7 +68,12 @@ describe.each(suites)('a real server, %s', suite => {
 
   test('taken away: the last that was built goes first, and data stay', () => {
     const steps = removal(desired, recorded(suite, 'converged').facts)
-    expect([...new Set(steps.map(({ resource }) => resource))]).toEqual(['renewal', 'site', 'registry'])
+    expect([...new Set(steps.map(({ resource }) => resource))]).toEqual([
+      'guard',
+      'renewal',
+      'site',
+      'registry',
+    ])
     expect(removal(desired, recorded(suite, 'ready').facts)).toEqual([])
   })
 })

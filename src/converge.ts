@@ -1,7 +1,7 @@
 import type { Desired } from './desired.ts'
 import { Facts } from './facts.ts'
 import { Outside } from './outside.ts'
-import { applyScript, explain, factsScript } from './plan.ts'
+import { applyScript, explain, factsScript, warnings } from './plan.ts'
 import type { Step } from './resource.ts'
 import { isOrder, readLineage } from './resources/certificate.ts'
 import type { Server } from './server.ts'
@@ -53,6 +53,7 @@ export async function converge(
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const { facts, steps } = await look(server, desired, plan)
     listener.looked?.(facts)
+    if (attempt === 1) warnings(desired, facts).forEach(listener.warned)
     listener.planned(steps, false)
     if (steps.length === 0) return steps
     await foresee(outside, facts, steps)

@@ -28,7 +28,13 @@ export class Endpoint {
   /** `ca` is a PEM bundle that is trusted besides the public authorities. */
   constructor(domain: string, ca: string | undefined) {
     this.#domain = domain
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 4, ...(ca && { ca: [...rootCertificates, ca] }) })
+    // A resumed session shows no certificate.
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxSockets: 4,
+      maxCachedSessions: 0,
+      ...(ca && { ca: [...rootCertificates, ca] }),
+    })
   }
 
   /**

@@ -10,10 +10,11 @@ fact() { # NAME VALUE
   printf 'berth:%s=%s\n' "$1" "$2"
 }
 
-# `MODE OWNER:GROUP CONTENT`, the content in base64; `absent` where there is no such file.
-fact_file() { # NAME PATH
+# `MODE OWNER:GROUP CONTENT`, the content in base64; `absent` where there is no such file. OWNER:GROUP in names, unless
+# told another format of stat.
+fact_file() { # NAME PATH [OWNER_FORMAT]
   if [ -f "$2" ]; then
-    fact "$1" "$(stat -L --printf '%a %U:%G ' "$2" && base64 -w 0 <"$2")"
+    fact "$1" "$(stat -L --printf "%a ${3:-%U:%G} " "$2" && base64 -w 0 <"$2")"
   else
     fact "$1" absent
   fi

@@ -8,7 +8,7 @@ import { Endpoint } from './endpoint.ts'
 import type { Repository } from './github.ts'
 import type { Inputs } from './inputs.ts'
 import { Outside } from './outside.ts'
-import { plan as missing, removal } from './plan.ts'
+import { plan as missing, removal, warnings } from './plan.ts'
 import { publish } from './publish.ts'
 import { RegistryApi } from './registry-api.ts'
 import { DiskFull } from './rejection.ts'
@@ -85,6 +85,7 @@ export async function plan(inputs: Inputs, around: Surroundings): Promise<Outcom
   try {
     const { facts, steps } = await onServer(around, server => look(server, inputs.desired, missing))
     around.listener.planned(steps, true)
+    warnings(inputs.desired, facts).forEach(around.listener.warned)
     await foresee(new Outside(domain), facts, steps)
     await comment(inputs, around, planComment(domain, steps))
     return { domain, steps, applied: false, pushed: [] }

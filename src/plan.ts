@@ -2,6 +2,7 @@ import type { Desired } from './desired.ts'
 import type { Facts } from './facts.ts'
 import type { Resource, Step } from './resource.ts'
 import { certificate } from './resources/certificate.ts'
+import { guard } from './resources/guard.ts'
 import { packages } from './resources/packages.ts'
 import { registry } from './resources/registry.ts'
 import { renewal } from './resources/renewal.ts'
@@ -10,7 +11,7 @@ import { users } from './resources/users.ts'
 import { compose, line } from './script.ts'
 
 /** All that Berth owns on a server, each after what it stands on. */
-const resources: readonly Resource<unknown>[] = [packages, users, registry, certificate, site, renewal]
+const resources: readonly Resource<unknown>[] = [packages, users, registry, certificate, site, renewal, guard]
 
 const libraries = [...resources.map(({ name }) => `resources/${name}`), 'resources/order']
 
@@ -30,6 +31,11 @@ export function plan(desired: Desired, facts: Facts, only?: readonly string[]): 
   const obstacles = seen.flatMap(({ resource, seen }) => resource.obstacles?.(desired, seen) ?? [])
   if (obstacles.length > 0) throw new Error(obstacles.join('\n'))
   return seen.flatMap(({ resource, seen }) => resource.plan(desired, seen))
+}
+
+/** What is right for now and won't stay so, a sentence each. */
+export function warnings(desired: Desired, facts: Facts): string[] {
+  return resources.flatMap(resource => resource.warnings?.(desired, resource.read(facts)) ?? [])
 }
 
 /** Which steps take the registry away: the last that was built goes first. */

@@ -35,6 +35,8 @@ export interface Resource<Seen> {
   read(facts: Facts): Seen
   /** What is in the way and isn't Berth's to move, a sentence each; while there is any, nothing is touched. */
   obstacles?(desired: Desired, seen: Seen): string[]
+  /** What is right for now and won't stay so, a sentence each. */
+  warnings?(desired: Desired, seen: Seen): string[]
   /** What must hold before the first change, found out on the server: a call that fails stops the run. */
   check?(desired: Desired): Call
   /** Which steps lead from what was seen to what is wanted; none if that is the same. */
@@ -56,10 +58,11 @@ export function fileChanges(
   seen: ServerFile | undefined,
   after: string,
   mode: string,
+  owner = 'root:root',
 ): Change[] {
   if (seen?.content !== after) {
     return [{ ...change(seen !== undefined, path)[0], file: { path, before: seen?.content ?? '', after } }]
   }
-  if (seen.mode === mode && seen.owner === 'root:root') return []
-  return change(true, `${path} from ${seen.mode} ${seen.owner} to ${mode} root:root`)
+  if (seen.mode === mode && seen.owner === owner) return []
+  return change(true, `${path} from ${seen.mode} ${seen.owner} to ${mode} ${owner}`)
 }

@@ -29,7 +29,7 @@ export function compose(libraries: readonly string[], body: readonly string[]): 
   return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n')
 }
 
-/** The text of one of the `.sh` files of this folder. */
+/** The text of `NAME.sh` below this folder. */
 export function library(name: string): string {
   return readFileSync(new URL(`./${name}.sh`, import.meta.url), 'utf8')
 }

@@ -106,6 +106,7 @@ export function mainJob(suite: string, image: string): void {
         'certificate',
         'site',
         'renewal',
+        'guard',
       ])
       expect(first.summary).toContain(first.outputs.digest)
       expect(first.orphans).toEqual([])

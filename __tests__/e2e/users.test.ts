@@ -172,7 +172,7 @@ test('an htpasswd that somebody edited is as it was after the next run', async (
   expect(after.split('\n').filter(line => line.startsWith('ci:'))).toEqual(
     before.split('\n').filter(line => line.startsWith('ci:')),
   )
-  expect(await server.sh('stat -c "%a %U" /opt/berth/auth/htpasswd')).toBe('600 root')
+  expect(await server.sh('stat -c "%a %u" /opt/berth/auth/htpasswd')).toBe('600 65532')
   expect((await ask('GET', '/v2/', 'ci', passwords.ci)).status).toBe(200)
 })
 

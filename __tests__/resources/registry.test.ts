@@ -37,6 +37,11 @@ describe('plan', () => {
       { enabled: false },
       ['restart registry:3.1.2, for Docker does not start with the machine'],
     ],
+    [
+      'images of another account',
+      { data: '0:0' },
+      ['restart registry:3.1.2, for its images belong to another account'],
+    ],
     ['no config.yml', { config: undefined }, ['/opt/berth/config.yml']],
     [
       'an edited compose.yaml',
@@ -46,7 +51,7 @@ describe('plan', () => {
     [
       'a config.yml that all can read',
       { config: seen.config && { ...seen.config, mode: '644' } },
-      ['/opt/berth/config.yml from 644 root:root to 600 root:root'],
+      ['/opt/berth/config.yml from 644 65532:65532 to 600 65532:65532'],
     ],
   ])('%s', (_, changes, expected) => {
     expect(summaries(changes)).toEqual(expected)
@@ -82,12 +87,19 @@ describe('obstacles', () => {
   })
 })
 
-test('compose.yaml: loopback only, restarting always, data in a folder, no secret', () => {
+test('compose.yaml: loopback only, restarting always, data in a folder, no power, no secret', () => {
   const [step] = registry.plan(desired, { ...seen, compose: undefined })
   const text = step?.call.find(argument => argument.includes('services:')) ?? ''
   expect(parse(text).services.registry).toMatchObject({
     image: 'registry:3.1.2',
     restart: 'always',
+    user: '65532:65532',
+    read_only: true,
+    cap_drop: ['ALL'],
+    security_opt: ['no-new-privileges:true'],
+    mem_limit: '1g',
+    pids_limit: 2048,
+    logging: { options: { 'max-size': '10m', 'max-file': '3' } },
     ports: ['127.0.0.1:5000:5000'],
     volumes: expect.arrayContaining(['/opt/berth/data:/var/lib/registry', '/opt/berth/auth:/auth:ro']),
   })

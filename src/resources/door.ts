@@ -46,7 +46,6 @@ export function doorLocation({ domain, users, access }: Guarded): string {
   const id = prefix(domain)
   const rules = `
         # Who has no right to what is asked for is told so before a byte of it is read.
-        default_type application/json;
         if ($${id}_denied) { return 403 '{"errors":[{"code":"DENIED","message":"$${id}_denied"}]}'; }
         if ($${id}_source_denied) { return 403 '{"errors":[{"code":"DENIED","message":"$${id}_source_denied"}]}'; }
         # One header, and only of a user whom the rules know; without it the registry asks for credentials.
@@ -95,7 +94,7 @@ export function ownerOf(name: string): string {
 }
 
 // Variables are global in nginx, and their names must be short: several registries may live on one server.
-function prefix(domain: string): string {
+export function prefix(domain: string): string {
   return `berth_${createHash('sha256').update(domain).digest('hex').slice(0, 8)}`
 }
 

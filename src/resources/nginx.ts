@@ -1,5 +1,6 @@
 import type { Desired } from '../desired.ts'
 import { doorLocation, doorMaps, doorRefused } from './door.ts'
+import { guardLocation, guardMaps } from './guard.ts'
 
 /** What differs between versions of nginx: the newest first, each from the version that brought it. */
 export const dialects = [
@@ -75,7 +76,7 @@ export function siteConf(
   const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
   const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
   return `${challengeConf(domain, ipv6)}
-${doorMaps(desired)}server {
+${guardMaps(desired)}${doorMaps(desired)}server {
     ${tls}
     server_name ${domain};
     server_tokens off;
@@ -111,7 +112,8 @@ ${protocols}
         proxy_read_timeout 900s;
         client_body_timeout 900s;
         send_timeout 900s;
-${doorLocation(desired)}    }
+        default_type application/json;
+${guardLocation(desired)}${doorLocation(desired)}    }
 ${doorRefused(desired)}}
 ${stranger(dialect, directory, others, ipv6)}`
 }

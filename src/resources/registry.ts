@@ -11,8 +11,8 @@ interface Registry {
   secret: boolean
   /** Whether the last change ran to its end. */
   settled: boolean
-  /** Whether there are images that belong to Berth already. */
-  data: boolean
+  /** Whose the images are, as `uid:gid`; `absent` if there are none. */
+  data: string
   /** Whether Docker starts with the machine. */
   enabled: boolean
   container: {
@@ -43,7 +43,7 @@ export const registry: Resource<Registry> = {
       config: facts.file('registry.config'),
       secret: facts.is('registry.secret'),
       settled: facts.is('registry.settled'),
-      data: facts.is('registry.data'),
+      data: facts.get('registry.data'),
       enabled: facts.is('registry.enabled'),
       container: { status, restart, label },
       holder: facts.get('registry.holder'),
@@ -65,13 +65,21 @@ export const registry: Resource<Registry> = {
     const config = configYaml(desired)
     const compose = composeYaml(desired, config)
     const texts = [
-      { path: `${directory}/compose.yaml`, seen: seen.compose, after: compose, mode: '644' },
-      { path: `${directory}/config.yml`, seen: seen.config, after: config, mode: '600' },
+      {
+        path: `${directory}/compose.yaml`,
+        seen: seen.compose,
+        after: compose,
+        mode: '644',
+        owner: 'root:root',
+      },
+      { path: `${directory}/config.yml`, seen: seen.config, after: config, mode: '600', owner: account },
     ]
-    const files = texts.flatMap(({ path, seen, after, mode }) => fileChanges(path, seen, after, mode))
+    const files = texts.flatMap(({ path, seen, after, mode, owner }) =>
+      fileChanges(path, seen, after, mode, owner),
+    )
     const changes = [...files, ...containerChanges(desired, seen, config)]
     if (changes.length === 0) return []
-    const made = [directory, container(domain), registry.image, compose, config] as const
+    const made = [directory, container(domain), account, registry.image, compose, config] as const
     return [
       {
         resource: 'registry',
@@ -92,7 +100,7 @@ export const registry: Resource<Registry> = {
         call: ['registry_down', directory, container(domain)],
       })
     }
-    if (purge && data) {
+    if (purge && data !== 'absent') {
       steps.push({
         resource: 'registry',
         changes: [{ action: 'delete', summary: `${directory}, with every image and user` }],
@@ -102,6 +110,27 @@ export const registry: Resource<Registry> = {
     return steps
   },
 }
+
+/**
+ * Who the registry is on the server: a number without a name, in which the files it reads and the images are its own.
+ * systemd's table of UIDs leaves 65520…65533 to nobody, and distroless images use this one for the same.
+ */
+export const account = '65532:65532'
+
+/**
+ * What a registry that goes wrong may take from the machine; far above what a busy one needs. Layers go through it in
+ * pieces of 32 KiB, but a driver for object storage keeps pieces of 10 MiB for each upload.
+ */
+const limits = {
+  /** Bytes, in Docker's units: beyond it the kernel kills the registry, and Docker starts it again. */
+  memory: '1g',
+  /** In Go's units: from here on it rather collects garbage than grows. */
+  heap: '768MiB',
+  /** Each file that a slow disk keeps waiting holds a thread; a registry without load has about ten. */
+  threads: 2048,
+  /** Memory too; no driver writes there, but a user's configuration may. */
+  tmp: '64m',
+} as const
 
 function containerChanges(desired: Desired, seen: Registry, config: string): Change[] {
   const { registry } = desired
@@ -118,6 +147,7 @@ function containerChanges(desired: Desired, seen: Registry, config: string): Cha
     restart !== 'always' && 'it would not restart by itself',
     !seen.settled && 'its last change was cut off',
     !seen.secret && 'its secret is gone',
+    seen.data !== account && 'its images belong to another account',
     !seen.enabled && 'Docker does not start with the machine',
   ].filter(reason => typeof reason === 'string')
   return reasons.length === 0
@@ -126,8 +156,19 @@ function containerChanges(desired: Desired, seen: Registry, config: string): Cha
 }
 
 /** Named after the domain, so that one server can hold several registries and `docker ps` tells whose it is. */
-function container(domain: string): string {
+export function container(domain: string): string {
   return `berth-${domain.replaceAll('.', '-')}`
+}
+
+/** The name of its network's bridge; the kernel allows 15 characters. */
+export function bridge(domain: string): string {
+  return `berth-${createHash('sha256').update(domain).digest('hex').slice(0, 8)}`
+}
+
+/** Whether images are kept on the server's disk, and not in an object storage that `registry-config` names. */
+export function onDisk({ registry }: Pick<Desired, 'registry'>): boolean {
+  const { storage } = merge({ storage: { filesystem: {} } }, registry.config)
+  return isMap(storage) && storage.filesystem !== undefined
 }
 
 /** config.yml: what Berth needs, with the user's `registry-config` merged over it. */
@@ -163,12 +204,13 @@ function composeYaml(desired: Desired, config: string): string {
   const service = {
     image: registry.image,
     container_name: container(domain),
+    user: account,
     // The path as the command works with the images of 2.8 and 3.x alike, wherever each has its own default.
     command: ['/etc/berth/config.yml'],
     restart: 'always',
     ports: [`127.0.0.1:${registry.port}:5000`],
     env_file: [`${directory}/secret.env`],
-    environment: { OTEL_TRACES_EXPORTER: 'none' },
+    environment: { OTEL_TRACES_EXPORTER: 'none', GOMEMLIMIT: limits.heap },
     volumes: [
       `${directory}/config.yml:/etc/berth/config.yml:ro`,
       ...(users ? [`${directory}/auth:/auth:ro`] : []),
@@ -177,11 +219,14 @@ function composeYaml(desired: Desired, config: string): string {
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
     read_only: true,
-    tmpfs: ['/tmp'],
+    tmpfs: [`/tmp:size=${limits.tmp}`],
+    mem_limit: limits.memory,
+    pids_limit: limits.threads,
     logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
     labels: { 'berth.config': fingerprint(desired, config) },
   }
-  return `# Written by Berth, which undoes changes made here.\n${stringify({ services: { registry: service } }, { lineWidth: 0 })}`
+  const networks = { default: { driver_opts: { 'com.docker.network.bridge.name': bridge(domain) } } }
+  return `# Written by Berth, which undoes changes made here.\n${stringify({ services: { registry: service }, networks }, { lineWidth: 0 })}`
 }
 
 // compose makes the container anew when a label changes; so it does when the content of config.yml does.

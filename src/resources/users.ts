@@ -3,6 +3,7 @@ import { compareSync, hashSync } from 'bcryptjs'
 import type { User } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
 import type { Change, Resource, Step } from '../resource.ts'
+import { account } from './registry.ts'
 
 /** The htpasswd file as it is, if there is one. */
 type Seen = ServerFile | undefined
@@ -33,15 +34,15 @@ export const users: Resource<Seen> = {
     if (changes.length === 0 && content !== seen?.content) {
       changes.push({ action: 'update', summary: 'write htpasswd anew, with the same users' })
     }
-    if (changes.length === 0 && (seen?.mode !== '600' || seen.owner !== 'root:root')) {
-      changes.push({ action: 'update', summary: 'make htpasswd readable by root only' })
+    if (changes.length === 0 && (seen?.mode !== '600' || seen.owner !== account)) {
+      changes.push({ action: 'update', summary: 'make htpasswd readable by root and the registry only' })
     }
     if (changes.length === 0) return []
     return [
       {
         resource: 'users',
         changes,
-        call: ['users_write', directory, content, ...gone],
+        call: ['users_write', directory, account, content, ...gone],
         ...(kept.length > 0 && { keeps: `keep ${names(kept)}` }),
       },
     ]
