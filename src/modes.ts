@@ -3,6 +3,7 @@ import { converge, foresee, type Listener, look } from './converge.ts'
 import { Docker, trust, trustFile } from './docker.ts'
 
 import { Endpoint } from './endpoint.ts'
+import { portray } from './image.ts'
 import type { Inputs } from './inputs.ts'
 import { Outside } from './outside.ts'
 import { plan as missing, removal } from './plan.ts'
@@ -91,7 +92,7 @@ export async function down(inputs: Inputs, around: Surroundings): Promise<Outcom
 /** Looks at the registry as its clients do, and pushes if there is an image. */
 export async function push(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   try {
-    return await deliver(await locals(inputs, around), inputs, around)
+    return { ...(await deliver(await locals(inputs, around), inputs, around)), looked: false }
   } catch (error) {
     if (!(error instanceof DiskFull)) throw error
     throw new Error(`${error.message}. Delete what is not needed on the server, or enlarge its disk`)
@@ -108,9 +109,11 @@ async function deliver(images: readonly Local[], inputs: Inputs, around: Surroun
   const { cancelled, listener } = around
   const endpoint = new Endpoint(domain, acme.ca)
   try {
-    const certificate = await around.group(`Check https://${domain}`, () =>
-      retry(() => endpoint.verify(user), listener.said, cancelled),
-    )
+    const certificate = await around.group(`Check https://${domain}`, async () => {
+      const shown = await retry(() => endpoint.verify(user), listener.said, cancelled)
+      listener.said(`the registry answers, with a certificate valid until ${shown.validToDate.toISOString()}`)
+      return shown
+    })
     const outcome = { domain, steps: [], applied: true, certificate }
     if (images.length === 0) return { ...outcome, pushed: [] }
     const pushed = await around.group('Push', async () => {
@@ -123,7 +126,13 @@ async function deliver(images: readonly Local[], inputs: Inputs, around: Surroun
         around.leaves(file)
         await trust(file, acme.ca)
       }
-      return publish(images, { domain, endpoint, user, immutable, say: listener.said, cancelled })
+      const done = await publish(images, { domain, endpoint, user, immutable, say: listener.said, cancelled })
+      return Promise.all(
+        done.map(async each => ({
+          ...each,
+          ...(await portray(endpoint, each.repository, each.digest, user)),
+        })),
+      )
     })
     return { ...outcome, pushed }
   } finally {
