@@ -2,7 +2,10 @@ import type { Masks } from './masks.ts'
 
 export interface Annotation {
   level: 'error' | 'warning' | 'notice'
+  /** Without the link in its last line. */
   message: string
+  /** Where the last line leads, if it is a link. */
+  link: string | undefined
   /** GitHub does not mask titles. */
   title: string | undefined
 }
@@ -65,7 +68,8 @@ export class Log {
       case 'warning':
       case 'notice': {
         const { title } = parseProperties(command[2] ?? '')
-        this.annotations.push({ level: name, message: this.masks.apply(data), title })
+        const [, message = '', link] = /^(.*?)(?:\n(https:\S+))?$/s.exec(this.masks.apply(data)) ?? []
+        this.annotations.push({ level: name, message, link, title })
         return `##[${name}]${data}`
       }
       case 'debug':

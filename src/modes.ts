@@ -6,6 +6,7 @@ import { Docker, trust, trustFile } from './docker.ts'
 
 import { Endpoint } from './endpoint.ts'
 import type { Repository } from './github.ts'
+import { portray } from './image.ts'
 import type { Inputs } from './inputs.ts'
 import { Outside } from './outside.ts'
 import { plan as missing, removal, warnings } from './plan.ts'
@@ -119,7 +120,8 @@ export async function down(inputs: Inputs, around: Surroundings): Promise<Outcom
 export async function push(inputs: Inputs, around: Surroundings): Promise<Outcome> {
   try {
     const images = await locals(inputs, around)
-    return await onEndpoint(inputs, endpoint => deliver(endpoint, images, inputs, around))
+    const outcome = await onEndpoint(inputs, endpoint => deliver(endpoint, images, inputs, around))
+    return { ...outcome, looked: false }
   } catch (error) {
     if (!(error instanceof DiskFull)) throw error
     throw new Error(`${error.message}. Delete what is not needed on the server, or enlarge its disk`)
@@ -141,10 +143,11 @@ async function deliver(
   const { desired, pushUser: user, immutable } = inputs
   const { domain, acme } = desired
   const { cancelled, listener } = around
-  const certificate = await around.group(
-    `Check https://${domain}`,
-    async () => (await seen) ?? retry(() => endpoint.verify(user), listener.said, cancelled),
-  )
+  const certificate = await around.group(`Check https://${domain}`, async () => {
+    const shown = (await seen) ?? (await retry(() => endpoint.verify(user), listener.said, cancelled))
+    listener.said(`the registry answers, with a certificate valid until ${shown.validToDate.toISOString()}`)
+    return shown
+  })
   const outcome = { domain, steps: [], applied: true, certificate }
   if (images.length === 0) return { ...outcome, pushed: [] }
   const pushed = await around.group('Push', async () => {
@@ -158,7 +161,10 @@ async function deliver(
       await trust(file, acme.ca)
     }
     const registry = new RegistryApi(endpoint, user)
-    return publish(images, { domain, registry, user, immutable, say: listener.said, cancelled })
+    const done = await publish(images, { domain, registry, user, immutable, say: listener.said, cancelled })
+    return Promise.all(
+      done.map(async each => ({ ...each, ...(await portray(registry, each.repository, each.digest)) })),
+    )
   })
   return { ...outcome, pushed }
 }

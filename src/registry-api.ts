@@ -47,6 +47,13 @@ export class RegistryApi {
     return { digest, type: String(answer.headers['content-type']), body: answer.body, ...read(answer.body) }
   }
 
+  /** The configuration of an image, in JSON. */
+  async config(repository: string, digest: string): Promise<string> {
+    const answer = await this.#ask('GET', `/v2/${repository}/blobs/${digest}`)
+    if (answer.status !== 200) throw this.#endpoint.refused(answer, `${repository}@${digest}`)
+    return answer.body
+  }
+
   /** Gives a manifest that the registry has another tag. */
   async tag(repository: string, tag: string, { type, body }: Manifest): Promise<void> {
     const path = manifestPath(repository, tag)

@@ -1,6 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
+import type { Portrait } from './image.ts'
 import type { Pushed } from './publish.ts'
 import type { Change, Step } from './resource.ts'
+import { count, daysUntil, duration } from './units.ts'
 
 /** What a run did, as far as it got. */
 export interface Outcome {
@@ -8,8 +10,10 @@ export interface Outcome {
   steps: readonly Step[]
   /** Whether the steps were taken, or are only what would be done. */
   applied: boolean
+  /** `false` in mode `push`, which has no steps because it did not look for any. */
+  looked?: boolean
   certificate?: X509Certificate
-  pushed: readonly Pushed[]
+  pushed: readonly (Pushed & Partial<Portrait>)[]
   /** Why the step fails all the same, in a sentence. */
   failure?: string
 }
@@ -34,52 +38,22 @@ export function references({ domain, pushed }: Outcome): string[] {
   return pushed.map(({ repository, digest }) => `${domain}/${repository}@${digest}`)
 }
 
-/** The job summary, in Markdown. */
-export function summary({ domain, steps, applied, certificate, pushed }: Outcome, now: number): string {
-  const changes = steps.flatMap(({ resource, changes }) =>
-    changes.map(({ action, summary }) => `| ${action} | ${resource} | ${cell(summary)} |`),
-  )
-  return [
-    `## ⚓ ${domain}`,
-    '',
-    ...(certificate ? [certificateLine(certificate, now), ''] : []),
-    ...(changes.length > 0
-      ? [
-          applied ? '### Changed' : '### Would change',
-          '',
-          '| | what | |',
-          '| --- | --- | --- |',
-          ...changes,
-          '',
-        ]
-      : steps.length === 0
-        ? ['The server is as it should be.', '']
-        : []),
-    ...(pushed.length > 0
-      ? [
-          '### Pushed',
-          '',
-          '| image | tags | digest |',
-          '| --- | --- | --- |',
-          ...pushed.map(
-            ({ repository, tags, digest }) =>
-              `| \`${domain}/${repository}\` | ${tags.map(tag => `\`${tag}\``).join(' ')} | \`${digest}\` |`,
-          ),
-          '',
-          '```sh',
-          ...pushed.map(({ repository, tags }) => `docker pull ${domain}/${repository}:${tags[0]}`),
-          '```',
-          '',
-        ]
+/** The last line of the log. `milliseconds` is what the run took. */
+export function closing(
+  { domain, steps, applied, looked, certificate, pushed }: Outcome,
+  now: number,
+  milliseconds: number,
+): string {
+  const changes = steps.flatMap(({ changes }) => changes).length
+  const parts = [
+    ...(looked === false
+      ? []
+      : [changes === 0 ? 'nothing changed' : `${count(changes, 'change')} ${applied ? 'made' : 'to make'}`]),
+    ...(certificate
+      ? [`certificate valid for ${count(daysUntil(certificate.validToDate, now), 'day')}`]
       : []),
-  ].join('\n')
-}
-
-function certificateLine({ validToDate }: X509Certificate, now: number): string {
-  const days = Math.floor((validToDate.getTime() - now) / (24 * 60 * 60 * 1000))
-  return `The certificate is valid for ${days} more days, until ${validToDate.toISOString().slice(0, 10)}.`
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|')
+    ...(pushed.length > 0 ? [`${count(pushed.length, 'image')} pushed`] : []),
+    duration(milliseconds),
+  ]
+  return `${domain}: ${parts.join(', ')}`
 }

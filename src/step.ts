@@ -1,19 +1,25 @@
 import * as core from '@actions/core'
-import type { Listener } from './converge.ts'
 import type { Mode } from './desired.ts'
-import { diff } from './diff.ts'
+import { helpFor } from './help.ts'
 import { InputError, type Inputs } from './inputs.ts'
+import { Log } from './log.ts'
 import { down, plan, push, type Surroundings, up } from './modes.ts'
 import { renew } from './renew.ts'
-import { type Outcome, planJson, planLine, references, summary } from './report.ts'
+import { closing, type Outcome, planJson, references } from './report.ts'
 import type { Server } from './server.ts'
+import { mistakes, summary } from './summary.ts'
+
+const log = new Log(core, process.env)
+
+/** The registry’s name, once it is known to be one. */
+let domain = 'Berth'
 
 /** Masks texts in the log from now on. */
 export function mask(secrets: readonly string[]): void {
   for (const each of secrets) core.setSecret(each)
 }
 
-export const debug = core.debug
+export const { debug } = log
 
 /** What is known and under way when the toolkit is there. */
 export interface Begun {
@@ -30,10 +36,11 @@ export async function run(begun: Promise<Begun>, folder: string, cancelled: Abor
   try {
     const known = await begun
     server = known.server
-    for (const warning of known.inputs.warnings) core.warning(warning, { title: 'Berth: input' })
+    domain = known.inputs.desired.domain
+    known.inputs.warnings.forEach(log.warned)
     await report(await work(known, folder, cancelled))
   } catch (error) {
-    fail(error)
+    await reportFailure(error)
   } finally {
     await server?.close()
   }
@@ -46,32 +53,13 @@ function work({ inputs, pull, server }: Begun, folder: string, cancelled: AbortS
   if (!mode) throw new Error(`mode ${inputs.mode} is not there yet in this version of Berth`)
   return mode(inputs, {
     folder,
-    listener,
+    listener: log,
     server,
     cancelled,
-    group: core.group,
+    group: log.group,
     leaves: file => core.saveState('trust', file),
     github: repository(pull),
   })
-}
-
-const listener: Listener = {
-  planned(steps, detailed) {
-    if (steps.length === 0) core.info('nothing to do: the server is as it should be')
-    for (const { resource, changes, keeps } of steps) {
-      for (const change of changes) {
-        core.info(planLine(resource, change))
-        if (change.file && (detailed || change.action === 'update')) core.info(diff(change.file))
-      }
-      if (keeps) core.info(`= ${resource}: ${keeps}`)
-    }
-  },
-  done({ resource }, milliseconds) {
-    core.info(`  ${resource} done in ${(milliseconds / 1000).toFixed(1)} s`)
-  },
-  said: core.info,
-  warned: text => core.warning(text, { title: 'Berth' }),
-  debug: core.debug,
 }
 
 async function report(outcome: Outcome): Promise<void> {
@@ -81,20 +69,41 @@ async function report(outcome: Outcome): Promise<void> {
   core.setOutput('images', references(outcome).join('\n'))
   core.setOutput('digest', outcome.pushed[0]?.digest ?? '')
   core.setOutput('certificate-expires', outcome.certificate?.validToDate.toISOString() ?? '')
-  for (const reference of references(outcome)) core.info(`pushed ${reference}`)
-  await core.summary.addRaw(summary(outcome, Date.now())).write()
-  if (outcome.failure !== undefined) core.setFailed(outcome.failure)
+  for (const reference of references(outcome)) log.said(`pushed ${reference}`)
+  if (outcome.failure === undefined) log.said(closing(outcome, Date.now(), performance.now()))
+  else fail(outcome.failure)
+  await summarize(outcome)
 }
 
-/** One annotation a mistake; never a stack trace, which tells a user nothing. */
-function fail(error: unknown): void {
+/** A failed run has no outcome, but its plan and what became of that. */
+async function reportFailure(error: unknown): Promise<void> {
   if (error instanceof InputError) {
-    for (const problem of error.problems) core.error(problem, { title: 'Berth: input' })
-    process.exitCode = 1
+    error.problems.forEach(fail)
+    const help = helpFor(error.problems[0] ?? '', process.env)
+    await write(mistakes(error.problems, help))
   } else {
-    core.setFailed(error instanceof Error ? error.message : String(error))
-    if (error instanceof Error) core.debug(error.stack ?? '')
+    const failure = error instanceof Error ? error.message : String(error)
+    fail(failure)
+    if (error instanceof Error) log.debug(error.stack ?? '')
+    await summarize({ domain, steps: log.steps, applied: true, pushed: [], failure })
   }
+}
+
+/** Never a stack trace, which tells a user nothing. */
+function fail(problem: string): void {
+  log.failed(problem)
+  process.exitCode = 1
+}
+
+async function summarize(outcome: Outcome): Promise<void> {
+  const help = helpFor(outcome.failure ?? '', process.env)
+  const { phases, taken } = log
+  await write(summary(outcome, { now: Date.now(), phases, taken, help }))
+}
+
+/** Adds to the job summary; a run by hand has none. */
+async function write(markdown: string): Promise<void> {
+  if (process.env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(markdown).write()
 }
 
 function repository(pull: number | undefined): Surroundings['github'] {

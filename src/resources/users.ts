@@ -89,7 +89,8 @@ export function htpasswd(users: readonly User[], current: string, sealKey: Uint8
   }
   for (const [name, { line }] of entries) {
     if (!/^[^#:]+:/.test(line)) continue
-    result.changes.push({ action: 'delete', summary: `revoke ${printable(name)}` })
+    const subject = printable(name)
+    result.changes.push({ action: 'delete', summary: `revoke ${subject}`, subject })
     result.gone.push(line)
   }
   return result

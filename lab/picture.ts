@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { createServer, key, removeMachine, runStep, world } from './index.ts'
+
+// A run that shows all that a job summary may have: script/picture makes a picture of what this writes into a file.
+const [file = 'summary.md'] = process.argv.slice(2)
+const { acme, runner } = await world()
+await removeMachine('registry')
+const server = await createServer({ name: 'registry' })
+const password = () => randomBytes(24).toString('base64url')
+
+await runner.sh(
+  "mkdir -p ~/picture && cd ~/picture && head -c 7300000 /dev/urandom >layer && printf 'FROM scratch\\nCOPY layer /\\n' >Dockerfile && docker build -q -t my-app .",
+  { user: 'runner' },
+)
+const ci = password()
+const inputs = {
+  domain: server.domain,
+  email: 'ops@example.com',
+  'ssh-key': (await key()).private,
+  'ssh-known-hosts': server.knownHosts,
+  'acme-server': acme.directory,
+  ca: acme.trust,
+}
+await step({ users: `ci:${ci}\ndave:${password()}` })
+const run = await step({
+  users: `ci:${ci}\nalice:${password()}\nbob:${password()}`,
+  image: 'my-app => team/my-app\nmy-app => team/worker',
+  tags: '1.4.2\n1.4\nlatest',
+})
+writeFileSync(file, run.summary)
+await server.remove()
+
+async function step(more: Record<string, string>) {
+  const run = await runStep(runner, { ...inputs, ...more })
+  console.log(run.log)
+  if (run.code !== 0) throw new Error('the step failed; its log is above')
+  return run
+}
