@@ -2,11 +2,11 @@
 # What changes things: one run at a time, step by step, each step whole or undone.
 
 # The file is there as a whole or not at all, and never readable by more than MODE says.
-put() { # PATH MODE CONTENT
+put() { # PATH MODE CONTENT [OWNER:GROUP]
   put_new=$1.berth-new
   (umask 077 && printf '%s' "$3" >"$put_new") &&
     chmod "$2" "$put_new" &&
-    chown root:root "$put_new" &&
+    chown "${4:-root:root}" "$put_new" &&
     sync "$put_new" &&
     mv -f "$put_new" "$1"
 }

@@ -8,7 +8,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 
 /***/ }),
 
-/***/ 690:
+/***/ 352:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -27,8 +27,6 @@ const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impo
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
 ;// CONCATENATED MODULE: external "node:stream"
 const external_node_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
 ;// CONCATENATED MODULE: ./build/program.js
@@ -80,7 +78,8 @@ function program_lastLine(text) {
 
 
 
-
+/** Milliseconds for taking back a tag, after which a cancelled job would be killed anyhow. */
+const patience = 10_000;
 /**
  * The runner’s Docker engine, through its API. `docker system dial-stdio`, which Docker itself uses over SSH, leads to it
  * by the user’s own context, TLS and socket.
@@ -97,8 +96,9 @@ class Docker {
     /** Throws a sentence if there is no engine that answers. */
     static async connect(cancelled) {
         const docker = new Docker(cancelled);
-        const { headers } = await docker.#send('GET', '/_ping');
-        const version = headers['api-version'];
+        const pong = await docker.#send('GET', '/_ping');
+        pong.resume();
+        const version = pong.headers['api-version'];
         if (typeof version === 'string')
             docker.#prefix = `/v${version}`;
         return docker;
@@ -109,8 +109,8 @@ class Docker {
             return undefined;
         if (status !== 200)
             throw new Error(`Docker can’t look at ${name}: ${complaint(body)}`);
-        const { Id: id, Size: size } = JSON.parse(body);
-        return { id, size };
+        const found = JSON.parse(body);
+        return { id: found.Id, size: found.Size, names: found.RepoTags ?? [] };
     }
     /** The names of all images, as `docker images` shows them. */
     async names() {
@@ -119,10 +119,10 @@ class Docker {
         return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter(name => name !== '<none>:<none>');
     }
     /**
-     * Pushes the image `id` as `name:tag`, and leaves the engine’s tags as they were. Returns the digest; throws what the
-     * engine says.
+     * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
+     * digest; throws what the engine says.
      */
-    async push(id, name, tag, user, hear) {
+    async push({ id, names }, name, tag, user, hear, cancelled) {
         const reference = `${name}:${tag}`;
         const before = await this.image(reference);
         if (before?.id !== id)
@@ -130,12 +130,9 @@ class Docker {
         try {
             let digest;
             let error;
-            const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, {
-                'x-registry-auth': login(name, user),
-            });
-            for await (const line of createInterface({ input: response })) {
-                if (line.trim() === '')
-                    continue;
+            const headers = { 'x-registry-auth': login(name, user) };
+            const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, cancelled, headers);
+            for await (const line of lines(response)) {
                 const message = JSON.parse(line);
                 error ??= message.error ?? message.message;
                 digest = message.aux?.Digest ?? digest;
@@ -147,10 +144,12 @@ class Docker {
             return digest ?? id;
         }
         finally {
-            if (!before)
-                await this.#ask('DELETE', `/images/${reference}?noprune=1`);
-            else if (before.id !== id)
-                await this.#tag(before.id, name, tag);
+            const signal = AbortSignal.timeout(patience);
+            if (before && before.id !== id)
+                await this.#tag(before.id, name, tag, signal);
+            // Docker deletes an image with its last name.
+            if (!before && names.length > 0)
+                await this.#ask('DELETE', `/images/${reference}?noprune=1`, signal);
         }
     }
     /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
@@ -159,38 +158,65 @@ class Docker {
         const { SecurityOptions = [] } = JSON.parse(body);
         return SecurityOptions.includes('name=rootless');
     }
-    async #tag(id, name, tag) {
-        const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`);
+    async #tag(id, name, tag, signal) {
+        const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`, signal);
         if (status !== 201)
             throw new Error(`Docker can’t tag ${id} as ${name}:${tag}: ${complaint(body)}`);
     }
-    async #ask(method, path) {
-        const response = await this.#send(method, path);
+    async #ask(method, path, signal) {
+        const response = await this.#send(method, path, signal);
         let body = '';
         for await (const chunk of response.setEncoding('utf8'))
             body += chunk;
         return { status: response.statusCode ?? 0, body };
     }
-    #send(method, path, headers = {}) {
+    #send(method, path, signal = this.#cancelled, headers = {}) {
         return new Promise((resolve, reject) => {
-            const child = spawn('docker', ['system', 'dial-stdio'], { env: environment(), signal: this.#cancelled });
+            const child = spawn('docker', ['system', 'dial-stdio'], { env: environment(), signal });
+            const closed = new Promise(ended => child.on('close', ended));
             let words = '';
             child.stderr.setEncoding('utf8').on('data', chunk => {
                 words += chunk;
             });
             child.on('error', (error) => reject(new Error(unreachable(error.code, words))));
+            const connection = Duplex.from({ readable: child.stdout, writable: child.stdin });
+            // Heard by the request as long as there is one; afterwards it is nobody’s.
+            connection.on('error', () => { });
             const outgoing = request({
-                createConnection: () => Duplex.from({ readable: child.stdout, writable: child.stdin }),
+                createConnection: () => connection,
                 method,
                 path: this.#prefix + path,
-                headers: { host: 'docker', connection: 'close', ...headers },
+                // An engine that closed the connection after its answer could take the answer’s end away from us.
+                headers: { host: 'docker', connection: 'keep-alive', ...headers },
             });
-            // The connection breaks before its client has said why.
-            outgoing.on('error', () => child.on('close', () => reject(new Error(unreachable(undefined, words)))));
-            outgoing.on('response', resolve);
+            outgoing.on('error', () => {
+                child.kill();
+                // The connection breaks before its client has said why.
+                void closed.then(() => reject(new Error(unreachable(undefined, words))));
+            });
+            outgoing.on('response', response => {
+                response.on('close', () => child.kill());
+                resolve(response);
+            });
             outgoing.end();
         });
     }
+}
+/** The lines of an answer that comes bit by bit. */
+async function* lines(response) {
+    let rest = '';
+    try {
+        for await (const chunk of response.setEncoding('utf8')) {
+            const whole = (rest + chunk).split('\n');
+            rest = whole.pop() ?? '';
+            yield* whole.filter(line => line.trim() !== '');
+        }
+    }
+    catch {
+        throw new Error('the engine ended the connection half way (connection reset)');
+    }
+    if (rest.trim() !== '')
+        yield rest;
 }
 function unreachable(code, words) {
     if (code === 'ABORT_ERR')
@@ -247,7 +273,7 @@ function privileged(file, script, input = '') {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(24);
-/* harmony import */ var _docker_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(690);
+/* harmony import */ var _docker_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(352);
 
 
 // Runs also when the step failed or was cancelled. STATE_* is what the step saved before it wrote anything.

@@ -3,15 +3,19 @@
 
 registry_probe() { # DIRECTORY CONTAINER PORT
   fact_file registry.compose "$1/compose.yaml"
-  fact_file registry.config "$1/config.yml"
+  fact_file registry.config "$1/config.yml" %u:%g
   fact registry.secret "$(yes_if test -s "$1/secret.env")"
   fact registry.settled "$(yes_if test ! -e "$1/compose.yaml.berth-old")"
-  fact registry.data "$(yes_if test -d "$1/data")"
+  fact registry.data "$(stat -c %u:%g "$1/data" 2>/dev/null || echo absent)"
   fact registry.enabled "$(yes_if systemctl --quiet is-enabled docker)"
   registry_container=$(docker inspect --type container \
-    --format '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
-  fact registry.container "${registry_container:-absent}"
-  registry_holder=$(holder "$3")
+    --format '{{range .HostConfig.PortBindings}}{{range .}}{{.HostPort}},{{end}}{{end}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
+  registry_container=${registry_container:-"- absent"}
+  fact registry.container "${registry_container#* }"
+  case $registry_container in
+  "$3, running "*) registry_holder= ;;
+  *) registry_holder=$(holder "$3") ;;
+  esac
   [ "$registry_holder" != "container $2" ] || registry_holder=
   fact registry.holder "$registry_holder"
   fact registry.predecessor "$(yes_if is_registry "$registry_holder")"
@@ -27,14 +31,14 @@ is_registry() { # HOLDER
 
 # Takes the images over from a container that was set up by hand, and its place. It stays, stopped and with its volume,
 # for whoever wants to go back; if the new registry does not come up, it is the one that serves.
-registry_adopt() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG PREDECESSOR
-  predecessor=$6
-  image_here "$3"
+registry_adopt() { # DIRECTORY CONTAINER ACCOUNT IMAGE COMPOSE CONFIG PREDECESSOR
+  predecessor=$7
+  image_here "$4"
   folder "$1" 0755
   docker stop "$predecessor"
   attempt images_over "$1"
   # shellcheck disable=SC2154 # set by attempt
-  if [ "$code" -eq 0 ]; then attempt registry_up "$1" "$2" "$3" "$4" "$5"; fi
+  if [ "$code" -eq 0 ]; then attempt registry_up "$1" "$2" "$3" "$4" "$5" "$6"; fi
   if [ "$code" -ne 0 ]; then
     docker start "$predecessor" >/dev/null
     return 1
@@ -43,7 +47,8 @@ registry_adopt() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG PREDECESSOR
   docker rename "$predecessor" "$predecessor-before-berth"
 }
 
-# Linked where that is possible, so that it takes no time and no space.
+# Linked where that is possible, so that it takes no time and no space. A link has the owner of its file, so files of a
+# registry that was not root are copied: it could not go on with them if it had to.
 images_over() { # DIRECTORY
   if [ -d "$1/data" ] && ! rmdir "$1/data"; then
     echo "$1/data holds images already; move it away, or adopt into another directory"
@@ -56,13 +61,19 @@ images_over() { # DIRECTORY
   rm -rf "$1/data.berth-new"
   install -d -m 0700 "$1/data.berth-new"
   if [ -n "$source" ]; then
-    cp -al "$source/." "$1/data.berth-new" 2>/dev/null || cp -a "$source/." "$1/data.berth-new"
+    { as_root_before && cp -al "$source/." "$1/data.berth-new" 2>/dev/null; } || cp -a "$source/." "$1/data.berth-new"
   else
     docker cp "$predecessor:$root/." "$1/data.berth-new"
   fi
   chmod 0700 "$1/data.berth-new"
-  chown -R root:root "$1/data.berth-new"
   mv -T "$1/data.berth-new" "$1/data"
+}
+
+as_root_before() {
+  case $(docker inspect --type container --format '{{.Config.User}}' "$predecessor") in
+  '' | 0 | 0:* | root | root:*) ;;
+  *) return 1 ;;
+  esac
 }
 
 # A setting of the registry in a container: from its environment, else from its config.yml.
@@ -84,17 +95,17 @@ registry_htpasswd() { # CONTAINER
 
 # The image is pulled before anything is touched; if the new container does not come up, the old files and the old
 # container are back when this returns.
-registry_up() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG
-  directory=$1 container=$2
+registry_up() { # DIRECTORY CONTAINER ACCOUNT IMAGE COMPOSE CONFIG
+  directory=$1 container=$2 account=$3
   engine_up
-  image_here "$3"
+  image_here "$4"
   folder "$directory" 0755
-  folder "$directory/auth" 0700
-  folder "$directory/data" 0700
+  registry_folder "$directory/auth" "$account"
+  registry_data "$directory/data"
   secret_once
   keep_old config.yml
   keep_old compose.yaml
-  if (new_registry "$4" "$5"); then
+  if (new_registry "$5" "$6"); then
     rm -f "$directory/config.yml.berth-old" "$directory/compose.yaml.berth-old"
     return
   fi
@@ -116,9 +127,22 @@ registry_up() { # DIRECTORY CONTAINER IMAGE COMPOSE CONFIG
   return 1
 }
 
+# For root and the registry only.
+registry_folder() { # PATH ACCOUNT
+  install -d -m 0700 -o "${2%:*}" -g "${2#*:}" "$1"
+}
+
+# Images that came from a backup, or from a registry that ran as root. The folder itself comes last, so that its owner
+# tells whether all is done.
+registry_data() { # PATH
+  folder "$1" 0700
+  find "$1" -depth ! -user "${account%:*}" -exec chown -h "$account" {} +
+  registry_folder "$1" "$account"
+}
+
 # compose leaves a container as it is whose files have not changed, whatever has been changed in the container.
 new_registry() { # COMPOSE CONFIG
-  put "$directory/config.yml" 0600 "$2" &&
+  put "$directory/config.yml" 0600 "$2" "$account" &&
     put "$directory/compose.yaml" 0644 "$1" &&
     compose_up &&
     docker update --restart always "$container" &&
@@ -170,8 +194,16 @@ keep_old() { # FILE
 compose_up() {
   if docker compose version >/dev/null 2>&1; then
     docker compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
-  else
+  elif at_least 1.27 "$(docker-compose version --short)"; then
     docker-compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
+  else
+    # Debian 11's takes no file without a version, and the newer ones warn of a file with one.
+    versioned=$(mktemp /run/berth-compose.XXXXXX)
+    { echo 'version: "2.4"' && cat "$directory/compose.yaml"; } >"$versioned"
+    code=0
+    docker-compose --project-name "$container" --project-directory "$directory" --file "$versioned" up --detach --remove-orphans || code=$?
+    rm "$versioned"
+    return "$code"
   fi
 }
 

@@ -7,27 +7,37 @@ AUTHORITIES=/etc/letsencrypt/berth/authorities
 renewal_probe() { # DOMAIN
   fact_file renewal.hook "$HOOK"
   fact_file renewal.ca "$AUTHORITIES/$1.pem"
-  fact_file renewal.care "$(renewal_dropin care)"
-  fact_file renewal.trust "$(renewal_dropin trust)"
-  fact renewal.timer "$(systemctl show --property ActiveState,UnitFileState --value "$(renewal_unit).timer" 2>/dev/null | tr '\n' ' ')"
+  renewal_states=$(renewal_timer_states)
+  renewal_found=${renewal_states%% *}
+  fact_file renewal.care "$(renewal_dropin care "$renewal_found")"
+  fact_file renewal.trust "$(renewal_dropin trust "$renewal_found")"
+  fact renewal.timer "${renewal_states#* }"
 }
 
 # The timer that certbot came with, from a package or a snap, or Berth's own where it came without (pip). Never two: they
 # would only meet at certbot's lock.
 renewal_unit() {
-  for unit in certbot snap.certbot.renew; do
-    case $(systemctl show --property LoadState --value "$unit.timer" 2>/dev/null) in
-    loaded | masked)
-      echo "$unit"
-      return
-      ;;
-    esac
-  done
-  echo berth-renewal
+  states=$(renewal_timer_states)
+  echo "${states%% *}"
 }
 
-renewal_dropin() { # NAME
-  echo "/etc/systemd/system/$(renewal_unit).service.d/berth-$1.conf"
+# `UNIT ACTIVE_STATE UNIT_FILE_STATE`; each systemctl takes longer than all the rest.
+renewal_timer_states() {
+  systemctl show --property Id,LoadState,ActiveState,UnitFileState certbot.timer snap.certbot.renew.timer berth-renewal.timer 2>/dev/null |
+    awk -F= -v found='berth-renewal  ' '
+      function unit() {
+        if (known || states["LoadState"] !~ /^(loaded|masked)$/) return
+        known = 1
+        sub(/\.timer$/, "", states["Id"])
+        found = states["Id"] " " states["ActiveState"] " " states["UnitFileState"]
+      }
+      { states[$1] = $2 }
+      $0 == "" { unit() }
+      END { unit(); print found }'
+}
+
+renewal_dropin() { # NAME [UNIT]
+  echo "/etc/systemd/system/${2:-$(renewal_unit)}.service.d/berth-$1.conf"
 }
 
 renewal_hook() { # CONTENT

@@ -2,18 +2,25 @@
 # Berth's own nginx site, and nothing else of nginx.
 
 site_probe() { # FILE DOMAIN OWN_CERTIFICATE
-  fact site.nginx "$(nginx_version)"
+  site_nginx=$(nginx -v -T 2>&1)
+  site_unit=$(systemctl show --property ActiveState,UnitFileState --value nginx 2>/dev/null)
+  fact site.nginx "$(echo "$site_nginx" | sed -n 's|^nginx version: nginx/\([0-9.]*\).*|\1|p')"
   fact site.ipv6 "$(yes_if test -e /proc/net/if_inet6)"
   fact_file site.file "$(site_path "$1")"
   fact site.enabled "$(yes_if site_enabled "$1")"
   fact site.loaded "$(yes_if test ! -e "$(site_pending "$1")")"
-  fact site.running "$(yes_if systemctl --quiet is-active nginx)"
-  fact site.boot "$(yes_if systemctl --quiet is-enabled nginx)"
+  fact site.running "$(yes_if site_running "$site_unit")"
+  fact site.boot "$(yes_if starts_by_itself "${site_unit##*
+}")"
   fact site.rival "$(site_rival "$1" "$2")"
-  fact site.others "$(site_others "$1")"
+  fact site.others "$(echo "$site_nginx" | site_others "$1")"
   fact site.own "$(yes_if test -e "$3")"
   fact site.port80 "$(holder 80)"
   fact site.port443 "$(holder 443)"
+}
+
+site_running() { # STATES
+  case $1 in active* | reloading*) return 0 ;; *) return 1 ;; esac
 }
 
 nginx_version() {
@@ -41,22 +48,25 @@ site_pending() { # FILE
 
 # Another file that nginx reads and that says it serves the same name: `PATH`, with ` and others` if it serves more.
 site_rival() { # FILE DOMAIN
+  file=$1 domain=$2
+  set --
   for rival in /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/*; do
-    if ! [ -f "$rival" ] || [ "${rival##*/}" = "$1" ]; then continue; fi
-    names=$(server_names "$rival")
-    case " $names " in
-    *" $2 "*)
-      others=$(echo "$names" | tr ' ' '\n' | grep -vxF -e "$2" -e _ -e '')
-      echo "$rival${others:+ and others}"
-      return
-      ;;
-    esac
+    if [ -f "$rival" ] && [ "${rival##*/}" != "$file" ]; then set -- "$@" "$rival"; fi
   done
-}
-
-# All that the `server_name` directives of a file name, in one line.
-server_names() { # FILE
-  sed 's/#.*//' "$1" | tr '\n' ' ' | tr ';{}' '\n' | sed -n 's/^[[:space:]]*server_name[[:space:]]//p' | tr '\n\t' '  '
+  [ $# -gt 0 ] || return 0
+  awk -v domain="$domain" '
+    function found(    statements, words, i, j, own, others) {
+      for (i = split(text, statements, /[;{}]/); i > 0; i--)
+        if (statements[i] ~ /^[ \t]*server_name[ \t]/)
+          for (j = split(statements[i], words); j > 1; j--)
+            if (words[j] == domain) own = 1
+            else if (words[j] != "_") others = 1
+      if (own) print file (others ? " and others" : "")
+      return own
+    }
+    FNR == 1 { if (found()) exit; file = FILENAME; text = "" }
+    { sub(/#.*/, ""); text = text $0 " " }
+    END { if (FILENAME == file) found() }' "$@" | head -n 1
 }
 
 # A site of somebody else that nginx refuses would make our own change fail, or be taken for its cause.
@@ -72,10 +82,10 @@ site_check() { # FILE DOMAIN
   fi
 }
 
-# `4`, `6`, `46`: where another site is the one for names that nobody knows. `nginx -T` prints every file that counts.
+# `4`, `6`, `46`: where another site is the one for names that nobody knows, from what `nginx -T` prints: every file that
+# counts.
 site_others() { # FILE
-  has nginx || return 0
-  nginx -T 2>/dev/null | awk -v file="/$1:" '
+  awk -v file="/$1:" '
     /^# configuration file / { other = substr($0, length($0) - length(file) + 1) != file; next }
     other {
       sub(/#.*/, "")

@@ -64,8 +64,8 @@ room() { # PATH
       limit = $1 / 10
       if (limit > 2147483648) limit = 2147483648
       if ($2 < limit / 2) print "critical"
-      else if ($2 < limit || $4 < $3 / 50) print "low"
-      else if ($2 < 2 * limit || $4 < $3 / 20) print "short"
+      else if ($2 < limit || $4 + 0 < $3 / 50) print "low"
+      else if ($2 < 2 * limit || $4 + 0 < $3 / 20) print "short"
       else print "ample"
     }'
 }
