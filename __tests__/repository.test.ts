@@ -107,7 +107,7 @@ describe('action.yml', () => {
   })
 
   test('declares every output that the entry sets, and no other', () => {
-    const set = [...read('src/main.ts').matchAll(/setOutput\('([a-z-]+)'/g)].map(match => match[1])
+    const set = [...read('src/step.ts').matchAll(/setOutput\('([a-z-]+)'/g)].map(match => match[1])
     expect(Object.keys(metadata.outputs).sort()).toEqual(set.sort())
   })
 
