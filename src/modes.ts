@@ -51,10 +51,14 @@ export function up(inputs: Inputs, around: Surroundings): Promise<Outcome> {
         converge(server, inputs.desired, missing, around.listener),
       ),
     )
-    await proveLogins(endpoint, inputs, around, steps)
+    await proveLogins(inputs, around, steps)
     try {
-      const unchanged = steps.length === 0 ? seen : undefined
-      return { ...(await deliver(endpoint, images, inputs, around, unchanged)), steps }
+      const outcome =
+        steps.length === 0
+          ? await deliver(endpoint, images, inputs, around, seen)
+          : // A connection from before a change would show what was before it.
+            await onEndpoint(inputs, fresh => deliver(fresh, images, inputs, around))
+      return { ...outcome, steps }
     } catch (error) {
       if (!(error instanceof DiskFull)) throw error
       const room = await onServer(around, server =>
@@ -67,15 +71,14 @@ export function up(inputs: Inputs, around: Surroundings): Promise<Outcome> {
 
 /** A rotation is done when the new password has let its user in, which it does once the registry has read the new file. */
 async function proveLogins(
-  endpoint: Endpoint,
-  { desired }: Inputs,
+  inputs: Inputs,
   { listener, group }: Surroundings,
   steps: readonly Step[],
 ): Promise<void> {
-  const fresh = freshUsers(desired.users ?? [], steps)
+  const fresh = freshUsers(inputs.desired.users ?? [], steps)
   if (fresh.length === 0) return
   await group('Log in with new passwords', async () => {
-    await endpoint.admit(fresh)
+    await onEndpoint(inputs, endpoint => endpoint.admit(fresh))
     listener.said(`logged in as ${names(fresh.map(({ name }) => name))}`)
   })
 }

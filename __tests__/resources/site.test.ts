@@ -110,7 +110,7 @@ describe('the file', () => {
     for (const directive of [
       'client_max_body_size 0;',
       'proxy_request_buffering off;',
-      'proxy_buffering off;',
+      'proxy_max_temp_file_size 0;',
       'proxy_http_version 1.1;',
       'proxy_set_header Host $http_host;',
       'proxy_set_header X-Forwarded-Proto $scheme;',

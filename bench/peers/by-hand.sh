@@ -1,0 +1,42 @@
+#!/bin/sh
+# What a person does by the tutorials, without the typing and the reading: by-hand.sh DOMAIN ACME_DIRECTORY, beside the files it installs.
+set -eu
+cd "$(dirname "$0")"
+domain=$1
+project=berth-$(echo "$domain" | tr . -)
+site=/etc/nginx/sites-available/berth-$domain.conf
+
+if ! command -v docker >/dev/null || ! command -v nginx >/dev/null || ! command -v certbot >/dev/null; then
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -q update
+  apt-get -q install --yes --no-install-recommends docker.io docker-cli docker-compose nginx certbot
+fi
+
+install -d -m 700 /opt/berth/auth /opt/berth/data
+install -m 644 compose.yaml /opt/berth
+install -m 600 config.yml secret.env /opt/berth
+install -m 600 htpasswd /opt/berth/auth
+docker compose --project-name "$project" --file /opt/berth/compose.yaml up --detach
+
+if ! [ -e "/etc/letsencrypt/live/$domain" ]; then
+  install -d /var/www/berth
+  install -m 644 challenge.conf "$site"
+  ln -sfn "$site" "/etc/nginx/sites-enabled/${site##*/}"
+  systemctl enable --now nginx
+  systemctl reload nginx
+  cat /etc/ssl/certs/ca-certificates.crt ca.pem >authorities.pem
+  REQUESTS_CA_BUNDLE=$PWD/authorities.pem certbot certonly --non-interactive --agree-tos --email ops@example.com \
+    --server "$2" --webroot --webroot-path /var/www/berth --domain "$domain"
+fi
+install -m 644 site.conf "$site"
+nginx -t -q
+systemctl reload nginx
+install -D -m 755 hook /etc/letsencrypt/renewal-hooks/deploy/berth
+systemctl enable --now certbot.timer
+
+tries=0
+until [ "$(curl -sk -o /dev/null -w '%{http_code}' --resolve "$domain:443:127.0.0.1" "https://$domain/v2/")" = 401 ]; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 100 ]
+  sleep 0.1
+done
