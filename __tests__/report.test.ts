@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from '@jest/globals'
-import { planJson, planLine, references, summary } from '../src/report.ts'
+import { closing, planJson, planLine, references } from '../src/report.ts'
 import type { Step } from '../src/resource.ts'
 import { recorded } from './recorded.ts'
 
@@ -46,23 +46,15 @@ test('references by digest', () => {
   expect(references(outcome)).toEqual([`${domain}/team/app@${digest}`])
 })
 
-test('the summary says what changed, what was pushed and how long the certificate is good', () => {
+test('the last line of the log tells the run in a few words', () => {
   const now = certificate.validToDate.getTime() - 41.5 * 24 * 60 * 60 * 1000
-  const text = summary(outcome, now)
-  expect(text).toContain(`## ⚓ ${domain}`)
-  expect(text).toContain(
-    `valid for 41 more days, until ${certificate.validToDate.toISOString().slice(0, 10)}`,
+  expect(closing(outcome, now, 3210)).toBe(
+    `${domain}: 3 changes made, certificate valid for 41 days, 1 image pushed, 3.2 s`,
   )
-  expect(text).toContain('### Changed')
-  expect(text).toContain('| delete | users | revoke a\\|b |')
-  expect(text).toContain(`| \`${domain}/team/app\` | \`1\` \`latest\` | \`${digest}\` |`)
-  expect(text).toContain(`docker pull ${domain}/team/app:1`)
-  expect(text).not.toContain('$2b$')
-})
-
-test('the summary of a plan, and of a run without changes', () => {
-  expect(summary({ ...outcome, applied: false, pushed: [] }, 0)).toContain('### Would change')
-  const calm = summary({ domain, steps: [], applied: true, pushed: [] }, 0)
-  expect(calm).toContain('The server is as it should be.')
-  expect(calm).not.toMatch(/Pushed|Changed/)
+  expect(closing({ ...outcome, applied: false, pushed: [] }, now, 20)).toBe(
+    `${domain}: 3 changes to make, certificate valid for 41 days, 20 ms`,
+  )
+  expect(closing({ domain, steps: [], applied: true, looked: false, pushed }, now, 999)).toBe(
+    `${domain}: 1 image pushed, 1.0 s`,
+  )
 })

@@ -10,7 +10,7 @@ const server = await createServer({ name: 'registry' })
 const password = () => randomBytes(24).toString('base64url')
 
 await runner.sh(
-  "mkdir -p ~/picture && cd ~/picture && head -c 7300000 /dev/urandom >layer && printf 'FROM scratch\\nCOPY layer /\\n' >Dockerfile && docker build -q -t my-app .",
+  "mkdir -p ~/picture && cd ~/picture && head -c 7300000 /dev/urandom >layer && printf 'FROM scratch\\nCOPY layer /\\n' >Dockerfile && docker build -q -t worker . && head -c 21400000 /dev/urandom >layer && docker buildx build --quiet --platform linux/amd64,linux/arm64 --output type=oci,dest=my-app.tar . >/dev/null",
   { user: 'runner' },
 )
 const ci = password()
@@ -25,7 +25,8 @@ const inputs = {
 await step({ users: `ci:${ci}\ndave:${password()}` })
 const run = await step({
   users: `ci:${ci}\nalice:${password()}\nbob:${password()}`,
-  image: 'my-app => team/my-app\nmy-app => team/worker',
+  image: '/home/runner/picture/my-app.tar => team/my-app\nworker => team/worker',
+  'registry-config': 'log: {level: warn}',
   tags: '1.4.2\n1.4\nlatest',
 })
 writeFileSync(file, run.summary)

@@ -127,8 +127,16 @@ export class Endpoint {
           reject(this.#failure(error))
         }
       })
+      let certificate: X509Certificate | undefined
+      outgoing.on('socket', socket => {
+        const look = () => {
+          certificate = (socket as TLSSocket).getPeerX509Certificate()
+        }
+        // Not when the answer is there: the server may have closed the connection behind it.
+        look()
+        if (certificate === undefined) socket.once('secureConnect', look)
+      })
       outgoing.on('response', incoming => {
-        const certificate = (incoming.socket as TLSSocket).getPeerX509Certificate?.()
         const chunks: Buffer[] = []
         incoming.on('data', chunk => chunks.push(chunk))
         incoming.on('error', error => reject(this.#failure(error)))

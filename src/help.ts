@@ -18,10 +18,10 @@ const topics: readonly (readonly [heading: string, ...patterns: RegExp[]])[] = [
   ['Another run is at work', /another run|another workflow at work|keeps changing/],
   ['Somebody else pushes the same tag', /another workflow pushing the same tag/],
   ['A tag would move', /`immutable`/],
-  ['The disk is full', /disk is full/, /enlarge (the|its) disk/],
+  ['The disk is full', /disk is (nearly )?full/, /enlarge (the|its) disk/],
   ['The server’s clock is wrong', /clock shows/],
   ['The runner lacks a program', /this runner has no `ssh`|this runner has no Docker|this runner has none/],
-  ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST/],
+  ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST|the engine ended/],
   [
     'The server does not let SSH in',
     /let `.*` in with this key|takes no keys from|runs no commands for this user/,
@@ -67,14 +67,17 @@ const topics: readonly (readonly [heading: string, ...patterns: RegExp[]])[] = [
   ],
   [
     'The certificate is not the right one',
-    /certificate that .* shows (has expired|is for other)|shows no certificate/,
+    /certificate that .* shows (has expired|is not valid yet|is for other)|shows no certificate/,
   ],
-  ['GitHub can’t be told', /issue about the certificate/],
+  ['GitHub can’t be told', /can’t be kept: /],
   [
     'DNS does not lead to the server',
     /DNS|neither an A nor an AAAA|does not resolve|no certificate authority can reach|record of .* leads|point it to this/,
   ],
-  ['Port 80 can’t be reached', /port 80|the runner did not see/],
+  [
+    'Port 80 can’t be reached',
+    /port 80|the runner did not see|whether it sees|instead of this server’s token/,
+  ],
 
   // The registry and what is pushed.
   ['The registry does not start', /the registry (is back|did not come back)/],

@@ -152,7 +152,7 @@ function timings({ phases }: Circumstances): string[] {
 const numbers = ['time', 'size']
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(name => (numbers.includes(name) ? '---:' : '---')), ...rows]
+  return [head, head.map(name => (numbers.includes(name) ? '---:' : ':---')), ...rows]
     .map(cells => `| ${cells.join(' | ')} |`)
     .join('\n')
 }

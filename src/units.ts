@@ -5,6 +5,7 @@ export function count(number: number, noun: string): string {
 
 /** Milliseconds in the unit that a person would choose. */
 export function duration(milliseconds: number): string {
+  if (milliseconds < 100) return `${Math.round(milliseconds)} ms`
   const seconds = milliseconds / 1000
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)

@@ -1,0 +1,104 @@
+import { expect, test } from '@jest/globals'
+import { Log } from '../src/log.ts'
+import type { Step } from '../src/resource.ts'
+
+const env = {
+  GITHUB_SERVER_URL: 'https://github.com',
+  GITHUB_ACTION_REPOSITORY: 'berth/berth',
+  GITHUB_ACTION_REF: 'v1',
+}
+const site: Step = {
+  resource: 'site',
+  changes: [
+    { action: 'update', summary: 'conf', file: { path: '/etc/x', before: 'a\n', after: 'b\n' } },
+    { action: 'create', summary: 'link' },
+  ],
+  call: ['x'],
+}
+
+/** A log, and what GitHub would be told, a line each. */
+function open() {
+  const lines: string[] = []
+  const say =
+    (kind: string) =>
+    (text: string, properties?: { title: string }): void => {
+      lines.push([kind, properties?.title, text].filter(Boolean).join('|'))
+    }
+  const console = {
+    info: say(''),
+    debug: say('debug'),
+    warning: say('warning'),
+    error: say('error'),
+    startGroup: say('group'),
+    endGroup: () => lines.push('end'),
+  }
+  let now = 0
+  const log = new Log(console, env, () => {
+    now += 100
+    return now
+  })
+  return { log, lines }
+}
+
+test('each phase has a group, each change a line with its time', async () => {
+  const { log, lines } = open()
+  await log.group('Server x', async () => {
+    log.planned([site], false)
+    log.done(site, 1234)
+  })
+  await log.group('Push', async () => log.said('pushed'))
+  expect(lines).toEqual([
+    'group|Server x',
+    '2 changes to make',
+    'end',
+    'group|Plan: 2 changes',
+    '~ site: conf',
+    expect.stringContaining('-a\n  +b'),
+    '+ site: link',
+    'end',
+    'group|Change the server',
+    '~ site: conf  1.2 s',
+    '+ site: link',
+    'end',
+    'group|Push',
+    'pushed',
+    'end',
+  ])
+  expect(log.phases.map(({ what }) => what)).toEqual([
+    'Server x',
+    'Plan: 2 changes',
+    'Change the server',
+    'Push',
+  ])
+  expect(log.phases[0]?.milliseconds).toBe(100)
+  expect(log.taken.get(site)).toBe(1234)
+})
+
+test('a server that is as it should be takes one line', async () => {
+  const { log, lines } = open()
+  await log.group('Server x', async () => log.planned([], false))
+  expect(lines).toEqual(['group|Server x', 'nothing to do: the server is as it should be', 'end'])
+})
+
+test('a plan that was asked for is not folded away', () => {
+  const { log, lines } = open()
+  log.planned([site], true)
+  expect(lines.filter(line => /group|end/.test(line))).toEqual([])
+})
+
+test('a group that fails is closed', async () => {
+  const { log, lines } = open()
+  await expect(log.group('Push', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  expect(lines).toEqual(['group|Push', 'end'])
+})
+
+test('annotations have a title without anything of the user’s, and a link', () => {
+  const { log, lines } = open()
+  log.failed('the name secret.example.com does not resolve; add its DNS record')
+  log.warned('nobody has thought of this')
+  const page = 'https://github.com/berth/berth/blob/v1/docs/troubleshooting.md'
+  expect(lines).toEqual([
+    `error|Berth: DNS does not lead to the server|the name secret.example.com does not resolve; add its DNS record\n${page}#dns-does-not-lead-to-the-server`,
+    `warning|Berth: it did not work|nobody has thought of this\n${page}`,
+  ])
+})
