@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { type GitHub, github } from '../../lab/index.ts'
+import { createServer, type GitHub, github, type Server } from '../../lab/index.ts'
 import { underLoad } from './load.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
@@ -20,8 +20,8 @@ const summaries = (plan: string | undefined) =>
   )
 
 /** Every file with its time, size, mode and owner, but for what a login itself leaves; containers; services. */
-const snapshot = () =>
-  here.server.sh(`
+const snapshot = (server: Server = here.server) =>
+  server.sh(`
 find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/lib/docker -o -path /var/log/journal \\
   -o -name wtmp -o -name lastlog -o -name 'wtmp.db*' -o -name 'lastlog2.db*' -o -path /var/log/auth.log \\) -prune -o -printf '%p %s %T@ %m %u:%g\\n' | sort
 docker ps --all --format '{{.ID}} {{.Names}} {{.State}} {{.CreatedAt}}'
@@ -68,6 +68,30 @@ describe('mode plan', () => {
     expect(run.log).not.toContain(hash)
     expect(run.log).toContain('- users: revoke alice')
   })
+})
+
+test('mode plan writes nothing on a server without any package, nor on one that has drifted', async () => {
+  const empty = await createServer({ ready: false })
+  try {
+    const before = await snapshot(empty)
+    const run = succeeded(
+      await here.step({ mode: 'plan', domain: empty.domain, 'ssh-known-hosts': empty.knownHosts }),
+    )
+    expect(summaries(run.outputs.plan)).toContain('create packages')
+    expect(await snapshot(empty)).toBe(before)
+  } finally {
+    await empty.remove()
+  }
+  await here.server.sh(
+    `echo '# by hand' >>${site}; chmod 644 /opt/berth/auth/htpasswd; docker stop $(docker ps -q)`,
+  )
+  const before = await snapshot()
+  const run = succeeded(await here.step({ mode: 'plan' }))
+  expect(new Set(summaries(run.outputs.plan))).toEqual(
+    new Set(['update users', 'update registry', 'update site']),
+  )
+  expect(await snapshot()).toBe(before)
+  succeeded(await here.step())
 })
 
 describe('mode plan on a pull request', () => {
@@ -134,6 +158,25 @@ describe('mode plan on a pull request', () => {
 })
 
 describe('drift', () => {
+  /** Lines of one snapshot that the other hasn't got. */
+  const difference = (one: string, other: string): string[] => {
+    const lines = [one.split('\n'), other.split('\n')] as const
+    return [
+      ...lines[0].filter(line => !lines[1].includes(line)),
+      ...lines[1].filter(line => !lines[0].includes(line)),
+    ]
+  }
+
+  /** What a repair may leave different from before the drift, besides lines in the site's own log. */
+  const belongs: Record<string, RegExp> = {
+    site: /^\/etc\/(nginx\/sites-|rc\d\.d |systemd\/system\/multi-user\.target\.wants)|^(MainPID|ActiveEnterTimestamp)=/,
+    // A container's line begins with its id, the time when it was started with the year.
+    registry:
+      /^\/opt\/berth(\/(compose\.yaml|config\.yml))? |^\/var\/lib\/containerd\/|^[0-9a-f]{12} berth-|^20\d\d-/,
+    users: /^\/opt\/berth\/auth/,
+    renewal: /^\/etc\/systemd\/system\/timers\.target\.wants/,
+  }
+
   const cases: [name: string, change: string, resource: string, good: string][] = [
     ['an edited site', 'echo "# by hand" >>"$site"', 'site', '! grep -q "by hand" "$site"'],
     [
@@ -188,6 +231,7 @@ describe('drift', () => {
     '%s is seen and repaired, and nothing else is touched',
     async (_, change, resource, good) => {
       const script = (text: string) => `site=${site}; ${text}`
+      const before = await snapshot()
       await here.server.sh(script(change))
       try {
         const planned = succeeded(await here.step({ mode: 'plan' }))
@@ -198,6 +242,11 @@ describe('drift', () => {
         succeeded(await here.step())
       }
       await here.server.sh(script(good))
+      expect(
+        difference(before, await snapshot()).filter(
+          line => !belongs[resource]?.test(line) && !line.startsWith(`/var/log/nginx/${here.server.domain}.`),
+        ),
+      ).toEqual([])
     },
   )
 
@@ -228,6 +277,28 @@ describe('requests', () => {
 })
 
 describe('rollback', () => {
+  test('a site that nginx refuses: the old one serves, and the message has the real error', async () => {
+    // Another site has claimed a name that Berth's site needs too, and nginx finds out only with both of them.
+    await here.server.sh(`
+sed -i /ssl_session_cache/d ${site}
+echo 'ssl_session_cache shared:berth:2m;' >/etc/nginx/conf.d/clash.conf
+nginx -t -q && systemctl reload nginx`)
+    const before = await here.server.sh(`sha256sum ${site}`)
+    const url = `https://${here.server.domain}/v2/`
+    let errors: string[] = []
+    const { answers } = await underLoad(here.world.runner, url, `ci:${passwords.ci}`, async () => {
+      errors = (await here.step()).errors
+    })
+    expect(errors).toEqual([
+      expect.stringMatching(/^site \(.*\) failed; the server said:[\s\S]*shared memory zone "berth"/),
+    ])
+    expect(Object.keys(answers)).toEqual(['200'])
+    expect(await here.server.sh(`sha256sum ${site}`)).toBe(before)
+    await here.server.sh('nginx -t -q && rm /etc/nginx/conf.d/clash.conf && systemctl reload nginx')
+    succeeded(await here.step())
+    expect((await here.step({ mode: 'plan' })).outputs.plan).toBe('[]')
+  })
+
   const cases: [name: string, inputs: Record<string, string>, message: RegExp][] = [
     ['an image that can’t be pulled', { 'registry-image': 'registry:9.9.9' }, /registry:9\.9\.9/],
     [
