@@ -37,10 +37,10 @@ const topics = [
     ['Another run is at work', /another run|another workflow at work|keeps changing/],
     ['Somebody else pushes the same tag', /another workflow pushing the same tag/],
     ['A tag would move', /`immutable`/],
-    ['The disk is full', /disk is full/, /enlarge (the|its) disk/],
+    ['The disk is full', /disk is (nearly )?full/, /enlarge (the|its) disk/],
     ['The server’s clock is wrong', /clock shows/],
     ['The runner lacks a program', /this runner has no `ssh`|this runner has no Docker|this runner has none/],
-    ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST/],
+    ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST|the engine ended/],
     [
         'The server does not let SSH in',
         /let `.*` in with this key|takes no keys from|runs no commands for this user/,
@@ -84,14 +84,17 @@ const topics = [
     ],
     [
         'The certificate is not the right one',
-        /certificate that .* shows (has expired|is for other)|shows no certificate/,
+        /certificate that .* shows (has expired|is not valid yet|is for other)|shows no certificate/,
     ],
-    ['GitHub can’t be told', /issue about the certificate/],
+    ['GitHub can’t be told', /can’t be kept: /],
     [
         'DNS does not lead to the server',
         /DNS|neither an A nor an AAAA|does not resolve|no certificate authority can reach|record of .* leads|point it to this/,
     ],
-    ['Port 80 can’t be reached', /port 80|the runner did not see/],
+    [
+        'Port 80 can’t be reached',
+        /port 80|the runner did not see|whether it sees|instead of this server’s token/,
+    ],
     // The registry and what is pushed.
     ['The registry does not start', /the registry (is back|did not come back)/],
     [
@@ -184,6 +187,8 @@ function count(number, noun) {
 }
 /** Milliseconds in the unit that a person would choose. */
 function duration(milliseconds) {
+    if (milliseconds < 100)
+        return `${Math.round(milliseconds)} ms`;
     const seconds = milliseconds / 1000;
     if (seconds < 9.95)
         return `${seconds.toFixed(1)} s`;
@@ -1940,8 +1945,17 @@ class Endpoint {
                     reject(this.#failure(error));
                 }
             });
+            let certificate;
+            outgoing.on('socket', socket => {
+                const look = () => {
+                    certificate = socket.getPeerX509Certificate();
+                };
+                // Not when the answer is there: the server may have closed the connection behind it.
+                look();
+                if (certificate === undefined)
+                    socket.once('secureConnect', look);
+            });
             outgoing.on('response', incoming => {
-                const certificate = incoming.socket.getPeerX509Certificate?.();
                 const chunks = [];
                 incoming.on('data', chunk => chunks.push(chunk));
                 incoming.on('error', error => reject(this.#failure(error)));
@@ -3044,7 +3058,7 @@ function timings({ phases }) {
 /** Columns that are read from their right end. */
 const numbers = ['time', 'size'];
 function table(head, rows) {
-    return [head, head.map(name => (numbers.includes(name) ? '---:' : '---')), ...rows]
+    return [head, head.map(name => (numbers.includes(name) ? '---:' : ':---')), ...rows]
         .map(cells => `| ${cells.join(' | ')} |`)
         .join('\n');
 }
