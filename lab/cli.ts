@@ -16,10 +16,8 @@ const help = `script/lab: a server, a certificate authority, Docker Hub and a Gi
   reboot MACHINE
   remove MACHINE
   prune                     remove the machines of tests that ended without doing so
-  down [--all]              remove its containers and network; with --all its images, the engine it started and .lab/ too
-  },
   record [SUITE…]           record what servers answer to the facts script into __tests__/recorded
-  down [--all]              remove its containers and network; with --all its images and the engine it started too
+  down [--all]              remove its containers and network; with --all its images, the engine it started and .lab/ too
 `
 
 const [command = 'help', ...rest] = process.argv.slice(2)

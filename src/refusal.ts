@@ -75,7 +75,7 @@ export function refusalToRun({ code, stdout, stderr }: Said, target: Target): st
   }
   if (ran) return undefined
   const { user } = target
-  const words = [...stdout.split('\n'), ...stderr.split('\n')].filter(isWord).at(-1)
+  const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1)
   return (
     (user === 'root' ? undefined : noRoot(stderr, target)) ??
     `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``
@@ -133,6 +133,11 @@ function lastLine(text: string): string {
 // ssh says first what happened, then what follows from it.
 function firstLine(text: string): string {
   return lastLine(text.split('\n').find(isWord) ?? '')
+}
+
+// The banner comes before, and says nothing about the command.
+function letIn(stderr: string): number {
+  return stderr.split('\n').indexOf('berth:connected') + 1
 }
 
 // Not ours.

@@ -269,6 +269,7 @@ describe('a registry that fails for a while', () => {
   test('has no room: says how much there is, and old tags stay', async () => {
     const before = await digestOf('killed', '1')
     const ballast = '/opt/berth/data/ballast'
+    const flag = `/run/berth-guard-${domain}/full`
     await here.server.sh(
       `fallocate -l $(($(df --output=avail -B1 /opt/berth/data | tail -1) - 4000000)) ${ballast}`,
     )
@@ -280,6 +281,11 @@ describe('a registry that fails for a while', () => {
     )
     expect(await digestOf('killed', '1')).toBe(before)
     expect(await digestOf('full', '1')).toBe('')
+    await until(
+      'the guard lets uploads in',
+      30,
+      async () => (await here.server.run(`test -e ${flag}`)).code !== 0,
+    )
     succeeded(await push({ image: `${name}-large => full:1` }))
   })
 })
