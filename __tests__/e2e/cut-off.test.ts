@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { acme, createRunner, createServer, type Runner, runStep, type StepRun } from '../../lab/index.ts'
 import { age } from './age.ts'
+import { moment } from './moment.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
 jest.setTimeout(240_000)
@@ -41,15 +42,12 @@ const cuts: Record<string, () => Promise<unknown>> = {
   'the job is cancelled': () => runner.run('pkill -INT -f dist/index.js'),
 }
 
-/** What the log shows of a moment: the first line of the plan, or that a step was done. */
-const shown = (moment: string) => (moment === 'the plan' ? /^[+~-] / : new RegExp(`^ {2}${moment} done`))
-
-/** Runs the step and cuts it off so many milliseconds after a moment. */
+/** Runs the step and cuts it off so many milliseconds after a moment, which has to come. */
 async function cutOff(
   inputs: Record<string, string>,
   cut: () => Promise<unknown>,
   after: number,
-  moment = 'the plan',
+  when = 'the plan',
 ): Promise<StepRun> {
   let cutting: Promise<unknown> | undefined
   const run = await runStep(
@@ -57,10 +55,11 @@ async function cutOff(
     { ...here.inputs, ...inputs },
     {
       onLine: line => {
-        if (shown(moment).test(line)) cutting ??= new Promise(resolve => setTimeout(resolve, after)).then(cut)
+        if (moment(when).test(line)) cutting ??= new Promise(resolve => setTimeout(resolve, after)).then(cut)
       },
     },
   )
+  expect(cutting).toBeDefined()
   await cutting
   return run
 }

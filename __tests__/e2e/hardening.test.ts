@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { until } from '../../lab/index.ts'
+import { moment } from './moment.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
 jest.setTimeout(240_000)
@@ -261,30 +262,27 @@ describe('a reboot', () => {
     expect(succeeded(await here.step()).outputs.changed).toBe('false')
   })
 
-  test.each(['~ registry', 'registry done'])(
-    'half way, at “%s”, is repaired by the next run',
-    async moment => {
-      let rebooted: Promise<void> | undefined
-      const changed = {
-        'registry-config': `log: { fields: { moment: "${moment}" } }`,
-        users: `ci:${passwords.ci}\nbob:${passwords.bob}`,
-      }
-      const run = await here.step(changed, {
-        onLine: line => {
-          if (line.includes(moment)) rebooted ??= here.server.reboot({ hard: true })
-        },
-      })
-      await rebooted
-      expect(rebooted).toBeDefined()
-      if (run.code !== 0) expect(run.errors.join()).toMatch(/run the workflow again/)
-      await until('the registry answers', 60, async () =>
-        (await status('/v2/').catch(() => '')) === '200' ? true : undefined,
-      )
-      await pulls()
-      succeeded(await here.step(changed))
-      expect(succeeded(await here.step(changed)).outputs.changed).toBe('false')
-      await pulls()
-      succeeded(await here.step())
-    },
-  )
+  test.each(['the plan', 'registry'])('half way, after %s, is repaired by the next run', async when => {
+    let rebooted: Promise<void> | undefined
+    const changed = {
+      'registry-config': `log: { fields: { moment: "${when}" } }`,
+      users: `ci:${passwords.ci}\nbob:${passwords.bob}`,
+    }
+    const run = await here.step(changed, {
+      onLine: line => {
+        if (moment(when).test(line)) rebooted ??= here.server.reboot({ hard: true })
+      },
+    })
+    await rebooted
+    expect(rebooted).toBeDefined()
+    if (run.code !== 0) expect(run.errors.join()).toMatch(/run the workflow again/)
+    await until('the registry answers', 60, async () =>
+      (await status('/v2/').catch(() => '')) === '200' ? true : undefined,
+    )
+    await pulls()
+    succeeded(await here.step(changed))
+    expect(succeeded(await here.step(changed)).outputs.changed).toBe('false')
+    await pulls()
+    succeeded(await here.step())
+  })
 })
