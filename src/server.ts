@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Target } from './desired.ts'
 import { isPlain } from './inputs/key.ts'
-import { offeredKey, refusalToConnect, refusalToOpen, refusalToRun, type Said } from './refusal.ts'
 import { quote } from './script.ts'
-import { asRoot, files } from './ssh-config.ts'
+import { asRoot, files } from './server/config.ts'
+import { offeredKey, refusalToConnect, refusalToOpen, refusalToRun, type Said } from './server/refusal.ts'
 
 /**
  * The server, over one SSH connection that all commands share.

@@ -1,5 +1,5 @@
-import type { Target } from './desired.ts'
-import { hostKeyName } from './inputs/hosts.ts'
+import type { Target } from '../desired.ts'
+import { hostKeyName } from '../inputs/hosts.ts'
 
 /** The files that `ssh -F config` needs in the folder in which it runs, by name. `unpinned` has the host keys that it must not be offered. */
 export function files(
