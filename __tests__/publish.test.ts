@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
+import type { Manifest, RegistryApi } from '../src/publish/registry-api.ts'
+import type { Local } from '../src/publish/sources.ts'
 import { publish } from '../src/publish.ts'
-import type { Manifest, RegistryApi } from '../src/registry-api.ts'
-import type { Local } from '../src/sources.ts'
 
 const sha = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
 const manifestOf = (id: string): Manifest => ({

@@ -1,10 +1,10 @@
 import type { User } from './desired.ts'
 import type { PushMessage } from './docker.ts'
-import { megabytes, Progress } from './progress.ts'
-import type { Manifest, RegistryApi } from './registry-api.ts'
-import { type Attempt, DiskFull, rejection, TooLarge } from './rejection.ts'
+import { megabytes, Progress } from './publish/progress.ts'
+import type { Manifest, RegistryApi } from './publish/registry-api.ts'
+import { type Attempt, DiskFull, rejection, TooLarge } from './publish/rejection.ts'
+import type { Local } from './publish/sources.ts'
 import { retry, Transient } from './retry.ts'
-import type { Local } from './sources.ts'
 
 /** What the registry has after a push. */
 export interface Pushed {

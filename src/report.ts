@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import type { Portrait } from './image.ts'
+import type { Portrait } from './publish/image.ts'
 import type { Pushed } from './publish.ts'
 import type { Change, Step } from './resource.ts'
 import { count, daysUntil, duration } from './units.ts'

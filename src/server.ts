@@ -3,10 +3,10 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Target } from './desired.ts'
-import { hostKeyName } from './inputs/hosts.ts'
 import { isPlain } from './inputs/key.ts'
-import { offeredKey, refusalToConnect, refusalToOpen, refusalToRun, type Said } from './refusal.ts'
 import { quote } from './script.ts'
+import { asRoot, files } from './server/config.ts'
+import { offeredKey, refusalToConnect, refusalToOpen, refusalToRun, type Said } from './server/refusal.ts'
 
 /**
  * The server, over one SSH connection that all commands share.
@@ -253,72 +253,4 @@ function killGroup({ pid }: ChildProcess): void {
 function environment(): Record<string, string> {
   const { PATH = '', RUNNER_TRACKING_ID = '' } = process.env
   return { PATH, RUNNER_TRACKING_ID, SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force' }
-}
-
-// The first line of input is the password. A sudo that does not ask would hand it on to the script, so it is asked for
-// the same command first. The password is tried without the script, for sudo would take its lines for further attempts.
-const asRoot = [
-  'LC_ALL=C; export LC_ALL',
-  'IFS= read -r password || exit 1',
-  'if [ -z "$password" ] || sudo -n sh -s </dev/null 2>/dev/null; then exec sudo -n sh -s; fi',
-  'printf "%s\\n" "$password" | sudo -k -S -p "" sh -s || exit 1',
-  '{ printf "%s\\n" "$password"; cat; } | sudo -k -S -p "" sh -s',
-].join('; ')
-
-function files(target: Target, unpinned: ReadonlyMap<string, readonly string[]>): Record<string, string> {
-  const { jump } = target
-  const avoid = (host: string, port: number) => {
-    const patterns = unpinned.get(hostKeyName(host, port))
-    return patterns ? `\n  HostKeyAlgorithms -${patterns.join(',')}` : ''
-  }
-  return {
-    key: target.key,
-    known_hosts: target.knownHosts.map(line => `${line}\n`).join(''),
-    fingerprints: target.fingerprints.map(line => `${line}\n`).join(''),
-    passphrase: `${target.passphrase ?? ''}\n`,
-    // OpenSSH asks this program, never a terminal.
-    askpass: '#!/bin/sh\nexec cat passphrase\n',
-    // Asked with a host, its key's type and fingerprint and the key; answers with a known_hosts line if it is pinned.
-    // ssh itself does not tell what it was offered when it knows no key of that type.
-    pinned: `[ "$4" != NONE ] || exit 0
-if grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
-printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
-`,
-    config: `Host server
-  HostName ${target.host}
-  Port ${target.port}
-  User ${target.user}${avoid(target.host, target.port)}
-  ControlPath control
-  PermitLocalCommand yes
-  LocalCommand echo berth:connected >&2
-${
-  jump
-    ? `  ProxyJump jump
-Host jump
-  HostName ${jump.host}
-  Port ${jump.port}
-  User ${jump.user}${avoid(jump.host, jump.port)}
-`
-    : ''
-}Host *
-  IdentityFile key
-  IdentitiesOnly yes
-  IdentityAgent none
-  UserKnownHostsFile known_hosts
-  GlobalKnownHostsFile /dev/null
-  # OpenSSH before 8.5 hasn't got it and can do without: it then knows lines, not fingerprints.
-  IgnoreUnknown KnownHostsCommand
-  KnownHostsCommand /bin/sh pinned %H %t %f %K
-  StrictHostKeyChecking yes
-  CheckHostIP no
-  UpdateHostKeys no
-  PreferredAuthentications publickey
-  NumberOfPasswordPrompts 1
-  ConnectTimeout 20
-  ServerAliveInterval 15
-  ServerAliveCountMax 4
-  ForwardAgent no
-  ForwardX11 no
-`,
-  }
 }

@@ -1,13 +1,13 @@
 import * as core from '@actions/core'
 import type { Mode } from './desired.ts'
-import { helpFor } from './help.ts'
 import { InputError, type Inputs } from './inputs.ts'
-import { Log } from './log.ts'
 import { down, plan, push, type Surroundings, up } from './modes.ts'
 import { renew } from './renew.ts'
+import { helpFor } from './report/help.ts'
+import { Log } from './report/log.ts'
+import { mistakes, summary } from './report/summary.ts'
 import { closing, type Outcome, planJson, references } from './report.ts'
 import type { Server } from './server.ts'
-import { mistakes, summary } from './summary.ts'
 
 const log = new Log(core, process.env)
 

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { onDisk } from '../../src/resources/compose.ts'
 import { guard, guardLocation, guardMaps } from '../../src/resources/guard.ts'
-import { onDisk } from '../../src/resources/registry.ts'
 import { recorded } from '../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')

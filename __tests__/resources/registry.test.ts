@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
-import { configYaml, merge, registry } from '../../src/resources/registry.ts'
+import { configYaml, merge } from '../../src/resources/compose.ts'
+import { registry } from '../../src/resources/registry.ts'
 import { recorded } from '../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')

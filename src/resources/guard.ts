@@ -2,8 +2,8 @@ import type { Desired } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
 import { change, fileChanges, type Resource } from '../resource.ts'
 import { library, line } from '../script.ts'
+import { bridge, container, onDisk } from './compose.ts'
 import { prefix } from './door.ts'
-import { bridge, container, onDisk } from './registry.ts'
 
 interface Guard {
   script: ServerFile | undefined

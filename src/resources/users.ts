@@ -3,7 +3,7 @@ import { compareSync, hashSync } from 'bcryptjs'
 import type { User } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
 import type { Change, Resource, Step } from '../resource.ts'
-import { account } from './registry.ts'
+import { account } from './compose.ts'
 
 /** The htpasswd file as it is, if there is one. */
 type Seen = ServerFile | undefined

@@ -1,5 +1,5 @@
-import type { Target } from './desired.ts'
-import { fingerprint } from './inputs/hosts.ts'
+import type { Target } from '../desired.ts'
+import { fingerprint } from '../inputs/hosts.ts'
 
 /** How a program ended. */
 export interface Said {

@@ -1,9 +1,9 @@
-import type { Listener } from './converge.ts'
+import type { Listener } from '../converge.ts'
+import { planLine } from '../report.ts'
+import type { Step } from '../resource.ts'
+import { count, duration } from '../units.ts'
 import { diff } from './diff.ts'
 import { helpFor, topic } from './help.ts'
-import { planLine } from './report.ts'
-import type { Step } from './resource.ts'
-import { count, duration } from './units.ts'
 
 /** As much of @actions/core as the log needs. */
 export interface Console {

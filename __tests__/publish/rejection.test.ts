@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { DiskFull, rejection } from '../src/rejection.ts'
-import { Transient } from '../src/retry.ts'
+import { DiskFull, rejection } from '../../src/publish/rejection.ts'
+import { Transient } from '../../src/retry.ts'
 
 const attempt = { domain: 'r.example.com', repository: 'app', user: 'ci', client: 'Docker' }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Target } from '../src/desired.ts'
-import { refusalToRun } from '../src/refusal.ts'
+import type { Target } from '../../src/desired.ts'
+import { refusalToRun } from '../../src/server/refusal.ts'
 
 const target: Target = {
   host: 'registry.example.com',

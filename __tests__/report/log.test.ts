@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { Log } from '../src/log.ts'
-import type { Step } from '../src/resource.ts'
+import { Log } from '../../src/report/log.ts'
+import type { Step } from '../../src/resource.ts'
 
 const env = {
   GITHUB_SERVER_URL: 'https://github.com',

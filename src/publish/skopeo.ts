@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { User } from './desired.ts'
-import { lastLine, run } from './program.ts'
+import type { User } from '../desired.ts'
+import { lastLine, run } from '../program.ts'
 
 /** Copies archives and layouts to the registry: whole indexes, byte by byte, which Docker can’t. */
 export class Skopeo {

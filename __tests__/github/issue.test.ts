@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { type GitHub, github } from '../lab/github.ts'
-import { keepIssue } from '../src/issue.ts'
+import { type GitHub, github } from '../../lab/github.ts'
+import { keepIssue } from '../../src/github/issue.ts'
 
 const domain = 'registry.example.com'
 const token = 'ghs_0123456789'

@@ -1,4 +1,4 @@
-import type { PushMessage } from './docker.ts'
+import type { PushMessage } from '../docker.ts'
 
 /** Milliseconds between two lines of the log. */
 const pause = 5000

@@ -1,4 +1,4 @@
-import { connect, findEntry, isSame, type Repository } from './github.ts'
+import { connect, findEntry, isSame, type Repository } from '../github.ts'
 
 /**
  * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text, so that its

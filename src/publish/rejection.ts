@@ -1,4 +1,4 @@
-import { Transient } from './retry.ts'
+import { Transient } from '../retry.ts'
 
 /** The server has no room for what is pushed. */
 export class DiskFull extends Error {}

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { User } from './desired.ts'
-import type { Answer, Endpoint } from './endpoint.ts'
+import type { User } from '../desired.ts'
+import type { Answer, Endpoint } from '../endpoint.ts'
 
 /** What a tag or digest leads to: an image, or an index of images. */
 export interface Manifest {

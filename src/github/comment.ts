@@ -1,7 +1,7 @@
-import { diff } from './diff.ts'
-import { connect, findEntry, isSame, type Repository } from './github.ts'
-import { planLine } from './report.ts'
-import type { Step } from './resource.ts'
+import { connect, findEntry, isSame, type Repository } from '../github.ts'
+import { diff } from '../report/diff.ts'
+import { planLine } from '../report.ts'
+import type { Step } from '../resource.ts'
 
 /** Characters of the plan: GitHub takes 65,536 in one comment, the mark and the note among them. */
 const room = 65_536 - 1_000

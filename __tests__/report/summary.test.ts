@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from '@jest/globals'
-import type { Outcome } from '../src/report.ts'
-import type { Step } from '../src/resource.ts'
-import { mistakes, summary } from '../src/summary.ts'
-import { recorded } from './recorded.ts'
+import { mistakes, summary } from '../../src/report/summary.ts'
+import type { Outcome } from '../../src/report.ts'
+import type { Step } from '../../src/resource.ts'
+import { recorded } from '../recorded.ts'
 
 const domain = 'registry.example.com'
 const digest = `sha256:${'1a'.repeat(32)}`

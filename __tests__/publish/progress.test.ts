@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { Progress } from '../src/progress.ts'
+import { Progress } from '../../src/publish/progress.ts'
 
 test('thousands of messages become a line every five seconds, and a summary', () => {
   const lines: string[] = []

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { type GitHub, github } from '../lab/github.ts'
-import { failureComment, keepComment, planComment } from '../src/comment.ts'
-import type { Step } from '../src/resource.ts'
+import { type GitHub, github } from '../../lab/github.ts'
+import { failureComment, keepComment, planComment } from '../../src/github/comment.ts'
+import type { Step } from '../../src/resource.ts'
 
 const domain = 'registry.example.com'
 const token = 'ghs_0123456789'

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from '@babel/parser'
 import { expect, test } from '@jest/globals'
-import { anchor, headings, helpFor, page, topic } from '../src/help.ts'
+import { anchor, headings, helpFor, page, topic } from '../../src/report/help.ts'
 
-const root = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
 const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
 
 /** What looks like a failure and is none: words of a plan, of a retry, or put before or behind other words. */
