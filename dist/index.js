@@ -9773,7 +9773,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6965);
-/* harmony import */ var _server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4424);
+/* harmony import */ var _server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1660);
 
 
 
@@ -9844,7 +9844,7 @@ function payload(path) {
 }
 const begun = begin();
 begun.catch(() => { }); // The step tells why.
-const loaded = Promise.all(/* import() */[__nccwpck_require__.e(823), __nccwpck_require__.e(574)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4574)).then(step => {
+const loaded = Promise.all(/* import() */[__nccwpck_require__.e(823), __nccwpck_require__.e(775)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4775)).then(step => {
     step.mask(secrets);
     return step;
 });
@@ -9860,25 +9860,127 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 5446:
+/***/ 9026:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   C: () => (/* binding */ fileChanges),
-/* harmony export */   Z: () => (/* binding */ change)
+/* harmony export */   FC: () => (/* binding */ onDisk),
+/* harmony export */   Gu: () => (/* binding */ configYaml),
+/* harmony export */   Rj: () => (/* binding */ fingerprint),
+/* harmony export */   ct: () => (/* binding */ account),
+/* harmony export */   ee: () => (/* binding */ composeYaml),
+/* harmony export */   kL: () => (/* binding */ container),
+/* harmony export */   yS: () => (/* binding */ bridge)
 /* harmony export */ });
-/** The only change of most steps. */
-function change(exists, summary) {
-    return [{ action: exists ? 'update' : 'create', summary }];
+/* unused harmony export merge */
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8815);
+
+
+/** The two files that the registry's container is made from, and the names that belong to it. */
+/**
+ * Who the registry is on the server: a number without a name, in which the files it reads and the images are its own.
+ * systemd's table of UIDs leaves 65520…65533 to nobody, and distroless images use this one for the same.
+ */
+const account = '65532:65532';
+/**
+ * What a registry that goes wrong may take from the machine; far above what a busy one needs. Layers go through it in
+ * pieces of 32 KiB, but a driver for object storage keeps pieces of 10 MiB for each upload.
+ */
+const limits = {
+    /** Bytes, in Docker's units: beyond it the kernel kills the registry, and Docker starts it again. */
+    memory: '1g',
+    /** In Go's units: from here on it rather collects garbage than grows. */
+    heap: '768MiB',
+    /** Each file that a slow disk keeps waiting holds a thread; a registry without load has about ten. */
+    threads: 2048,
+    /** Memory too; no driver writes there, but a user's configuration may. */
+    tmp: '64m',
+};
+/** Named after the domain, so that one server can hold several registries and `docker ps` tells whose it is. */
+function container(domain) {
+    return `berth-${domain.replaceAll('.', '-')}`;
 }
-/** How a text file differs from what is wanted, in content, mode or owner; `mode` is octal without a leading zero. */
-function fileChanges(path, seen, after, mode, owner = 'root:root') {
-    if (seen?.content !== after) {
-        return [{ ...change(seen !== undefined, path)[0], file: { path, before: seen?.content ?? '', after } }];
+/** The name of its network's bridge; the kernel allows 15 characters. */
+function bridge(domain) {
+    return `berth-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(domain).digest('hex').slice(0, 8)}`;
+}
+/** Whether images are kept on the server's disk, and not in an object storage that `registry-config` names. */
+function onDisk({ registry }) {
+    const { storage } = merge({ storage: { filesystem: {} } }, registry.config);
+    return isMap(storage) && storage.filesystem !== undefined;
+}
+/** config.yml: what Berth needs, with the user's `registry-config` merged over it. */
+function configYaml({ users, registry }) {
+    return (0,yaml__WEBPACK_IMPORTED_MODULE_1__/* .stringify */ .As)(merge({
+        version: 0.1,
+        log: { level: 'info', accesslog: { disabled: true } },
+        storage: {
+            filesystem: { rootdirectory: '/var/lib/registry' },
+            cache: { blobdescriptor: 'inmemory' },
+            delete: { enabled: true },
+        },
+        http: {
+            addr: ':5000',
+            // Uploads go on at a path, not at a URL that a proxy could have got wrong.
+            relativeurls: true,
+            headers: { 'X-Content-Type-Options': ['nosniff'] },
+        },
+        ...(users && { auth: { htpasswd: { realm: 'Registry', path: '/auth/htpasswd' } } }),
+        health: { storagedriver: { enabled: true, interval: '10s', threshold: 3 } },
+    }, registry.config), { lineWidth: 0 });
+}
+/** compose.yaml, in words that docker-compose 1.29 and compose 2 both read. */
+function composeYaml(desired, config) {
+    const { directory, domain, registry, users } = desired;
+    const service = {
+        image: registry.image,
+        container_name: container(domain),
+        user: account,
+        // The path as the command works with the images of 2.8 and 3.x alike, wherever each has its own default.
+        command: ['/etc/berth/config.yml'],
+        restart: 'always',
+        ports: [`127.0.0.1:${registry.port}:5000`],
+        env_file: [`${directory}/secret.env`],
+        environment: { OTEL_TRACES_EXPORTER: 'none', GOMEMLIMIT: limits.heap },
+        volumes: [
+            `${directory}/config.yml:/etc/berth/config.yml:ro`,
+            ...(users ? [`${directory}/auth:/auth:ro`] : []),
+            `${directory}/data:/var/lib/registry`,
+        ],
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        read_only: true,
+        tmpfs: [`/tmp:size=${limits.tmp}`],
+        mem_limit: limits.memory,
+        pids_limit: limits.threads,
+        logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
+        labels: { 'berth.config': fingerprint(desired, config) },
+    };
+    const networks = { default: { driver_opts: { 'com.docker.network.bridge.name': bridge(domain) } } };
+    return `# Written by Berth, which undoes changes made here.\n${(0,yaml__WEBPACK_IMPORTED_MODULE_1__/* .stringify */ .As)({ services: { registry: service }, networks }, { lineWidth: 0 })}`;
+}
+// compose makes the container anew when a label changes; so it does when the content of config.yml does.
+function fingerprint({ directory, registry, users }, config) {
+    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256')
+        .update(JSON.stringify([directory, registry.image, registry.port, users !== null, config]))
+        .digest('hex')
+        .slice(0, 16);
+}
+/** Maps are merged, key by key; anything else is replaced; `null` takes a key away. */
+function merge(base, over) {
+    const merged = { ...base };
+    for (const [key, value] of Object.entries(over)) {
+        const below = merged[key];
+        if (value === null)
+            delete merged[key];
+        else
+            merged[key] = isMap(below) && isMap(value) ? merge(below, value) : value;
     }
-    if (seen.mode === mode && seen.owner === owner)
-        return [];
-    return change(true, `${path} from ${seen.mode} ${seen.owner} to ${mode} ${owner}`);
+    return merged;
+}
+function isMap(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 
@@ -10079,230 +10181,6 @@ function patternRegex(pattern) {
 }
 function escaped(text) {
     return text.replace(/[.+]/g, '\\$&');
-}
-
-
-/***/ }),
-
-/***/ 2687:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   FC: () => (/* binding */ onDisk),
-/* harmony export */   ct: () => (/* binding */ account),
-/* harmony export */   kL: () => (/* binding */ container),
-/* harmony export */   u5: () => (/* binding */ registry),
-/* harmony export */   yS: () => (/* binding */ bridge)
-/* harmony export */ });
-/* unused harmony exports configYaml, merge */
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8815);
-/* harmony import */ var _resource_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5446);
-
-
-
-/** The registry's container, the two files it is made from, and its data. */
-const registry = {
-    name: 'registry',
-    probe: ({ domain, directory, registry }) => [
-        ['registry_probe', directory, container(domain), `${registry.port}`],
-    ],
-    read(facts) {
-        const [status = '', restart = '', label = ''] = facts.get('registry.container').split(' ');
-        return {
-            compose: facts.file('registry.compose'),
-            config: facts.file('registry.config'),
-            secret: facts.is('registry.secret'),
-            settled: facts.is('registry.settled'),
-            data: facts.get('registry.data'),
-            enabled: facts.is('registry.enabled'),
-            container: { status, restart, label },
-            holder: facts.get('registry.holder'),
-            predecessor: facts.is('registry.predecessor'),
-        };
-    },
-    obstacles({ registry, adopt }, { holder, predecessor }) {
-        if (holder === '' || (adopt && predecessor))
-            return [];
-        return [
-            predecessor
-                ? `${holder} is a registry that somebody set up by hand, on port ${registry.port}; take it over with its images and users by \`adopt: true\`, or leave it alone with another \`registry-port\``
-                : `port ${registry.port} is taken by ${holder}; give another \`registry-port\``,
-        ];
-    },
-    plan(desired, seen) {
-        const { directory, domain, registry } = desired;
-        const config = configYaml(desired);
-        const compose = composeYaml(desired, config);
-        const texts = [
-            {
-                path: `${directory}/compose.yaml`,
-                seen: seen.compose,
-                after: compose,
-                mode: '644',
-                owner: 'root:root',
-            },
-            { path: `${directory}/config.yml`, seen: seen.config, after: config, mode: '600', owner: account },
-        ];
-        const files = texts.flatMap(({ path, seen, after, mode, owner }) => (0,_resource_js__WEBPACK_IMPORTED_MODULE_2__/* .fileChanges */ .C)(path, seen, after, mode, owner));
-        const changes = [...files, ...containerChanges(desired, seen, config)];
-        if (changes.length === 0)
-            return [];
-        const made = [directory, container(domain), account, registry.image, compose, config];
-        return [
-            {
-                resource: 'registry',
-                changes,
-                call: seen.predecessor
-                    ? ['registry_adopt', ...made, seen.holder.replace('container ', '')]
-                    : ['registry_up', ...made],
-            },
-        ];
-    },
-    remove({ directory, domain, purge }, { container: { status }, compose, data }) {
-        const steps = [];
-        if (status !== 'absent' || compose !== undefined) {
-            steps.push({
-                resource: 'registry',
-                changes: [{ action: 'delete', summary: `container ${container(domain)}` }],
-                call: ['registry_down', directory, container(domain)],
-            });
-        }
-        if (purge && data !== 'absent') {
-            steps.push({
-                resource: 'registry',
-                changes: [{ action: 'delete', summary: `${directory}, with every image and user` }],
-                call: ['registry_purge', directory],
-            });
-        }
-        return steps;
-    },
-};
-/**
- * Who the registry is on the server: a number without a name, in which the files it reads and the images are its own.
- * systemd's table of UIDs leaves 65520…65533 to nobody, and distroless images use this one for the same.
- */
-const account = '65532:65532';
-/**
- * What a registry that goes wrong may take from the machine; far above what a busy one needs. Layers go through it in
- * pieces of 32 KiB, but a driver for object storage keeps pieces of 10 MiB for each upload.
- */
-const limits = {
-    /** Bytes, in Docker's units: beyond it the kernel kills the registry, and Docker starts it again. */
-    memory: '1g',
-    /** In Go's units: from here on it rather collects garbage than grows. */
-    heap: '768MiB',
-    /** Each file that a slow disk keeps waiting holds a thread; a registry without load has about ten. */
-    threads: 2048,
-    /** Memory too; no driver writes there, but a user's configuration may. */
-    tmp: '64m',
-};
-function containerChanges(desired, seen, config) {
-    const { registry } = desired;
-    const { status, restart, label } = seen.container;
-    if (seen.predecessor) {
-        return [{ action: 'update', summary: `take over ${seen.holder} with its images; it stays, stopped` }];
-    }
-    if (status === 'absent') {
-        return [{ action: 'create', summary: `start ${registry.image} on port ${registry.port}` }];
-    }
-    const reasons = [
-        status !== 'running' && `it is ${status}`,
-        label !== fingerprint(desired, config) && 'its files have changed',
-        restart !== 'always' && 'it would not restart by itself',
-        !seen.settled && 'its last change was cut off',
-        !seen.secret && 'its secret is gone',
-        seen.data !== account && 'its images belong to another account',
-        !seen.enabled && 'Docker does not start with the machine',
-    ].filter(reason => typeof reason === 'string');
-    return reasons.length === 0
-        ? []
-        : [{ action: 'update', summary: `restart ${registry.image}, for ${reasons.join(', ')}` }];
-}
-/** Named after the domain, so that one server can hold several registries and `docker ps` tells whose it is. */
-function container(domain) {
-    return `berth-${domain.replaceAll('.', '-')}`;
-}
-/** The name of its network's bridge; the kernel allows 15 characters. */
-function bridge(domain) {
-    return `berth-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(domain).digest('hex').slice(0, 8)}`;
-}
-/** Whether images are kept on the server's disk, and not in an object storage that `registry-config` names. */
-function onDisk({ registry }) {
-    const { storage } = merge({ storage: { filesystem: {} } }, registry.config);
-    return isMap(storage) && storage.filesystem !== undefined;
-}
-/** config.yml: what Berth needs, with the user's `registry-config` merged over it. */
-function configYaml({ users, registry }) {
-    return (0,yaml__WEBPACK_IMPORTED_MODULE_1__/* .stringify */ .As)(merge({
-        version: 0.1,
-        log: { level: 'info', accesslog: { disabled: true } },
-        storage: {
-            filesystem: { rootdirectory: '/var/lib/registry' },
-            cache: { blobdescriptor: 'inmemory' },
-            delete: { enabled: true },
-        },
-        http: {
-            addr: ':5000',
-            // Uploads go on at a path, not at a URL that a proxy could have got wrong.
-            relativeurls: true,
-            headers: { 'X-Content-Type-Options': ['nosniff'] },
-        },
-        ...(users && { auth: { htpasswd: { realm: 'Registry', path: '/auth/htpasswd' } } }),
-        health: { storagedriver: { enabled: true, interval: '10s', threshold: 3 } },
-    }, registry.config), { lineWidth: 0 });
-}
-/** The compose file, in words that docker-compose 1.29 and compose 2 both read. */
-function composeYaml(desired, config) {
-    const { directory, domain, registry, users } = desired;
-    const service = {
-        image: registry.image,
-        container_name: container(domain),
-        user: account,
-        // The path as the command works with the images of 2.8 and 3.x alike, wherever each has its own default.
-        command: ['/etc/berth/config.yml'],
-        restart: 'always',
-        ports: [`127.0.0.1:${registry.port}:5000`],
-        env_file: [`${directory}/secret.env`],
-        environment: { OTEL_TRACES_EXPORTER: 'none', GOMEMLIMIT: limits.heap },
-        volumes: [
-            `${directory}/config.yml:/etc/berth/config.yml:ro`,
-            ...(users ? [`${directory}/auth:/auth:ro`] : []),
-            `${directory}/data:/var/lib/registry`,
-        ],
-        cap_drop: ['ALL'],
-        security_opt: ['no-new-privileges:true'],
-        read_only: true,
-        tmpfs: [`/tmp:size=${limits.tmp}`],
-        mem_limit: limits.memory,
-        pids_limit: limits.threads,
-        logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
-        labels: { 'berth.config': fingerprint(desired, config) },
-    };
-    const networks = { default: { driver_opts: { 'com.docker.network.bridge.name': bridge(domain) } } };
-    return `# Written by Berth, which undoes changes made here.\n${(0,yaml__WEBPACK_IMPORTED_MODULE_1__/* .stringify */ .As)({ services: { registry: service }, networks }, { lineWidth: 0 })}`;
-}
-// compose makes the container anew when a label changes; so it does when the content of config.yml does.
-function fingerprint({ directory, registry, users }, config) {
-    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256')
-        .update(JSON.stringify([directory, registry.image, registry.port, users !== null, config]))
-        .digest('hex')
-        .slice(0, 16);
-}
-/** Maps are merged, key by key; anything else is replaced; `null` takes a key away. */
-function merge(base, over) {
-    const merged = { ...base };
-    for (const [key, value] of Object.entries(over)) {
-        const below = merged[key];
-        if (value === null)
-            delete merged[key];
-        else
-            merged[key] = isMap(below) && isMap(value) ? merge(below, value) : value;
-    }
-    return merged;
-}
-function isMap(value) {
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 
@@ -11487,8 +11365,8 @@ function decodeBase64(string, length) {
   decodeBase64,
 });
 
-// EXTERNAL MODULE: ./build/resources/registry.js
-var registry = __nccwpck_require__(2687);
+// EXTERNAL MODULE: ./build/resources/compose.js
+var compose = __nccwpck_require__(9026);
 ;// CONCATENATED MODULE: ./build/resources/users.js
 
 
@@ -11516,7 +11394,7 @@ const users = {
         if (changes.length === 0 && content !== seen?.content) {
             changes.push({ action: 'update', summary: 'write htpasswd anew, with the same users' });
         }
-        if (changes.length === 0 && (seen?.mode !== '600' || seen.owner !== registry/* account */.ct)) {
+        if (changes.length === 0 && (seen?.mode !== '600' || seen.owner !== compose/* account */.ct)) {
             changes.push({ action: 'update', summary: 'make htpasswd readable by root and the registry only' });
         }
         if (changes.length === 0)
@@ -11525,7 +11403,7 @@ const users = {
             {
                 resource: 'users',
                 changes,
-                call: ['users_write', directory, registry/* account */.ct, content, ...gone],
+                call: ['users_write', directory, compose/* account */.ct, content, ...gone],
                 ...(kept.length > 0 && { keeps: `keep ${names(kept)}` }),
             },
         ];
@@ -11680,7 +11558,7 @@ function library(name) {
 
 /***/ }),
 
-/***/ 4424:
+/***/ 1660:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -11697,11 +11575,81 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: external "node:readline"
 const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
-// EXTERNAL MODULE: ./build/inputs/hosts.js
-var hosts = __nccwpck_require__(4059);
 // EXTERNAL MODULE: ./build/inputs/key.js
 var key = __nccwpck_require__(5003);
-;// CONCATENATED MODULE: ./build/refusal.js
+// EXTERNAL MODULE: ./build/script.js
+var script = __nccwpck_require__(5381);
+// EXTERNAL MODULE: ./build/inputs/hosts.js
+var hosts = __nccwpck_require__(4059);
+;// CONCATENATED MODULE: ./build/server/config.js
+
+/** The files that `ssh -F config` needs in the folder in which it runs, by name. `unpinned` has the host keys that it must not be offered. */
+function files(target, unpinned) {
+    const { jump } = target;
+    const avoid = (host, port) => {
+        const patterns = unpinned.get((0,hosts/* hostKeyName */.tc)(host, port));
+        return patterns ? `\n  HostKeyAlgorithms -${patterns.join(',')}` : '';
+    };
+    return {
+        key: target.key,
+        known_hosts: target.knownHosts.map(line => `${line}\n`).join(''),
+        fingerprints: target.fingerprints.map(line => `${line}\n`).join(''),
+        passphrase: `${target.passphrase ?? ''}\n`,
+        // OpenSSH asks this program, never a terminal.
+        askpass: '#!/bin/sh\nexec cat passphrase\n',
+        // Asked with a host, its key's type and fingerprint and the key; answers with a known_hosts line if it is pinned.
+        // ssh itself does not tell what it was offered when it knows no key of that type.
+        pinned: `[ "$4" != NONE ] || exit 0
+if grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
+printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
+`,
+        config: `Host server
+  HostName ${target.host}
+  Port ${target.port}
+  User ${target.user}${avoid(target.host, target.port)}
+  ControlPath control
+  PermitLocalCommand yes
+  LocalCommand echo berth:connected >&2
+${jump
+            ? `  ProxyJump jump
+Host jump
+  HostName ${jump.host}
+  Port ${jump.port}
+  User ${jump.user}${avoid(jump.host, jump.port)}
+`
+            : ''}Host *
+  IdentityFile key
+  IdentitiesOnly yes
+  IdentityAgent none
+  UserKnownHostsFile known_hosts
+  GlobalKnownHostsFile /dev/null
+  # OpenSSH before 8.5 hasn't got it and can do without: it then knows lines, not fingerprints.
+  IgnoreUnknown KnownHostsCommand
+  KnownHostsCommand /bin/sh pinned %H %t %f %K
+  StrictHostKeyChecking yes
+  CheckHostIP no
+  UpdateHostKeys no
+  PreferredAuthentications publickey
+  NumberOfPasswordPrompts 1
+  ConnectTimeout 20
+  ServerAliveInterval 15
+  ServerAliveCountMax 4
+  ForwardAgent no
+  ForwardX11 no
+`,
+    };
+}
+// The first line of input is the password. A sudo that does not ask would hand it on to the script, so it is asked for
+// the same command first. The password is tried without the script, for sudo would take its lines for further attempts.
+const asRoot = [
+    'LC_ALL=C; export LC_ALL',
+    'IFS= read -r password || exit 1',
+    'if [ -z "$password" ] || sudo -n sh -s </dev/null 2>/dev/null; then exec sudo -n sh -s; fi',
+    'printf "%s\\n" "$password" | sudo -k -S -p "" sh -s || exit 1',
+    '{ printf "%s\\n" "$password"; cat; } | sudo -k -S -p "" sh -s',
+].join('; ');
+
+;// CONCATENATED MODULE: ./build/server/refusal.js
 
 /** Why OpenSSH can't use the private key, and what to do, in a sentence. */
 function refusalToOpen(stderr, { passphrase }) {
@@ -11768,7 +11716,7 @@ function refusalToRun({ code, stdout, stderr }, target) {
     if (ran)
         return undefined;
     const { user } = target;
-    const words = [...stdout.split('\n'), ...stderr.split('\n')].filter(isWord).at(-1);
+    const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1);
     return ((user === 'root' ? undefined : noRoot(stderr, target)) ??
         `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);
 }
@@ -11819,13 +11767,15 @@ function lastLine(text) {
 function firstLine(text) {
     return lastLine(text.split('\n').find(isWord) ?? '');
 }
+// The banner comes before, and says nothing about the command.
+function letIn(stderr) {
+    return stderr.split('\n').indexOf('berth:connected') + 1;
+}
 // Not ours.
 function isWord(line) {
     return line.trim() !== '' && !line.startsWith('berth:');
 }
 
-// EXTERNAL MODULE: ./build/script.js
-var script = __nccwpck_require__(5381);
 ;// CONCATENATED MODULE: ./build/server.js
 
 
@@ -12053,70 +12003,6 @@ function killGroup({ pid }) {
 function environment() {
     const { PATH = '', RUNNER_TRACKING_ID = '' } = process.env;
     return { PATH, RUNNER_TRACKING_ID, SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force' };
-}
-// The first line of input is the password. A sudo that does not ask would hand it on to the script, so it is asked for
-// the same command first. The password is tried without the script, for sudo would take its lines for further attempts.
-const asRoot = [
-    'LC_ALL=C; export LC_ALL',
-    'IFS= read -r password || exit 1',
-    'if [ -z "$password" ] || sudo -n sh -s </dev/null 2>/dev/null; then exec sudo -n sh -s; fi',
-    'printf "%s\\n" "$password" | sudo -k -S -p "" sh -s || exit 1',
-    '{ printf "%s\\n" "$password"; cat; } | sudo -k -S -p "" sh -s',
-].join('; ');
-function files(target, unpinned) {
-    const { jump } = target;
-    const avoid = (host, port) => {
-        const patterns = unpinned.get((0,hosts/* hostKeyName */.tc)(host, port));
-        return patterns ? `\n  HostKeyAlgorithms -${patterns.join(',')}` : '';
-    };
-    return {
-        key: target.key,
-        known_hosts: target.knownHosts.map(line => `${line}\n`).join(''),
-        fingerprints: target.fingerprints.map(line => `${line}\n`).join(''),
-        passphrase: `${target.passphrase ?? ''}\n`,
-        // OpenSSH asks this program, never a terminal.
-        askpass: '#!/bin/sh\nexec cat passphrase\n',
-        // Asked with a host, its key's type and fingerprint and the key; answers with a known_hosts line if it is pinned.
-        // ssh itself does not tell what it was offered when it knows no key of that type.
-        pinned: `[ "$4" != NONE ] || exit 0
-if grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
-printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
-`,
-        config: `Host server
-  HostName ${target.host}
-  Port ${target.port}
-  User ${target.user}${avoid(target.host, target.port)}
-  ControlPath control
-  PermitLocalCommand yes
-  LocalCommand echo berth:connected >&2
-${jump
-            ? `  ProxyJump jump
-Host jump
-  HostName ${jump.host}
-  Port ${jump.port}
-  User ${jump.user}${avoid(jump.host, jump.port)}
-`
-            : ''}Host *
-  IdentityFile key
-  IdentitiesOnly yes
-  IdentityAgent none
-  UserKnownHostsFile known_hosts
-  GlobalKnownHostsFile /dev/null
-  # OpenSSH before 8.5 hasn't got it and can do without: it then knows lines, not fingerprints.
-  IgnoreUnknown KnownHostsCommand
-  KnownHostsCommand /bin/sh pinned %H %t %f %K
-  StrictHostKeyChecking yes
-  CheckHostIP no
-  UpdateHostKeys no
-  PreferredAuthentications publickey
-  NumberOfPasswordPrompts 1
-  ConnectTimeout 20
-  ServerAliveInterval 15
-  ServerAliveCountMax 4
-  ForwardAgent no
-  ForwardX11 no
-`,
-    };
 }
 
 

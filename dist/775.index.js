@@ -1,8 +1,8 @@
-export const id = 574;
-export const ids = [574];
+export const id = 775;
+export const ids = [775];
 export const modules = {
 
-/***/ 4574:
+/***/ 4775:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -17,424 +17,10 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 14 modules
 var core = __webpack_require__(6421);
-;// CONCATENATED MODULE: ./build/help.js
-/**
- * Where each message leads: a heading of docs/troubleshooting.md, and what the messages have in common that it is about. The
- * first that fits counts. A new message needs a pattern here, and the heading where there is none yet; a test collects
- * all messages of the sources and names those that lead nowhere.
- *
- * A heading is also the title of the annotation, which GitHub does not mask: it must be the same for everybody.
- */
-const topics = [
-    // What begins with the name of an input.
-    ['The SSH key can’t be used', /^ssh-key/, /`ssh-key(-passphrase)?` (is|can’t|does)/],
-    ['The host key is missing or another one', /^ssh-known-hosts: /, /`ssh-known-hosts`/],
-    ['Users, passwords or access are not accepted', /^(users|access|auth|push-user): /],
-    ['The certificate that you bring is not accepted', /^certificate(-key)?: /],
-    ['An image or a tag has no valid name', /^(image|tags): /],
-    ['An input is missing or wrong', /^[a-z][a-z-]*: /, /not there yet|this mode needs|NUL byte/],
-    // Between the runner and the server.
-    ['Another run is at work', /another run|another workflow at work|keeps changing/],
-    ['Somebody else pushes the same tag', /another workflow pushing the same tag/],
-    ['A tag would move', /`immutable`/],
-    ['The disk is full', /disk is (nearly )?full/, /enlarge (the|its) disk/],
-    ['The server’s clock is wrong', /clock shows/],
-    ['The runner lacks a program', /this runner has no `ssh`|this runner has no Docker|this runner has none/],
-    ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST|the engine ended/],
-    [
-        'The server does not let SSH in',
-        /let `.*` in with this key|takes no keys from|runs no commands for this user/,
-    ],
-    ['Berth can’t become root', /become root|sudo (wants|does not|asks)|no sudo/],
-    [
-        'The connection was lost',
-        /cut off|connection to .* was lost|the run was cancelled|^cancelled$|did not say/,
-    ],
-    [
-        'SSH does not reach the server',
-        /SSH/,
-        /`ssh-(host|port|jump)`/,
-        /no connection to|jump host|can’t be reached through/,
-    ],
-    // On the server.
-    ['A program is missing on the server', /the server lacks/],
-    ['A port is taken', /port .* is taken by|shows another certificate for/],
-    [
-        'Another site or registry is in the way',
-        /set up by hand|`adopt: true`|together with other names|holds images already/,
-    ],
-    ['nginx refuses its configuration', /nginx refuses/],
-    ['The server has no registry yet', /has no registry .* of Berth’s/],
-    // Certificates.
-    [
-        'The certificate authority gives no certificate',
-        /CAA|`acme-(eab|server)|nonces|by its policy|another `email`|status page/,
-    ],
-    [
-        'The certificate authority sees another world',
-        /though this runner can|other parts of the world|another certbot/,
-    ],
-    [
-        'A private authority is not trusted',
-        /trusts?\b.*(authority|certificate)|authority is given as `ca`|trust `ca`|give (a private one|that) as `ca`/,
-    ],
-    [
-        'The certificate is not renewed',
-        /certificate of .* (was renewed|is valid for)|serves a certificate|newer one as|authority gave one/,
-    ],
-    [
-        'The certificate is not the right one',
-        /certificate that .* shows (has expired|is not valid yet|is for other)|shows no certificate/,
-    ],
-    ['GitHub can’t be told', /can’t be kept: /],
-    [
-        'DNS does not lead to the server',
-        /DNS|neither an A nor an AAAA|does not resolve|no certificate authority can reach|record of .* leads|point it to this/,
-    ],
-    [
-        'Port 80 can’t be reached',
-        /port 80|the runner did not see|whether it sees|instead of this server’s token/,
-    ],
-    // The registry and what is pushed.
-    ['The registry does not start', /the registry (is back|did not come back)/],
-    [
-        'The registry does not let a user in',
-        /does not let `.*` in \(|with the new password|should (ask for credentials|be open)|old hash in htpasswd/,
-    ],
-    ['A user may not push', /may not push/],
-    ['A proxy is in the way', /a proxy in front of .* refuses/],
-    [
-        'The image is not there',
-        /no image|does not hold exactly one|in the workspace|neither a `docker save`|=> repository|that is the|did you mean/,
-    ],
-    ['The registry does not answer', /port 443|over HTTPS|is answered with/],
-    ['A push stops half way', /could not be pushed|can’t push|lacks parts of|was pushed as/],
-    ['A step on the server failed', / failed[:;]|the server (said|refused)|was not possible/],
-];
-/** The heading of docs/troubleshooting.md under which a message is explained; `undefined` if there is none. */
-function topic(message) {
-    return topics.find(([, ...patterns]) => patterns.some(pattern => pattern.test(message)))?.[0];
-}
-/** All headings that messages lead to. */
-const headings = topics.map(([heading]) => heading);
-/** What GitHub makes of a heading to link to it. */
-function help_anchor(heading) {
-    return heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N}_ -]/gu, '')
-        .replaceAll(' ', '-');
-}
-/**
- * A page of docs/ on GitHub, as of the version of Berth that runs: `env` tells where that came from. Without it, as in
- * a local run or with `uses: ./`, it is the path.
- */
-function page(file, env) {
-    const { GITHUB_SERVER_URL: server, GITHUB_ACTION_REPOSITORY: repository, GITHUB_ACTION_REF: ref } = env;
-    return server && repository ? `${server}/${repository}/blob/${ref || 'HEAD'}/docs/${file}` : `docs/${file}`;
-}
-/** The page that explains a message. */
-function helpFor(message, env) {
-    const heading = topic(message);
-    return page('troubleshooting.md', env) + (heading === undefined ? '' : `#${help_anchor(heading)}`);
-}
-
 // EXTERNAL MODULE: ./build/inputs.js + 7 modules
 var inputs = __webpack_require__(6965);
-// EXTERNAL MODULE: ./node_modules/diff/libesm/patch/create.js + 2 modules
-var create = __webpack_require__(7291);
-;// CONCATENATED MODULE: ./build/diff.js
-
-/** A unified diff of a text file, with whatever looks like a credential taken out of both sides. */
-function diff({ path, before, after }) {
-    const [was, is] = [redact(before), redact(after)];
-    if (was === is)
-        return `  ${path}: only values that are not shown differ`;
-    return (0,create/* createTwoFilesPatch */.ss)(before === '' ? '/dev/null' : path, path, was, is, undefined, undefined, {
-        context: 3,
-        headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
-    })
-        .trimEnd()
-        .replace(/^/gm, '  ');
-}
-const sensitive = /^(\s*(?:- )?["']?[\w.-]*(?:secret|(?<!ht)passw|passphrase|token|credential|authorization|(?:private|access|account|api)[_-]?key|dsn)[\w.-]*["']?\s*[:=])(.*)$/i;
-/**
- * What a person wrote into a file, or what it held before a rotation, is masked by nobody. So the value of each key that
- * may be a credential is replaced, with the lines that belong to it, and so is the password in a URL.
- */
-function redact(text) {
-    let hidden = Number.POSITIVE_INFINITY;
-    return text
-        .split('\n')
-        .flatMap(line => {
-        const indent = line.search(/\S/);
-        const item = indent === hidden && line.trimStart().startsWith('- ');
-        if (indent > hidden || item || (indent < 0 && hidden < Number.POSITIVE_INFINITY))
-            return [];
-        hidden = Number.POSITIVE_INFINITY;
-        const [, key] = sensitive.exec(line) ?? [];
-        if (key === undefined)
-            return [line.replace(/(\/\/[^\s/:@]*:)[^\s/@]+@/g, '$1[redacted]@')];
-        hidden = indent;
-        return [`${key} [redacted]`];
-    })
-        .join('\n');
-}
-
-;// CONCATENATED MODULE: ./build/units.js
-/** `1 change`, `2 changes`. */
-function count(number, noun) {
-    return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-/** Milliseconds in the unit that a person would choose. */
-function duration(milliseconds) {
-    if (milliseconds < 100)
-        return `${Math.round(milliseconds)} ms`;
-    const seconds = milliseconds / 1000;
-    if (seconds < 9.95)
-        return `${seconds.toFixed(1)} s`;
-    const whole = Math.round(seconds);
-    return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
-/** Whole days from `now`, in milliseconds since 1970, until a date. */
-function daysUntil(date, now) {
-    return Math.floor((date.getTime() - now) / (24 * 60 * 60 * 1000));
-}
-
-;// CONCATENATED MODULE: ./build/report.js
-
-const symbols = { create: '+', update: '~', delete: '-' };
-function planLine(resource, { action, summary }) {
-    return `${symbols[action]} ${resource}: ${summary}`;
-}
-/** The `plan` output. */
-function planJson(steps) {
-    return JSON.stringify(steps.flatMap(({ resource, changes }) => changes.map(({ action, summary }) => ({ resource, action, summary }))));
-}
-/** The pushed references by digest, for a deploy step. */
-function references({ domain, pushed }) {
-    return pushed.map(({ repository, digest }) => `${domain}/${repository}@${digest}`);
-}
-/** The last line of the log. `milliseconds` is what the run took. */
-function closing({ domain, steps, applied, looked, certificate, pushed }, now, milliseconds) {
-    const changes = steps.flatMap(({ changes }) => changes).length;
-    const parts = [
-        ...(looked === false
-            ? []
-            : [changes === 0 ? 'nothing changed' : `${count(changes, 'change')} ${applied ? 'made' : 'to make'}`]),
-        ...(certificate
-            ? [`certificate valid for ${count(daysUntil(certificate.validToDate, now), 'day')}`]
-            : []),
-        ...(pushed.length > 0 ? [`${count(pushed.length, 'image')} pushed`] : []),
-        duration(milliseconds),
-    ];
-    return `${domain}: ${parts.join(', ')}`;
-}
-
-;// CONCATENATED MODULE: ./build/log.js
-
-
-
-
-/** What people see while the step runs: a group for each phase, a line for each change. */
-class Log {
-    #console;
-    /** The environment that help links are made of. */
-    #env;
-    #now;
-    #open;
-    phases = [];
-    /** What was planned last. */
-    steps = [];
-    /** What was done of it, with its time in milliseconds. */
-    taken = new Map();
-    /** `now` tells milliseconds. */
-    constructor(console, env, now = () => performance.now()) {
-        this.#console = console;
-        this.#env = env;
-        this.#now = now;
-    }
-    group = async (title, work) => {
-        this.#begin(title);
-        try {
-            return await work();
-        }
-        finally {
-            this.#end();
-        }
-    };
-    planned = (steps, detailed) => {
-        this.steps = steps;
-        if (steps.length === 0) {
-            this.said('nothing to do: the server is as it should be');
-            return;
-        }
-        const changes = count(steps.flatMap(({ changes }) => changes).length, 'change');
-        this.said(`${changes} to make`);
-        // A plan that is all that was asked for is not folded away.
-        if (!detailed)
-            this.#begin(`Plan: ${changes}`);
-        for (const { resource, changes, keeps } of steps) {
-            for (const change of changes) {
-                this.said(planLine(resource, change));
-                if (change.file && (detailed || change.action === 'update'))
-                    this.said(diff(change.file));
-            }
-            if (keeps)
-                this.said(`= ${resource}: ${keeps}`);
-        }
-        if (!detailed)
-            this.#begin('Change the server');
-    };
-    done = (step, milliseconds) => {
-        this.taken.set(step, milliseconds);
-        const [first, ...others] = step.changes;
-        const time = `  ${duration(milliseconds)}`;
-        if (first)
-            this.said(planLine(step.resource, first) + time);
-        for (const change of others)
-            this.said(planLine(step.resource, change));
-    };
-    said = (text) => this.#console.info(text);
-    debug = (text) => this.#console.debug(text);
-    warned = (text) => this.#console.warning(this.#helped(text), { title: title(text) });
-    failed = (text) => this.#console.error(this.#helped(text), { title: title(text) });
-    /** A phase ends where the next one begins: GitHub’s groups can’t be one inside the other. */
-    #begin(what) {
-        this.#end();
-        this.#open = { what, since: this.#now() };
-        this.#console.startGroup(what);
-    }
-    #end() {
-        if (!this.#open)
-            return;
-        const { what, since } = this.#open;
-        this.#open = undefined;
-        this.phases.push({ what, milliseconds: this.#now() - since });
-        this.#console.endGroup();
-    }
-    #helped(text) {
-        return `${text}\n${helpFor(text, this.#env)}`;
-    }
-}
-// Titles are not masked by GitHub, so nothing of the message is in them.
-function title(text) {
-    return `Berth: ${topic(text) ?? 'it did not work'}`;
-}
-
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __webpack_require__(6760);
-;// CONCATENATED MODULE: ./build/github.js
-/** Milliseconds after which GitHub counts as out of order. */
-const patience = 60_000;
-/** GitHub’s API, and the parameters that every route below `/repos` wants. */
-async function connect({ name, api, token }) {
-    const { getOctokit } = await __webpack_require__.e(/* import() */ 413).then(__webpack_require__.bind(__webpack_require__, 2413));
-    const octokit = getOctokit(token, { baseUrl: api, request: { signal: AbortSignal.timeout(patience) } });
-    const [owner = '', repo = ''] = name.split('/');
-    return { octokit, repository: { owner, repo } };
-}
-/** Pages that are looked through, of a hundred entries each. */
-const depth = 10;
-/** The first entry of a list that `is` the one looked for. */
-async function findEntry(pages, is) {
-    let page = 0;
-    for await (const { data } of pages) {
-        const found = data.find(is);
-        page += 1;
-        if (found || page === depth)
-            return found;
-    }
-    return undefined;
-}
-/** Whether GitHub has this text already; it may give it back with other line ends. */
-function isSame(there, text) {
-    return there?.replaceAll('\r', '').trimEnd() === text.trimEnd();
-}
-
-;// CONCATENATED MODULE: ./build/comment.js
-
-
-
-/** Characters of the plan: GitHub takes 65,536 in one comment, the mark and the note among them. */
-const room = 65_536 - 1_000;
-/** Characters that the list of changes may have of them; the rest is for the differences of files. */
-const roomForList = 20_000;
-/**
- * One comment on a pull request says what `up` would do to the server of `domain`. It is known by an invisible mark at its
- * beginning: whoever quotes it has not written another. Returns what was done, or `undefined` if it says so already.
- */
-async function keepComment(to, pull, domain, text) {
-    const { octokit, repository } = await connect(to);
-    const mark = `<!-- berth plan ${domain} -->`;
-    const body = `${mark}\n${text}`;
-    const comments = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
-        ...repository,
-        ...{ issue_number: pull, per_page: 100 },
-    });
-    const comment = await findEntry(comments, each => !!each.body?.startsWith(mark));
-    if (!comment) {
-        await octokit.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
-            ...repository,
-            ...{ issue_number: pull, body },
-        });
-        return `wrote the plan into a comment on pull request #${pull}`;
-    }
-    if (isSame(comment.body, body))
-        return undefined;
-    await octokit.request('PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}', {
-        ...repository,
-        ...{ comment_id: comment.id, body },
-    });
-    return `updated the comment on pull request #${pull}`;
-}
-/** The plan in Markdown: every change, and a diff of each text file, folded; what is too long is left to the log. */
-function planComment(domain, steps) {
-    if (steps.length === 0)
-        return `${comment_title(domain)}There is nothing to do: the server is as it should be.\n`;
-    const lines = steps.flatMap(({ resource, changes, keeps }) => [
-        ...changes.map(change => planLine(resource, change)),
-        ...(keeps ? [`= ${resource}: ${keeps}`] : []),
-    ]);
-    const list = shortened(lines, roomForList);
-    const details = steps
-        .flatMap(({ changes }) => changes)
-        .flatMap(({ file }) => file ? [folded(file.path, fenced(diff(file).replace(/^ {2}/gm, ''), 'diff'))] : []);
-    let text = `${comment_title(domain)}Mode \`up\` would change this:\n\n${fenced(list.join('\n'), 'diff')}`;
-    let missing = lines.length - list.length;
-    const note = 'Not all of it has room here; the whole plan is in the log of the step.\n';
-    for (const each of details) {
-        if (text.length + each.length <= room)
-            text += each;
-        else
-            missing += 1;
-    }
-    return missing > 0 ? `${text}\n${note}` : text;
-}
-/** That there is no plan, in the place of an older one that may not be true any more. */
-function failureComment(domain, failure) {
-    return `${comment_title(domain)}There is no plan:\n\n${fenced(failure.slice(0, roomForList))}`;
-}
-function comment_title(domain) {
-    return `## ⚓ ${domain}\n\n`;
-}
-/** As many of the lines as there is room for. */
-function shortened(lines, characters) {
-    let left = characters;
-    return lines.filter(line => {
-        left -= line.length + 1;
-        return left >= 0;
-    });
-}
-// The text may hold a fence itself, which must not end this one.
-function fenced(text, language = '') {
-    const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-    const fence = '`'.repeat(longest + 1);
-    return `${fence}${language}\n${text}\n${fence}\n`;
-}
-function folded(heading, text) {
-    return `\n<details><summary><code>${heading}</code></summary>\n\n${text}\n</details>\n`;
-}
-
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __webpack_require__(7598);
 ;// CONCATENATED MODULE: ./build/facts.js
@@ -498,7 +84,7 @@ var external_node_net_ = __webpack_require__(7030);
 
 /** Milliseconds until an address counts as silent, and for how long a wrong answer may still turn into the right one. */
 const silence = 6_000;
-const outside_patience = 3_000;
+const patience = 3_000;
 /** Errors of a machine that has no way to IPv6 at all, as GitHub's hosted runners. */
 const noRoute = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 const sight = { records, port: 80 };
@@ -552,7 +138,7 @@ class Outside {
         const mend = own
             ? 'let everybody in to port 80 there, in the firewall of the server and of its provider'
             : `does it lead to this server${server}? If not, correct or remove the record; if so, let everybody in to port 80`;
-        const until = Date.now() + outside_patience;
+        const until = Date.now() + patience;
         for (;;) {
             try {
                 const { status, body } = await this.#get(address, path);
@@ -647,8 +233,21 @@ function timedOut() {
     return Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' });
 }
 
-// EXTERNAL MODULE: ./build/resource.js
-var resource = __webpack_require__(5446);
+;// CONCATENATED MODULE: ./build/resource.js
+/** The only change of most steps. */
+function change(exists, summary) {
+    return [{ action: exists ? 'update' : 'create', summary }];
+}
+/** How a text file differs from what is wanted, in content, mode or owner; `mode` is octal without a leading zero. */
+function fileChanges(path, seen, after, mode, owner = 'root:root') {
+    if (seen?.content !== after) {
+        return [{ ...change(seen !== undefined, path)[0], file: { path, before: seen?.content ?? '', after } }];
+    }
+    if (seen.mode === mode && seen.owner === owner)
+        return [];
+    return change(true, `${path} from ${seen.mode} ${seen.owner} to ${mode} ${owner}`);
+}
+
 ;// CONCATENATED MODULE: ./build/resources/authority.js
 /**
  * What kept an authority from giving a certificate, in a sentence; `undefined` if certbot’s own words (`output`) have to
@@ -714,8 +313,8 @@ function explainOrder({ domain, acme }, output) {
 var door = __webpack_require__(4908);
 // EXTERNAL MODULE: ./build/script.js
 var script = __webpack_require__(5381);
-// EXTERNAL MODULE: ./build/resources/registry.js
-var registry = __webpack_require__(2687);
+// EXTERNAL MODULE: ./build/resources/compose.js
+var resources_compose = __webpack_require__(9026);
 ;// CONCATENATED MODULE: ./build/resources/guard.js
 
 
@@ -731,7 +330,7 @@ const guard = {
         state: facts.get('guard.state').trim(),
         room: facts.get('guard.room'),
     }),
-    warnings: (desired, { room }) => room === '' || !(0,registry/* onDisk */.FC)(desired)
+    warnings: (desired, { room }) => room === '' || !(0,resources_compose/* onDisk */.FC)(desired)
         ? []
         : [
             `the disk is nearly full, ${room}; delete what is not needed or enlarge it, for uploads are refused when less than a tenth or 2 GiB is left, whichever is smaller`,
@@ -741,9 +340,9 @@ const guard = {
         const script = guardScript(desired);
         const service = serviceUnit(desired);
         const changes = [
-            ...(0,resource/* fileChanges */.C)(`${directory}/guard.sh`, seen.script, script, '644'),
-            ...(0,resource/* fileChanges */.C)(`${unit(domain)}.service`, seen.unit, service, '644'),
-            ...(seen.unit && seen.state !== 'active enabled' ? (0,resource/* change */.Z)(true, `start ${unit(domain)}`) : []),
+            ...fileChanges(`${directory}/guard.sh`, seen.script, script, '644'),
+            ...fileChanges(`${unit(domain)}.service`, seen.unit, service, '644'),
+            ...(seen.unit && seen.state !== 'active enabled' ? change(true, `start ${unit(domain)}`) : []),
         ];
         if (changes.length === 0)
             return [];
@@ -755,7 +354,7 @@ const guard = {
             {
                 resource: 'guard',
                 changes: [{ action: 'delete', summary: `${unit(domain)}.service` }],
-                call: ['guard_down', unit(domain), directory, (0,registry/* bridge */.yS)(domain)],
+                call: ['guard_down', unit(domain), directory, (0,resources_compose/* bridge */.yS)(domain)],
             },
         ],
 };
@@ -786,8 +385,8 @@ function flag(domain) {
 }
 function guardScript(desired) {
     const { domain, directory } = desired;
-    const data = (0,registry/* onDisk */.FC)(desired) ? [`${directory}/data`] : [];
-    const call = (0,script/* line */.n8)(['guard', flag(domain), (0,registry/* container */.kL)(domain), (0,registry/* bridge */.yS)(domain), ...data]);
+    const data = (0,resources_compose/* onDisk */.FC)(desired) ? [`${directory}/data`] : [];
+    const call = (0,script/* line */.n8)(['guard', flag(domain), (0,resources_compose/* container */.kL)(domain), (0,resources_compose/* bridge */.yS)(domain), ...data]);
     return `#!/bin/sh\n# Written by Berth, which undoes changes made here.\n${(0,script/* library */.Yv)('resources/guard')}\n${call}\n`;
 }
 /** It needs root to speak to Docker and to the firewall, and of root's powers no other. */
@@ -993,7 +592,7 @@ const certificate = {
                 : [
                     {
                         ...step,
-                        changes: (0,resource/* change */.Z)(exists, `${exists ? 'replace' : 'store'} your own certificate for ${domain}`),
+                        changes: change(exists, `${exists ? 'replace' : 'store'} your own certificate for ${domain}`),
                         call: ['certificate_bring', domain, directory, content, siteFile(domain)],
                     },
                 ];
@@ -1004,11 +603,11 @@ const certificate = {
             ? [
                 {
                     ...step,
-                    changes: (0,resource/* change */.Z)(true, 'restore the live folder from certbot’s archive'),
+                    changes: change(true, 'restore the live folder from certbot’s archive'),
                     call: ['certificate_restore', domain, seen.state],
                 },
             ]
-            : [{ ...step, changes: (0,resource/* change */.Z)(false, `order for ${domain}`), call: order(desired, seen) }];
+            : [{ ...step, changes: change(false, `order for ${domain}`), call: order(desired, seen) }];
     },
     explain: explainOrder,
 };
@@ -1080,6 +679,109 @@ const packages_packages = {
         ],
 };
 
+;// CONCATENATED MODULE: ./build/resources/registry.js
+
+
+/** The registry's container, the two files it is made from, and its data. */
+const registry = {
+    name: 'registry',
+    probe: ({ domain, directory, registry }) => [
+        ['registry_probe', directory, (0,resources_compose/* container */.kL)(domain), `${registry.port}`],
+    ],
+    read(facts) {
+        const [status = '', restart = '', label = ''] = facts.get('registry.container').split(' ');
+        return {
+            compose: facts.file('registry.compose'),
+            config: facts.file('registry.config'),
+            secret: facts.is('registry.secret'),
+            settled: facts.is('registry.settled'),
+            data: facts.get('registry.data'),
+            enabled: facts.is('registry.enabled'),
+            container: { status, restart, label },
+            holder: facts.get('registry.holder'),
+            predecessor: facts.is('registry.predecessor'),
+        };
+    },
+    obstacles({ registry, adopt }, { holder, predecessor }) {
+        if (holder === '' || (adopt && predecessor))
+            return [];
+        return [
+            predecessor
+                ? `${holder} is a registry that somebody set up by hand, on port ${registry.port}; take it over with its images and users by \`adopt: true\`, or leave it alone with another \`registry-port\``
+                : `port ${registry.port} is taken by ${holder}; give another \`registry-port\``,
+        ];
+    },
+    plan(desired, seen) {
+        const { directory, domain, registry } = desired;
+        const config = (0,resources_compose/* configYaml */.Gu)(desired);
+        const compose = (0,resources_compose/* composeYaml */.ee)(desired, config);
+        const texts = [
+            {
+                path: `${directory}/compose.yaml`,
+                seen: seen.compose,
+                after: compose,
+                mode: '644',
+                owner: 'root:root',
+            },
+            { path: `${directory}/config.yml`, seen: seen.config, after: config, mode: '600', owner: resources_compose/* account */.ct },
+        ];
+        const files = texts.flatMap(({ path, seen, after, mode, owner }) => fileChanges(path, seen, after, mode, owner));
+        const changes = [...files, ...containerChanges(desired, seen, config)];
+        if (changes.length === 0)
+            return [];
+        const made = [directory, (0,resources_compose/* container */.kL)(domain), resources_compose/* account */.ct, registry.image, compose, config];
+        return [
+            {
+                resource: 'registry',
+                changes,
+                call: seen.predecessor
+                    ? ['registry_adopt', ...made, seen.holder.replace('container ', '')]
+                    : ['registry_up', ...made],
+            },
+        ];
+    },
+    remove({ directory, domain, purge }, { container: { status }, compose, data }) {
+        const steps = [];
+        if (status !== 'absent' || compose !== undefined) {
+            steps.push({
+                resource: 'registry',
+                changes: [{ action: 'delete', summary: `container ${(0,resources_compose/* container */.kL)(domain)}` }],
+                call: ['registry_down', directory, (0,resources_compose/* container */.kL)(domain)],
+            });
+        }
+        if (purge && data !== 'absent') {
+            steps.push({
+                resource: 'registry',
+                changes: [{ action: 'delete', summary: `${directory}, with every image and user` }],
+                call: ['registry_purge', directory],
+            });
+        }
+        return steps;
+    },
+};
+function containerChanges(desired, seen, config) {
+    const { registry } = desired;
+    const { status, restart, label } = seen.container;
+    if (seen.predecessor) {
+        return [{ action: 'update', summary: `take over ${seen.holder} with its images; it stays, stopped` }];
+    }
+    if (status === 'absent') {
+        return [{ action: 'create', summary: `start ${registry.image} on port ${registry.port}` }];
+    }
+    const reasons = [
+        status !== 'running' && `it is ${status}`,
+        label !== (0,resources_compose/* fingerprint */.Rj)(desired, config) && 'its files have changed',
+        restart !== 'always' && 'it would not restart by itself',
+        !seen.settled && 'its last change was cut off',
+        !seen.secret && 'its secret is gone',
+        seen.data !== resources_compose/* account */.ct && 'its images belong to another account',
+        !seen.enabled && 'Docker does not start with the machine',
+    ].filter(reason => typeof reason === 'string');
+    return reasons.length === 0
+        ? []
+        : [{ action: 'update', summary: `restart ${registry.image}, for ${reasons.join(', ')}` }];
+}
+
 ;// CONCATENATED MODULE: ./build/resources/settings.js
 const needed = ['cert', 'privkey', 'chain', 'fullchain', 'server', 'account', 'authenticator'];
 /** What keeps a certificate that was set up by hand from being renewed beside a running nginx, or at all. */
@@ -1129,13 +831,13 @@ function timerSteps({ domain, acme }, seen) {
     const steps = [];
     const add = (call, ...changes) => steps.push({ resource: 'renewal', changes, call });
     if (seen.hook?.content !== hook || seen.hook.mode !== '755') {
-        add(['renewal_hook', hook], ...(0,resource/* change */.Z)(seen.hook !== undefined, 'reload nginx when a certificate is renewed'));
+        add(['renewal_hook', hook], ...change(seen.hook !== undefined, 'reload nginx when a certificate is renewed'));
     }
     if (seen.care?.content !== care) {
-        add(['renewal_care', care], ...(0,resource/* change */.Z)(seen.care !== undefined, 'look at what is served after each round'));
+        add(['renewal_care', care], ...change(seen.care !== undefined, 'look at what is served after each round'));
     }
     if (acme.ca !== undefined && (seen.ca?.content !== acme.ca || seen.trust?.content !== trust)) {
-        add(['renewal_trust', domain, acme.ca, trust], ...(0,resource/* change */.Z)(seen.ca !== undefined, 'trust the private certificate authority'));
+        add(['renewal_trust', domain, acme.ca, trust], ...change(seen.ca !== undefined, 'trust the private certificate authority'));
     }
     if (acme.ca === undefined && seen.ca !== undefined) {
         add(['renewal_distrust', domain], {
@@ -1144,7 +846,7 @@ function timerSteps({ domain, acme }, seen) {
         });
     }
     if (!seen.timer) {
-        add(['renewal_timer', service, timer], ...(0,resource/* change */.Z)(false, 'a timer that renews the certificate'));
+        add(['renewal_timer', service, timer], ...change(false, 'a timer that renews the certificate'));
     }
     return steps;
 }
@@ -1233,12 +935,12 @@ function current(desired, lineage) {
                     ? `order anew, for it expired on ${leaf.validToDate.toISOString()}`
                     : undefined;
     if (reason !== undefined)
-        return [{ ...step, changes: (0,resource/* change */.Z)(true, reason), call: order(desired, lineage) }];
+        return [{ ...step, changes: change(true, reason), call: order(desired, lineage) }];
     const steps = [];
     if (settings !== undefined && settings !== conf?.content) {
         steps.push({
             ...step,
-            changes: (0,resource/* change */.Z)(true, 'renew through nginx’s port 80, without stopping it'),
+            changes: change(true, 'renew through nginx’s port 80, without stopping it'),
             call: ['renewal_conf', domain, settings],
         });
     }
@@ -1246,7 +948,7 @@ function current(desired, lineage) {
     if (acme.email !== undefined && lineage.contact?.content !== contact) {
         steps.push({
             ...step,
-            changes: (0,resource/* change */.Z)(true, `tell the authority your address, ${acme.email}`),
+            changes: change(true, `tell the authority your address, ${acme.email}`),
             call: ['certificate_contact', domain, acme.server, acme.email, acme.ca ?? ''],
         });
     }
@@ -1254,7 +956,7 @@ function current(desired, lineage) {
         const until = leaf.validToDate.toISOString();
         steps.push({
             ...step,
-            changes: (0,resource/* change */.Z)(true, `renew, for it is valid until ${until} only`),
+            changes: change(true, `renew, for it is valid until ${until} only`),
             call: order(desired, lineage, 'renewal_order'),
         });
     }
@@ -1270,7 +972,7 @@ function serve(domain, file, wanted, { served }) {
         : [
             {
                 resource: 'renewal',
-                changes: (0,resource/* change */.Z)(true, 'reload nginx, which serves another certificate than the one on disk'),
+                changes: change(true, 'reload nginx, which serves another certificate than the one on disk'),
                 call: ['certificate_serve', domain, siteFile(domain), file],
             },
         ];
@@ -1326,8 +1028,8 @@ const site = {
             !seen.boot && 'let nginx start with the machine',
         ].filter(reason => typeof reason === 'string');
         const changes = [
-            ...(0,resource/* fileChanges */.C)(file, seen.file, wanted[0]?.[1] ?? '', '644'),
-            ...(seen.file && reasons.length > 0 ? (0,resource/* change */.Z)(true, `${file}: ${reasons.join(', ')}`) : []),
+            ...fileChanges(file, seen.file, wanted[0]?.[1] ?? '', '644'),
+            ...(seen.file && reasons.length > 0 ? change(true, `${file}: ${reasons.join(', ')}`) : []),
         ];
         const steps = [];
         if (changes.length > 0) {
@@ -1375,7 +1077,7 @@ var users = __webpack_require__(879);
 
 
 /** All that Berth owns on a server, each after what it stands on. */
-const resources = [packages_packages, users/* users */.VV, registry/* registry */.u5, certificate, site, renewal, guard];
+const resources = [packages_packages, users/* users */.VV, registry, certificate, site, renewal, guard];
 const libraries = [...resources.map(({ name }) => `resources/${name}`), 'resources/order'];
 /** The read-only script whose answer `Facts.parse` reads. */
 function factsScript(desired) {
@@ -2023,7 +1725,209 @@ function alternatives(names) {
     return all.length > 3 ? `${all.slice(0, 3).join(', ')}, …` : all.join(', ');
 }
 
-;// CONCATENATED MODULE: ./build/image.js
+;// CONCATENATED MODULE: ./build/github.js
+/** Milliseconds after which GitHub counts as out of order. */
+const github_patience = 60_000;
+/** GitHub’s API, and the parameters that every route below `/repos` wants. */
+async function connect({ name, api, token }) {
+    const { getOctokit } = await __webpack_require__.e(/* import() */ 413).then(__webpack_require__.bind(__webpack_require__, 2413));
+    const octokit = getOctokit(token, { baseUrl: api, request: { signal: AbortSignal.timeout(github_patience) } });
+    const [owner = '', repo = ''] = name.split('/');
+    return { octokit, repository: { owner, repo } };
+}
+/** Pages that are looked through, of a hundred entries each. */
+const depth = 10;
+/** The first entry of a list that `is` the one looked for. */
+async function findEntry(pages, is) {
+    let page = 0;
+    for await (const { data } of pages) {
+        const found = data.find(is);
+        page += 1;
+        if (found || page === depth)
+            return found;
+    }
+    return undefined;
+}
+/** Whether GitHub has this text already; it may give it back with other line ends. */
+function isSame(there, text) {
+    return there?.replaceAll('\r', '').trimEnd() === text.trimEnd();
+}
+
+// EXTERNAL MODULE: ./node_modules/diff/libesm/patch/create.js + 2 modules
+var create = __webpack_require__(7291);
+;// CONCATENATED MODULE: ./build/report/diff.js
+
+/** A unified diff of a text file, with whatever looks like a credential taken out of both sides. */
+function diff({ path, before, after }) {
+    const [was, is] = [redact(before), redact(after)];
+    if (was === is)
+        return `  ${path}: only values that are not shown differ`;
+    return (0,create/* createTwoFilesPatch */.ss)(before === '' ? '/dev/null' : path, path, was, is, undefined, undefined, {
+        context: 3,
+        headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
+    })
+        .trimEnd()
+        .replace(/^/gm, '  ');
+}
+const sensitive = /^(\s*(?:- )?["']?[\w.-]*(?:secret|(?<!ht)passw|passphrase|token|credential|authorization|(?:private|access|account|api)[_-]?key|dsn)[\w.-]*["']?\s*[:=])(.*)$/i;
+/**
+ * What a person wrote into a file, or what it held before a rotation, is masked by nobody. So the value of each key that
+ * may be a credential is replaced, with the lines that belong to it, and so is the password in a URL.
+ */
+function redact(text) {
+    let hidden = Number.POSITIVE_INFINITY;
+    return text
+        .split('\n')
+        .flatMap(line => {
+        const indent = line.search(/\S/);
+        const item = indent === hidden && line.trimStart().startsWith('- ');
+        if (indent > hidden || item || (indent < 0 && hidden < Number.POSITIVE_INFINITY))
+            return [];
+        hidden = Number.POSITIVE_INFINITY;
+        const [, key] = sensitive.exec(line) ?? [];
+        if (key === undefined)
+            return [line.replace(/(\/\/[^\s/:@]*:)[^\s/@]+@/g, '$1[redacted]@')];
+        hidden = indent;
+        return [`${key} [redacted]`];
+    })
+        .join('\n');
+}
+
+;// CONCATENATED MODULE: ./build/units.js
+/** `1 change`, `2 changes`. */
+function count(number, noun) {
+    return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+/** Milliseconds in the unit that a person would choose. */
+function duration(milliseconds) {
+    if (milliseconds < 100)
+        return `${Math.round(milliseconds)} ms`;
+    const seconds = milliseconds / 1000;
+    if (seconds < 9.95)
+        return `${seconds.toFixed(1)} s`;
+    const whole = Math.round(seconds);
+    return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+/** Whole days from `now`, in milliseconds since 1970, until a date. */
+function daysUntil(date, now) {
+    return Math.floor((date.getTime() - now) / (24 * 60 * 60 * 1000));
+}
+
+;// CONCATENATED MODULE: ./build/report.js
+
+const symbols = { create: '+', update: '~', delete: '-' };
+function planLine(resource, { action, summary }) {
+    return `${symbols[action]} ${resource}: ${summary}`;
+}
+/** The `plan` output. */
+function planJson(steps) {
+    return JSON.stringify(steps.flatMap(({ resource, changes }) => changes.map(({ action, summary }) => ({ resource, action, summary }))));
+}
+/** The pushed references by digest, for a deploy step. */
+function references({ domain, pushed }) {
+    return pushed.map(({ repository, digest }) => `${domain}/${repository}@${digest}`);
+}
+/** The last line of the log. `milliseconds` is what the run took. */
+function closing({ domain, steps, applied, looked, certificate, pushed }, now, milliseconds) {
+    const changes = steps.flatMap(({ changes }) => changes).length;
+    const parts = [
+        ...(looked === false
+            ? []
+            : [changes === 0 ? 'nothing changed' : `${count(changes, 'change')} ${applied ? 'made' : 'to make'}`]),
+        ...(certificate
+            ? [`certificate valid for ${count(daysUntil(certificate.validToDate, now), 'day')}`]
+            : []),
+        ...(pushed.length > 0 ? [`${count(pushed.length, 'image')} pushed`] : []),
+        duration(milliseconds),
+    ];
+    return `${domain}: ${parts.join(', ')}`;
+}
+
+;// CONCATENATED MODULE: ./build/github/comment.js
+
+
+
+/** Characters of the plan: GitHub takes 65,536 in one comment, the mark and the note among them. */
+const room = 65_536 - 1_000;
+/** Characters that the list of changes may have of them; the rest is for the differences of files. */
+const roomForList = 20_000;
+/**
+ * One comment on a pull request says what `up` would do to the server of `domain`. It is known by an invisible mark at its
+ * beginning: whoever quotes it has not written another. Returns what was done, or `undefined` if it says so already.
+ */
+async function keepComment(to, pull, domain, text) {
+    const { octokit, repository } = await connect(to);
+    const mark = `<!-- berth plan ${domain} -->`;
+    const body = `${mark}\n${text}`;
+    const comments = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
+        ...repository,
+        ...{ issue_number: pull, per_page: 100 },
+    });
+    const comment = await findEntry(comments, each => !!each.body?.startsWith(mark));
+    if (!comment) {
+        await octokit.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
+            ...repository,
+            ...{ issue_number: pull, body },
+        });
+        return `wrote the plan into a comment on pull request #${pull}`;
+    }
+    if (isSame(comment.body, body))
+        return undefined;
+    await octokit.request('PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}', {
+        ...repository,
+        ...{ comment_id: comment.id, body },
+    });
+    return `updated the comment on pull request #${pull}`;
+}
+/** The plan in Markdown: every change, and a diff of each text file, folded; what is too long is left to the log. */
+function planComment(domain, steps) {
+    if (steps.length === 0)
+        return `${title(domain)}There is nothing to do: the server is as it should be.\n`;
+    const lines = steps.flatMap(({ resource, changes, keeps }) => [
+        ...changes.map(change => planLine(resource, change)),
+        ...(keeps ? [`= ${resource}: ${keeps}`] : []),
+    ]);
+    const list = shortened(lines, roomForList);
+    const details = steps
+        .flatMap(({ changes }) => changes)
+        .flatMap(({ file }) => file ? [folded(file.path, fenced(diff(file).replace(/^ {2}/gm, ''), 'diff'))] : []);
+    let text = `${title(domain)}Mode \`up\` would change this:\n\n${fenced(list.join('\n'), 'diff')}`;
+    let missing = lines.length - list.length;
+    const note = 'Not all of it has room here; the whole plan is in the log of the step.\n';
+    for (const each of details) {
+        if (text.length + each.length <= room)
+            text += each;
+        else
+            missing += 1;
+    }
+    return missing > 0 ? `${text}\n${note}` : text;
+}
+/** That there is no plan, in the place of an older one that may not be true any more. */
+function failureComment(domain, failure) {
+    return `${title(domain)}There is no plan:\n\n${fenced(failure.slice(0, roomForList))}`;
+}
+function title(domain) {
+    return `## ⚓ ${domain}\n\n`;
+}
+/** As many of the lines as there is room for. */
+function shortened(lines, characters) {
+    let left = characters;
+    return lines.filter(line => {
+        left -= line.length + 1;
+        return left >= 0;
+    });
+}
+// The text may hold a fence itself, which must not end this one.
+function fenced(text, language = '') {
+    const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+    const fence = '`'.repeat(longest + 1);
+    return `${fence}${language}\n${text}\n${fence}\n`;
+}
+function folded(heading, text) {
+    return `\n<details><summary><code>${heading}</code></summary>\n\n${text}\n</details>\n`;
+}
+
+;// CONCATENATED MODULE: ./build/publish/image.js
 /** Looks at an image in the registry; `undefined` if that can’t be told, which is no reason to fail. */
 async function portray(registry, repository, digest) {
     try {
@@ -2057,7 +1961,348 @@ function image_name({ os, architecture, variant }) {
     return [os, architecture, ...(variant ? [variant] : [])].join('/');
 }
 
-;// CONCATENATED MODULE: ./build/progress.js
+;// CONCATENATED MODULE: ./build/publish/registry-api.js
+
+/**
+ * Bytes of a trial upload: more than the mebibyte that nginx lets through where nobody has set `client_max_body_size`.
+ */
+const trial = (1 << 20) + 1;
+/**
+ * What one user may ask of a registry, in the words of the OCI Distribution Specification. All methods throw a sentence, as
+ * `Transient` if the same question may be answered in a moment.
+ */
+class RegistryApi {
+    #endpoint;
+    #user;
+    constructor(endpoint, user) {
+        this.#endpoint = endpoint;
+        this.#user = user;
+    }
+    /** What a tag or digest leads to; `undefined` if it is not there. */
+    async manifest(repository, reference) {
+        const answer = await this.#ask('GET', manifestPath(repository, reference), { accept: manifestTypes });
+        if (answer.status === 404)
+            return undefined;
+        if (answer.status !== 200)
+            throw this.#endpoint.refused(answer, `${repository}:${reference}`);
+        const digest = `sha256:${(0,external_node_crypto_.createHash)('sha256').update(answer.body).digest('hex')}`;
+        return { digest, type: String(answer.headers['content-type']), body: answer.body, ...read(answer.body) };
+    }
+    /** The configuration of an image, in JSON. */
+    async config(repository, digest) {
+        const answer = await this.#ask('GET', `/v2/${repository}/blobs/${digest}`);
+        if (answer.status !== 200)
+            throw this.#endpoint.refused(answer, `${repository}@${digest}`);
+        return answer.body;
+    }
+    /** Gives a manifest that the registry has another tag. */
+    async tag(repository, tag, { type, body }) {
+        const path = manifestPath(repository, tag);
+        const answer = await this.#ask('PUT', path, { 'content-type': type }, Buffer.from(body));
+        if (answer.status !== 201)
+            throw this.#endpoint.refused(answer, `${repository}:${tag}`);
+    }
+    /** Digests of manifests and blobs, on every platform of an image, that the registry should have and has not. */
+    async missing(repository, manifest) {
+        const children = await Promise.all(manifest.manifests.map(async ({ digest }) => {
+            const child = await this.manifest(repository, digest);
+            return child ? this.missing(repository, child) : [digest];
+        }));
+        const blobs = await Promise.all(manifest.blobs.map(async ({ digest, size }) => {
+            const answer = await this.#ask('HEAD', `/v2/${repository}/blobs/${digest}`);
+            if (answer.status !== 200 && answer.status !== 404)
+                throw this.#endpoint.refused(answer, `${repository}@${digest}`);
+            return answer.status === 404 || Number(answer.headers['content-length']) !== size ? [digest] : [];
+        }));
+        return [...new Set([...children, ...blobs].flat())];
+    }
+    /**
+     * Uploads a little and takes it back, for Docker does not repeat what a registry says about its own failure, such as that
+     * its disk is full. Returns the status and words of that, or `''` if the upload works.
+     */
+    async complaint(repository) {
+        const started = await this.#ask('POST', `/v2/${repository}/blobs/uploads/`, {}, Buffer.alloc(0));
+        if (started.status !== 202)
+            return `${started.status} ${started.body}`;
+        const type = { 'content-type': 'application/octet-stream' };
+        const sent = await this.#ask('PATCH', upload(started), type, (0,external_node_crypto_.randomBytes)(trial));
+        await this.#ask('DELETE', upload(sent.status === 202 ? sent : started)).catch(() => { });
+        return sent.status === 202 ? '' : `${sent.status} ${sent.body}`;
+    }
+    #ask(method, path, headers = {}, body) {
+        return this.#endpoint.ask(method, path, this.#user, headers, body);
+    }
+}
+const manifestPath = (repository, reference) => `/v2/${repository}/manifests/${reference}`;
+/** Where an upload goes on, which a registry may say with or without its own name. */
+function upload({ headers }) {
+    const { pathname, search } = new URL(String(headers.location), 'https://registry');
+    return pathname + search;
+}
+/** A registry that was cut off may have half a manifest; a push puts that right. */
+function read(body) {
+    let manifest = {};
+    try {
+        manifest = JSON.parse(body);
+    }
+    catch { }
+    const { config, layers = [], manifests = [] } = manifest;
+    // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
+    const own = layers.filter(({ urls = [] }) => urls.length === 0);
+    return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own };
+}
+/** All that a tag may be; a registry answers 404 for a type that was not asked for. */
+const manifestTypes = [
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ');
+
+;// CONCATENATED MODULE: ./build/publish/rejection.js
+
+/** The server has no room for what is pushed. */
+class DiskFull extends Error {
+}
+/** Something between here and the registry limits the size of an upload. */
+class TooLarge extends Error {
+}
+/** What a client or the registry said, as an error whose message is a sentence with the next action. */
+function rejection(words, { domain, repository, user, client }) {
+    const there = `${domain}/${repository}`;
+    const quoted = words.replace(/\s+/g, ' ').slice(0, 300);
+    if (/no space left|"?Err"?:\s*28\b/i.test(words))
+        return new DiskFull(`the server’s disk is full, ${there} can’t be pushed`);
+    if (/\b413\b|entity too large/i.test(words)) {
+        return new TooLarge(`a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or let the name lead straight to the server`);
+    }
+    if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
+        return new Error(`\`${user ?? 'anonymous'}\` may not push to ${there}; allow it in \`access\`, or choose another \`push-user\` (${quoted})`);
+    }
+    if (/x509|certificate/i.test(words)) {
+        return new Error(`this runner’s ${client} does not trust the certificate that ${domain} shows; does the name lead to this server from the runner? A private authority is given as \`ca\` (${quoted})`);
+    }
+    if (/no such host|server misbehaving/i.test(words))
+        return new Error(`this runner’s ${client} can’t resolve ${domain}; look at its DNS settings (${quoted})`);
+    if (isTransient(words))
+        return new Transient(`${there} could not be pushed: ${quoted}`);
+    return new Error(`${client} can’t push ${there}: ${quoted}`);
+}
+function isTransient(words) {
+    return /\b(5\d\d|429)\b|too ?many ?requests|connection (reset|refused)|broken pipe|\bEOF\b|time(d )?out|deadline exceeded|closed network|blob upload (unknown|invalid)|unknown blob|service unavailable|bad gateway|hang up|ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE/i.test(words);
+}
+
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __webpack_require__(3024);
+// EXTERNAL MODULE: external "node:fs/promises"
+var external_node_fs_promises_ = __webpack_require__(1455);
+;// CONCATENATED MODULE: ./build/publish/skopeo.js
+
+
+
+
+/** Copies archives and layouts to the registry: whole indexes, byte by byte, which Docker can’t. */
+class Skopeo {
+    #folder;
+    #ca;
+    #cancelled;
+    /** What skopeo has to read is written below `folder`, which must be readable by nobody else. */
+    constructor(folder, ca, cancelled) {
+        this.#folder = folder;
+        this.#ca = ca;
+        this.#cancelled = cancelled;
+    }
+    /** Throws a sentence if it is not installed. */
+    async check() {
+        const said = await run('skopeo', ['--version'], { cancelled: this.#cancelled }).catch(() => undefined);
+        if (said?.code !== 0)
+            throw new Error('an archive or OCI layout is pushed with skopeo, and this runner has none; install it in an earlier step: `sudo apt-get install -y skopeo`');
+    }
+    /** `from` is a reference as skopeo writes it, such as `oci-archive:app.tar`. Returns the digest; throws what skopeo says. */
+    async copy(from, reference, user, onLine, cancelled) {
+        // A folder for each copy, for several run at once.
+        const folder = (0,external_node_path_.join)(this.#folder, reference.replaceAll(/[/:]/g, '-'));
+        (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
+        const domain = reference.split('/')[0] ?? '';
+        const file = (name, content) => {
+            (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, name), content, { mode: 0o600 });
+            return (0,external_node_path_.join)(folder, name);
+        };
+        try {
+            const digestFile = (0,external_node_path_.join)(folder, 'digest');
+            const args = ['--insecure-policy', 'copy', '--digestfile', digestFile];
+            if (user) {
+                const auth = Buffer.from(`${user.name}:${user.password}`).toString('base64');
+                args.push('--dest-authfile', file('auth.json', JSON.stringify({ auths: { [domain]: { auth } } })));
+            }
+            else
+                args.push('--dest-no-creds');
+            if (this.#ca !== undefined) {
+                file('ca.crt', this.#ca);
+                args.push('--dest-cert-dir', folder);
+            }
+            // A `docker save` archive has no compressed layers, and so no manifest that could be kept.
+            if (!from.startsWith('docker-archive:'))
+                args.push('--all', '--preserve-digests');
+            const said = await run('skopeo', [...args, from, `docker://${reference}`], {
+                cancelled,
+                onLine,
+            });
+            if (said.code !== 0)
+                throw new Error(lastLine(said.text));
+            return (await (0,external_node_fs_promises_.readFile)(digestFile, 'utf8')).trim();
+        }
+        finally {
+            (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
+        }
+    }
+}
+
+// EXTERNAL MODULE: ./build/inputs/images.js
+var inputs_images = __webpack_require__(4832);
+;// CONCATENATED MODULE: ./build/publish/sources.js
+
+
+
+
+
+
+
+/** Finds the images, before anything is contacted; throws an InputError that names every one that can’t be pushed. */
+async function findImages(images, skopeo, cancelled) {
+    const problems = [];
+    const locals = [];
+    const docker = images.some(({ source }) => source.kind === 'docker')
+        ? await Docker.connect(cancelled)
+        : undefined;
+    if (images.some(({ source }) => source.kind !== 'docker'))
+        await skopeo.check();
+    for (const { source, repository, tags } of images) {
+        try {
+            if (source.kind !== 'docker') {
+                locals.push({ ...(await findArchive(source, repository, skopeo)), tags });
+            }
+            else if (docker) {
+                if (repository === undefined)
+                    throw new Error(`${source.name} has no name; write ${source.name} => repository`);
+                const found = await docker.image(source.name);
+                if (!found)
+                    throw new Error(absent(source.name, await docker.names()));
+                const push = (...where) => docker.push(found, ...where);
+                const { id, size } = found;
+                locals.push({ id, size, repository, tags, client: 'Docker', push });
+            }
+        }
+        catch (error) {
+            problems.push(`image: ${error.message}`);
+        }
+    }
+    if (problems.length > 0)
+        throw new inputs/* InputError */.d(problems);
+    return locals;
+}
+/** Says that an image is missing, with those that could have been meant. */
+function absent(name, names) {
+    if ((0,external_node_fs_.existsSync)(name))
+        return `this runner’s Docker has no image ${name}; if you mean the file of that name, write ./${name}`;
+    const likely = names.filter(each => similar(each, name));
+    const shown = (likely.length > 0 ? likely : names).slice(0, 5).join(', ');
+    const hint = shown === '' ? 'it has none at all' : likely.length > 0 ? `did you mean ${shown}?` : `it has ${shown}`;
+    return `this runner’s Docker has no image ${name}: ${hint}${hint.endsWith('?') ? ' Else' : ';'} build it in an earlier step of the same job, with \`load: true\` if buildx builds it`;
+}
+function similar(one, other) {
+    const [a, b] = [one, other].map(name => name
+        .replace(/:[^/]*$/, '')
+        .split('/')
+        .at(-1) ?? '');
+    return a.includes(b) || b.includes(a) || distance(a, b) <= 2;
+}
+/** How many letters have to change (Levenshtein). */
+function distance(a, b) {
+    let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+    for (const [i, letter] of [...a].entries()) {
+        const next = [i + 1];
+        for (let j = 1; j <= b.length; j++) {
+            next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1)));
+        }
+        row = next;
+    }
+    return row[b.length] ?? 0;
+}
+async function findArchive(source, wanted, skopeo) {
+    const { path, reference } = source;
+    if (!(0,external_node_fs_.existsSync)(path))
+        throw new Error(`there is no ${path} in the workspace; build it in an earlier step of the same job`);
+    const index = (await sources_read(path, 'index.json'));
+    const saved = (await sources_read(path, 'manifest.json'));
+    const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind;
+    const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(path, reference, index);
+    const repository = wanted ?? (found.name && (0,inputs_images/* ownName */.qU)(found.name));
+    if (repository === undefined)
+        throw new Error(`${path} does not say its name; write ${path} => repository`);
+    const fault = (0,inputs_images/* repositoryFault */.Lm)(repository);
+    if (fault)
+        throw new Error(`${path}: ${fault}`);
+    const from = `${kind}:${path}${reference === undefined ? '' : `:${reference}`}`;
+    return {
+        id: found.id,
+        repository,
+        client: 'skopeo',
+        size: (0,external_node_fs_.statSync)(path).isFile() ? (0,external_node_fs_.statSync)(path).size : 0,
+        push: (name, tag, user, hear, cancelled) => {
+            const onLine = (line) => {
+                const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1];
+                if (id)
+                    hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' });
+            };
+            return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled);
+        },
+    };
+}
+// What Docker saves is both since version 25. Only an index of indexes is more than `manifest.json` can say.
+function kindOf(path, index, saved) {
+    if ((0,external_node_fs_.statSync)(path).isDirectory())
+        return 'oci';
+    const nested = index?.manifests?.some(({ mediaType = '' }) => /index|list/.test(mediaType));
+    if (index && (!saved || nested))
+        return 'oci-archive';
+    if (saved)
+        return 'docker-archive';
+    throw new Error(`${path} is neither a \`docker save\` archive nor an OCI one`);
+}
+function oneSaved(path, reference, saved = []) {
+    const images = reference === undefined ? saved : saved.filter(({ RepoTags }) => RepoTags?.includes(reference));
+    const [image] = images;
+    if (!image || images.length > 1)
+        throw several(path, reference, 'docker-archive', saved.flatMap(({ RepoTags }) => RepoTags ?? []));
+    const name = reference ?? image.RepoTags?.[0];
+    return { id: `sha256:${/[0-9a-f]{64}/.exec(image.Config)?.[0]}`, ...(name && { name }) };
+}
+function oneOf(path, reference, index = {}) {
+    const key = 'org.opencontainers.image.ref.name';
+    const all = index.manifests ?? [];
+    const manifests = reference === undefined ? all : all.filter(({ annotations }) => annotations?.[key] === reference);
+    const [manifest] = manifests;
+    if (!manifest || manifests.length > 1)
+        throw several(path, reference, 'oci-archive', all.flatMap(({ annotations }) => annotations?.[key] ?? []));
+    const name = manifest.annotations?.['io.containerd.image.name'];
+    return { id: manifest.digest, ...(name && { name }) };
+}
+function several(path, reference, kind, names) {
+    const has = names.length > 0 ? `it has ${names.slice(0, 5).join(', ')}` : 'it has no image with a name';
+    return new Error(reference === undefined
+        ? `${path} does not hold exactly one image; ${has}: write ${kind}:${path}:NAME`
+        : `${path} has no image ${reference}; ${has}`);
+}
+/** A JSON file of a layout, or of a layout in an archive. */
+async function sources_read(path, name) {
+    const text = (0,external_node_fs_.statSync)(path).isDirectory()
+        ? await (0,external_node_fs_promises_.readFile)((0,external_node_path_.join)(path, name), 'utf8').catch(() => '')
+        : (await run('tar', ['-xOf', path, name])).stdout;
+    return text === '' ? undefined : JSON.parse(text);
+}
+
+;// CONCATENATED MODULE: ./build/publish/progress.js
 /** Milliseconds between two lines of the log. */
 const pause = 5000;
 /** Makes of the thousands of messages of a push a line now and then: layers done, bytes, rate. */
@@ -2125,39 +2370,6 @@ function megabytes(bytes) {
     if (bytes < 1e5)
         return `${Math.ceil(bytes / 1e3)} kB`;
     return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-}
-
-;// CONCATENATED MODULE: ./build/rejection.js
-
-/** The server has no room for what is pushed. */
-class DiskFull extends Error {
-}
-/** Something between here and the registry limits the size of an upload. */
-class TooLarge extends Error {
-}
-/** What a client or the registry said, as an error whose message is a sentence with the next action. */
-function rejection(words, { domain, repository, user, client }) {
-    const there = `${domain}/${repository}`;
-    const quoted = words.replace(/\s+/g, ' ').slice(0, 300);
-    if (/no space left|"?Err"?:\s*28\b/i.test(words))
-        return new DiskFull(`the server’s disk is full, ${there} can’t be pushed`);
-    if (/\b413\b|entity too large/i.test(words)) {
-        return new TooLarge(`a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or let the name lead straight to the server`);
-    }
-    if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
-        return new Error(`\`${user ?? 'anonymous'}\` may not push to ${there}; allow it in \`access\`, or choose another \`push-user\` (${quoted})`);
-    }
-    if (/x509|certificate/i.test(words)) {
-        return new Error(`this runner’s ${client} does not trust the certificate that ${domain} shows; does the name lead to this server from the runner? A private authority is given as \`ca\` (${quoted})`);
-    }
-    if (/no such host|server misbehaving/i.test(words))
-        return new Error(`this runner’s ${client} can’t resolve ${domain}; look at its DNS settings (${quoted})`);
-    if (isTransient(words))
-        return new Transient(`${there} could not be pushed: ${quoted}`);
-    return new Error(`${client} can’t push ${there}: ${quoted}`);
-}
-function isTransient(words) {
-    return /\b(5\d\d|429)\b|too ?many ?requests|connection (reset|refused)|broken pipe|\bEOF\b|time(d )?out|deadline exceeded|closed network|blob upload (unknown|invalid)|unknown blob|service unavailable|bad gateway|hang up|ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE/i.test(words);
 }
 
 ;// CONCATENATED MODULE: ./build/publish.js
@@ -2325,314 +2537,6 @@ function again({ say, cancelled }, work) {
     return retry(work, say, cancelled);
 }
 
-;// CONCATENATED MODULE: ./build/registry-api.js
-
-/**
- * Bytes of a trial upload: more than the mebibyte that nginx lets through where nobody has set `client_max_body_size`.
- */
-const trial = (1 << 20) + 1;
-/**
- * What one user may ask of a registry, in the words of the OCI Distribution Specification. All methods throw a sentence, as
- * `Transient` if the same question may be answered in a moment.
- */
-class RegistryApi {
-    #endpoint;
-    #user;
-    constructor(endpoint, user) {
-        this.#endpoint = endpoint;
-        this.#user = user;
-    }
-    /** What a tag or digest leads to; `undefined` if it is not there. */
-    async manifest(repository, reference) {
-        const answer = await this.#ask('GET', manifestPath(repository, reference), { accept: manifestTypes });
-        if (answer.status === 404)
-            return undefined;
-        if (answer.status !== 200)
-            throw this.#endpoint.refused(answer, `${repository}:${reference}`);
-        const digest = `sha256:${(0,external_node_crypto_.createHash)('sha256').update(answer.body).digest('hex')}`;
-        return { digest, type: String(answer.headers['content-type']), body: answer.body, ...read(answer.body) };
-    }
-    /** The configuration of an image, in JSON. */
-    async config(repository, digest) {
-        const answer = await this.#ask('GET', `/v2/${repository}/blobs/${digest}`);
-        if (answer.status !== 200)
-            throw this.#endpoint.refused(answer, `${repository}@${digest}`);
-        return answer.body;
-    }
-    /** Gives a manifest that the registry has another tag. */
-    async tag(repository, tag, { type, body }) {
-        const path = manifestPath(repository, tag);
-        const answer = await this.#ask('PUT', path, { 'content-type': type }, Buffer.from(body));
-        if (answer.status !== 201)
-            throw this.#endpoint.refused(answer, `${repository}:${tag}`);
-    }
-    /** Digests of manifests and blobs, on every platform of an image, that the registry should have and has not. */
-    async missing(repository, manifest) {
-        const children = await Promise.all(manifest.manifests.map(async ({ digest }) => {
-            const child = await this.manifest(repository, digest);
-            return child ? this.missing(repository, child) : [digest];
-        }));
-        const blobs = await Promise.all(manifest.blobs.map(async ({ digest, size }) => {
-            const answer = await this.#ask('HEAD', `/v2/${repository}/blobs/${digest}`);
-            if (answer.status !== 200 && answer.status !== 404)
-                throw this.#endpoint.refused(answer, `${repository}@${digest}`);
-            return answer.status === 404 || Number(answer.headers['content-length']) !== size ? [digest] : [];
-        }));
-        return [...new Set([...children, ...blobs].flat())];
-    }
-    /**
-     * Uploads a little and takes it back, for Docker does not repeat what a registry says about its own failure, such as that
-     * its disk is full. Returns the status and words of that, or `''` if the upload works.
-     */
-    async complaint(repository) {
-        const started = await this.#ask('POST', `/v2/${repository}/blobs/uploads/`, {}, Buffer.alloc(0));
-        if (started.status !== 202)
-            return `${started.status} ${started.body}`;
-        const type = { 'content-type': 'application/octet-stream' };
-        const sent = await this.#ask('PATCH', upload(started), type, (0,external_node_crypto_.randomBytes)(trial));
-        await this.#ask('DELETE', upload(sent.status === 202 ? sent : started)).catch(() => { });
-        return sent.status === 202 ? '' : `${sent.status} ${sent.body}`;
-    }
-    #ask(method, path, headers = {}, body) {
-        return this.#endpoint.ask(method, path, this.#user, headers, body);
-    }
-}
-const manifestPath = (repository, reference) => `/v2/${repository}/manifests/${reference}`;
-/** Where an upload goes on, which a registry may say with or without its own name. */
-function upload({ headers }) {
-    const { pathname, search } = new URL(String(headers.location), 'https://registry');
-    return pathname + search;
-}
-/** A registry that was cut off may have half a manifest; a push puts that right. */
-function read(body) {
-    let manifest = {};
-    try {
-        manifest = JSON.parse(body);
-    }
-    catch { }
-    const { config, layers = [], manifests = [] } = manifest;
-    // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
-    const own = layers.filter(({ urls = [] }) => urls.length === 0);
-    return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own };
-}
-/** All that a tag may be; a registry answers 404 for a type that was not asked for. */
-const manifestTypes = [
-    'application/vnd.oci.image.index.v1+json',
-    'application/vnd.docker.distribution.manifest.list.v2+json',
-    'application/vnd.oci.image.manifest.v1+json',
-    'application/vnd.docker.distribution.manifest.v2+json',
-].join(', ');
-
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __webpack_require__(3024);
-// EXTERNAL MODULE: external "node:fs/promises"
-var external_node_fs_promises_ = __webpack_require__(1455);
-;// CONCATENATED MODULE: ./build/skopeo.js
-
-
-
-
-/** Copies archives and layouts to the registry: whole indexes, byte by byte, which Docker can’t. */
-class Skopeo {
-    #folder;
-    #ca;
-    #cancelled;
-    /** What skopeo has to read is written below `folder`, which must be readable by nobody else. */
-    constructor(folder, ca, cancelled) {
-        this.#folder = folder;
-        this.#ca = ca;
-        this.#cancelled = cancelled;
-    }
-    /** Throws a sentence if it is not installed. */
-    async check() {
-        const said = await run('skopeo', ['--version'], { cancelled: this.#cancelled }).catch(() => undefined);
-        if (said?.code !== 0)
-            throw new Error('an archive or OCI layout is pushed with skopeo, and this runner has none; install it in an earlier step: `sudo apt-get install -y skopeo`');
-    }
-    /** `from` is a reference as skopeo writes it, such as `oci-archive:app.tar`. Returns the digest; throws what skopeo says. */
-    async copy(from, reference, user, onLine, cancelled) {
-        // A folder for each copy, for several run at once.
-        const folder = (0,external_node_path_.join)(this.#folder, reference.replaceAll(/[/:]/g, '-'));
-        (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
-        const domain = reference.split('/')[0] ?? '';
-        const file = (name, content) => {
-            (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, name), content, { mode: 0o600 });
-            return (0,external_node_path_.join)(folder, name);
-        };
-        try {
-            const digestFile = (0,external_node_path_.join)(folder, 'digest');
-            const args = ['--insecure-policy', 'copy', '--digestfile', digestFile];
-            if (user) {
-                const auth = Buffer.from(`${user.name}:${user.password}`).toString('base64');
-                args.push('--dest-authfile', file('auth.json', JSON.stringify({ auths: { [domain]: { auth } } })));
-            }
-            else
-                args.push('--dest-no-creds');
-            if (this.#ca !== undefined) {
-                file('ca.crt', this.#ca);
-                args.push('--dest-cert-dir', folder);
-            }
-            // A `docker save` archive has no compressed layers, and so no manifest that could be kept.
-            if (!from.startsWith('docker-archive:'))
-                args.push('--all', '--preserve-digests');
-            const said = await run('skopeo', [...args, from, `docker://${reference}`], {
-                cancelled,
-                onLine,
-            });
-            if (said.code !== 0)
-                throw new Error(lastLine(said.text));
-            return (await (0,external_node_fs_promises_.readFile)(digestFile, 'utf8')).trim();
-        }
-        finally {
-            (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
-        }
-    }
-}
-
-// EXTERNAL MODULE: ./build/inputs/images.js
-var inputs_images = __webpack_require__(4832);
-;// CONCATENATED MODULE: ./build/sources.js
-
-
-
-
-
-
-
-/** Finds the images, before anything is contacted; throws an InputError that names every one that can’t be pushed. */
-async function findImages(images, skopeo, cancelled) {
-    const problems = [];
-    const locals = [];
-    const docker = images.some(({ source }) => source.kind === 'docker')
-        ? await Docker.connect(cancelled)
-        : undefined;
-    if (images.some(({ source }) => source.kind !== 'docker'))
-        await skopeo.check();
-    for (const { source, repository, tags } of images) {
-        try {
-            if (source.kind !== 'docker') {
-                locals.push({ ...(await findArchive(source, repository, skopeo)), tags });
-            }
-            else if (docker) {
-                if (repository === undefined)
-                    throw new Error(`${source.name} has no name; write ${source.name} => repository`);
-                const found = await docker.image(source.name);
-                if (!found)
-                    throw new Error(absent(source.name, await docker.names()));
-                const push = (...where) => docker.push(found, ...where);
-                const { id, size } = found;
-                locals.push({ id, size, repository, tags, client: 'Docker', push });
-            }
-        }
-        catch (error) {
-            problems.push(`image: ${error.message}`);
-        }
-    }
-    if (problems.length > 0)
-        throw new inputs/* InputError */.d(problems);
-    return locals;
-}
-/** Says that an image is missing, with those that could have been meant. */
-function absent(name, names) {
-    if ((0,external_node_fs_.existsSync)(name))
-        return `this runner’s Docker has no image ${name}; if you mean the file of that name, write ./${name}`;
-    const likely = names.filter(each => similar(each, name));
-    const shown = (likely.length > 0 ? likely : names).slice(0, 5).join(', ');
-    const hint = shown === '' ? 'it has none at all' : likely.length > 0 ? `did you mean ${shown}?` : `it has ${shown}`;
-    return `this runner’s Docker has no image ${name}: ${hint}${hint.endsWith('?') ? ' Else' : ';'} build it in an earlier step of the same job, with \`load: true\` if buildx builds it`;
-}
-function similar(one, other) {
-    const [a, b] = [one, other].map(name => name
-        .replace(/:[^/]*$/, '')
-        .split('/')
-        .at(-1) ?? '');
-    return a.includes(b) || b.includes(a) || distance(a, b) <= 2;
-}
-/** How many letters have to change (Levenshtein). */
-function distance(a, b) {
-    let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-    for (const [i, letter] of [...a].entries()) {
-        const next = [i + 1];
-        for (let j = 1; j <= b.length; j++) {
-            next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1)));
-        }
-        row = next;
-    }
-    return row[b.length] ?? 0;
-}
-async function findArchive(source, wanted, skopeo) {
-    const { path, reference } = source;
-    if (!(0,external_node_fs_.existsSync)(path))
-        throw new Error(`there is no ${path} in the workspace; build it in an earlier step of the same job`);
-    const index = (await sources_read(path, 'index.json'));
-    const saved = (await sources_read(path, 'manifest.json'));
-    const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind;
-    const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(path, reference, index);
-    const repository = wanted ?? (found.name && (0,inputs_images/* ownName */.qU)(found.name));
-    if (repository === undefined)
-        throw new Error(`${path} does not say its name; write ${path} => repository`);
-    const fault = (0,inputs_images/* repositoryFault */.Lm)(repository);
-    if (fault)
-        throw new Error(`${path}: ${fault}`);
-    const from = `${kind}:${path}${reference === undefined ? '' : `:${reference}`}`;
-    return {
-        id: found.id,
-        repository,
-        client: 'skopeo',
-        size: (0,external_node_fs_.statSync)(path).isFile() ? (0,external_node_fs_.statSync)(path).size : 0,
-        push: (name, tag, user, hear, cancelled) => {
-            const onLine = (line) => {
-                const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1];
-                if (id)
-                    hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' });
-            };
-            return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled);
-        },
-    };
-}
-// What Docker saves is both since version 25. Only an index of indexes is more than `manifest.json` can say.
-function kindOf(path, index, saved) {
-    if ((0,external_node_fs_.statSync)(path).isDirectory())
-        return 'oci';
-    const nested = index?.manifests?.some(({ mediaType = '' }) => /index|list/.test(mediaType));
-    if (index && (!saved || nested))
-        return 'oci-archive';
-    if (saved)
-        return 'docker-archive';
-    throw new Error(`${path} is neither a \`docker save\` archive nor an OCI one`);
-}
-function oneSaved(path, reference, saved = []) {
-    const images = reference === undefined ? saved : saved.filter(({ RepoTags }) => RepoTags?.includes(reference));
-    const [image] = images;
-    if (!image || images.length > 1)
-        throw several(path, reference, 'docker-archive', saved.flatMap(({ RepoTags }) => RepoTags ?? []));
-    const name = reference ?? image.RepoTags?.[0];
-    return { id: `sha256:${/[0-9a-f]{64}/.exec(image.Config)?.[0]}`, ...(name && { name }) };
-}
-function oneOf(path, reference, index = {}) {
-    const key = 'org.opencontainers.image.ref.name';
-    const all = index.manifests ?? [];
-    const manifests = reference === undefined ? all : all.filter(({ annotations }) => annotations?.[key] === reference);
-    const [manifest] = manifests;
-    if (!manifest || manifests.length > 1)
-        throw several(path, reference, 'oci-archive', all.flatMap(({ annotations }) => annotations?.[key] ?? []));
-    const name = manifest.annotations?.['io.containerd.image.name'];
-    return { id: manifest.digest, ...(name && { name }) };
-}
-function several(path, reference, kind, names) {
-    const has = names.length > 0 ? `it has ${names.slice(0, 5).join(', ')}` : 'it has no image with a name';
-    return new Error(reference === undefined
-        ? `${path} does not hold exactly one image; ${has}: write ${kind}:${path}:NAME`
-        : `${path} has no image ${reference}; ${has}`);
-}
-/** A JSON file of a layout, or of a layout in an archive. */
-async function sources_read(path, name) {
-    const text = (0,external_node_fs_.statSync)(path).isDirectory()
-        ? await (0,external_node_fs_promises_.readFile)((0,external_node_path_.join)(path, name), 'utf8').catch(() => '')
-        : (await run('tar', ['-xOf', path, name])).stdout;
-    return text === '' ? undefined : JSON.parse(text);
-}
-
 ;// CONCATENATED MODULE: ./build/modes.js
 
 
@@ -2798,7 +2702,7 @@ async function onGitHub({ githubToken: token }, { github, listener }, what, perm
     }
 }
 
-;// CONCATENATED MODULE: ./build/issue.js
+;// CONCATENATED MODULE: ./build/github/issue.js
 
 /**
  * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text, so that its
@@ -2931,7 +2835,219 @@ function date({ validToDate }) {
     return validToDate.toISOString().replace(/\.\d+/, '');
 }
 
-;// CONCATENATED MODULE: ./build/summary.js
+;// CONCATENATED MODULE: ./build/report/help.js
+/**
+ * Where each message leads: a heading of docs/troubleshooting.md, and what the messages have in common that it is about. The
+ * first that fits counts. A new message needs a pattern here, and the heading where there is none yet; a test collects
+ * all messages of the sources and names those that lead nowhere.
+ *
+ * A heading is also the title of the annotation, which GitHub does not mask: it must be the same for everybody.
+ */
+const topics = [
+    // What begins with the name of an input.
+    ['The SSH key can’t be used', /^ssh-key/, /`ssh-key(-passphrase)?` (is|can’t|does)/],
+    ['The host key is missing or another one', /^ssh-known-hosts: /, /`ssh-known-hosts`/],
+    ['Users, passwords or access are not accepted', /^(users|access|auth|push-user): /],
+    ['The certificate that you bring is not accepted', /^certificate(-key)?: /],
+    ['An image or a tag has no valid name', /^(image|tags): /],
+    ['An input is missing or wrong', /^[a-z][a-z-]*: /, /not there yet|this mode needs|NUL byte/],
+    // Between the runner and the server.
+    ['Another run is at work', /another run|another workflow at work|keeps changing/],
+    ['Somebody else pushes the same tag', /another workflow pushing the same tag/],
+    ['A tag would move', /`immutable`/],
+    ['The disk is full', /disk is (nearly )?full/, /enlarge (the|its) disk/],
+    ['The server’s clock is wrong', /clock shows/],
+    ['The runner lacks a program', /this runner has no `ssh`|this runner has no Docker|this runner has none/],
+    ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST|the engine ended/],
+    [
+        'The server does not let SSH in',
+        /let `.*` in with this key|takes no keys from|runs no commands for this user/,
+    ],
+    ['Berth can’t become root', /become root|sudo (wants|does not|asks)|no sudo/],
+    [
+        'The connection was lost',
+        /cut off|connection to .* was lost|the run was cancelled|^cancelled$|did not say/,
+    ],
+    [
+        'SSH does not reach the server',
+        /SSH/,
+        /`ssh-(host|port|jump)`/,
+        /no connection to|jump host|can’t be reached through/,
+    ],
+    // On the server.
+    ['A program is missing on the server', /the server lacks/],
+    ['A port is taken', /port .* is taken by|shows another certificate for/],
+    [
+        'Another site or registry is in the way',
+        /set up by hand|`adopt: true`|together with other names|holds images already/,
+    ],
+    ['nginx refuses its configuration', /nginx refuses/],
+    ['The server has no registry yet', /has no registry .* of Berth’s/],
+    // Certificates.
+    [
+        'The certificate authority gives no certificate',
+        /CAA|`acme-(eab|server)|nonces|by its policy|another `email`|status page/,
+    ],
+    [
+        'The certificate authority sees another world',
+        /though this runner can|other parts of the world|another certbot/,
+    ],
+    [
+        'A private authority is not trusted',
+        /trusts?\b.*(authority|certificate)|authority is given as `ca`|trust `ca`|give (a private one|that) as `ca`/,
+    ],
+    [
+        'The certificate is not renewed',
+        /certificate of .* (was renewed|is valid for)|serves a certificate|newer one as|authority gave one/,
+    ],
+    [
+        'The certificate is not the right one',
+        /certificate that .* shows (has expired|is not valid yet|is for other)|shows no certificate/,
+    ],
+    ['GitHub can’t be told', /can’t be kept: /],
+    [
+        'DNS does not lead to the server',
+        /DNS|neither an A nor an AAAA|does not resolve|no certificate authority can reach|record of .* leads|point it to this/,
+    ],
+    [
+        'Port 80 can’t be reached',
+        /port 80|the runner did not see|whether it sees|instead of this server’s token/,
+    ],
+    // The registry and what is pushed.
+    ['The registry does not start', /the registry (is back|did not come back)/],
+    [
+        'The registry does not let a user in',
+        /does not let `.*` in \(|with the new password|should (ask for credentials|be open)|old hash in htpasswd/,
+    ],
+    ['A user may not push', /may not push/],
+    ['A proxy is in the way', /a proxy in front of .* refuses/],
+    [
+        'The image is not there',
+        /no image|does not hold exactly one|in the workspace|neither a `docker save`|=> repository|that is the|did you mean/,
+    ],
+    ['The registry does not answer', /port 443|over HTTPS|is answered with/],
+    ['A push stops half way', /could not be pushed|can’t push|lacks parts of|was pushed as/],
+    ['A step on the server failed', / failed[:;]|the server (said|refused)|was not possible/],
+];
+/** The heading of docs/troubleshooting.md under which a message is explained; `undefined` if there is none. */
+function topic(message) {
+    return topics.find(([, ...patterns]) => patterns.some(pattern => pattern.test(message)))?.[0];
+}
+/** All headings that messages lead to. */
+const headings = topics.map(([heading]) => heading);
+/** What GitHub makes of a heading to link to it. */
+function help_anchor(heading) {
+    return heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-');
+}
+/**
+ * A page of docs/ on GitHub, as of the version of Berth that runs: `env` tells where that came from. Without it, as in
+ * a local run or with `uses: ./`, it is the path.
+ */
+function page(file, env) {
+    const { GITHUB_SERVER_URL: server, GITHUB_ACTION_REPOSITORY: repository, GITHUB_ACTION_REF: ref } = env;
+    return server && repository ? `${server}/${repository}/blob/${ref || 'HEAD'}/docs/${file}` : `docs/${file}`;
+}
+/** The page that explains a message. */
+function helpFor(message, env) {
+    const heading = topic(message);
+    return page('troubleshooting.md', env) + (heading === undefined ? '' : `#${help_anchor(heading)}`);
+}
+
+;// CONCATENATED MODULE: ./build/report/log.js
+
+
+
+
+/** What people see while the step runs: a group for each phase, a line for each change. */
+class Log {
+    #console;
+    /** The environment that help links are made of. */
+    #env;
+    #now;
+    #open;
+    phases = [];
+    /** What was planned last. */
+    steps = [];
+    /** What was done of it, with its time in milliseconds. */
+    taken = new Map();
+    /** `now` tells milliseconds. */
+    constructor(console, env, now = () => performance.now()) {
+        this.#console = console;
+        this.#env = env;
+        this.#now = now;
+    }
+    group = async (title, work) => {
+        this.#begin(title);
+        try {
+            return await work();
+        }
+        finally {
+            this.#end();
+        }
+    };
+    planned = (steps, detailed) => {
+        this.steps = steps;
+        if (steps.length === 0) {
+            this.said('nothing to do: the server is as it should be');
+            return;
+        }
+        const changes = count(steps.flatMap(({ changes }) => changes).length, 'change');
+        this.said(`${changes} to make`);
+        // A plan that is all that was asked for is not folded away.
+        if (!detailed)
+            this.#begin(`Plan: ${changes}`);
+        for (const { resource, changes, keeps } of steps) {
+            for (const change of changes) {
+                this.said(planLine(resource, change));
+                if (change.file && (detailed || change.action === 'update'))
+                    this.said(diff(change.file));
+            }
+            if (keeps)
+                this.said(`= ${resource}: ${keeps}`);
+        }
+        if (!detailed)
+            this.#begin('Change the server');
+    };
+    done = (step, milliseconds) => {
+        this.taken.set(step, milliseconds);
+        const [first, ...others] = step.changes;
+        const time = `  ${duration(milliseconds)}`;
+        if (first)
+            this.said(planLine(step.resource, first) + time);
+        for (const change of others)
+            this.said(planLine(step.resource, change));
+    };
+    said = (text) => this.#console.info(text);
+    debug = (text) => this.#console.debug(text);
+    warned = (text) => this.#console.warning(this.#helped(text), { title: log_title(text) });
+    failed = (text) => this.#console.error(this.#helped(text), { title: log_title(text) });
+    /** A phase ends where the next one begins: GitHub’s groups can’t be one inside the other. */
+    #begin(what) {
+        this.#end();
+        this.#open = { what, since: this.#now() };
+        this.#console.startGroup(what);
+    }
+    #end() {
+        if (!this.#open)
+            return;
+        const { what, since } = this.#open;
+        this.#open = undefined;
+        this.phases.push({ what, milliseconds: this.#now() - since });
+        this.#console.endGroup();
+    }
+    #helped(text) {
+        return `${text}\n${helpFor(text, this.#env)}`;
+    }
+}
+// Titles are not masked by GitHub, so nothing of the message is in them.
+function log_title(text) {
+    return `Berth: ${topic(text) ?? 'it did not work'}`;
+}
+
+;// CONCATENATED MODULE: ./build/report/summary.js
 
 
 /** The job summary, in GitHub’s Markdown: first what matters most, last what is only wanted when something is slow. */
