@@ -53,9 +53,9 @@ describe('resolve', () => {
   )
 
   test('a private address may be that of a private network', async () => {
-    await expect(
-      new Outside(domain, { records: async () => ['10.0.0.5'] }).resolve([]),
-    ).resolves.toBeUndefined()
+    await expect(new Outside(domain, { records: async () => ['10.0.0.5'] }).resolve([])).resolves.toEqual([
+      '10.0.0.5',
+    ])
   })
 })
 

@@ -21,13 +21,18 @@ const patience = 10_000
 /** The registry’s name as its clients see it: HTTPS from this machine, the certificate, and who is let in. */
 export class Endpoint {
   readonly #domain: string
+  readonly #address: string
   readonly #agent: Agent
   /** Once all was well, a connection that fails is likely to come back. */
   #verified = false
 
-  /** `ca` is a PEM bundle that is trusted besides the public authorities. */
-  constructor(domain: string, ca: string | undefined) {
+  /**
+   * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it is not all
+   * the same which of the name’s.
+   */
+  constructor(domain: string, ca: string | undefined, address = domain) {
     this.#domain = domain
+    this.#address = address
     // A resumed session shows no certificate.
     this.#agent = new Agent({
       keepAlive: true,
@@ -108,12 +113,17 @@ export class Endpoint {
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const outgoing = request({
-        host: this.#domain,
+        host: this.#address,
+        servername: this.#domain,
         path,
         method,
         agent: this.#agent,
         timeout,
-        headers: { ...headers, ...(body && { 'content-length': String(body.length) }) },
+        headers: {
+          host: this.#domain,
+          ...headers,
+          ...(body && { 'content-length': String(body.length) }),
+        },
         ...(user && { auth: `${user.name}:${user.password}` }),
       })
       outgoing.on('timeout', () =>
@@ -196,6 +206,9 @@ export class Endpoint {
       case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
         return `the certificate that ${name} shows is not from an authority that this runner trusts; give a private one as \`ca\``
       default:
+        // OpenSSL's alert has no code of its own here.
+        if (/unrecognized name/.test(message))
+          return `the server that ${name} leads to does not know this name on port 443; does the name lead to the right one, and is the registry set up there?`
         return `${name} can’t be asked over HTTPS: ${message}`
     }
   }

@@ -29,8 +29,11 @@ export class Outside {
     this.#sight = { ...sight, ...own }
   }
 
-  /** Throws a sentence if the name leads nowhere, for then no order can succeed. `local` are the server's own addresses. */
-  async resolve(local: readonly string[]): Promise<void> {
+  /**
+   * Returns the addresses of the name. Throws a sentence if it leads nowhere, for then no order can succeed. `local` are the
+   * server's own addresses.
+   */
+  async resolve(local: readonly string[]): Promise<readonly string[]> {
     const here = local.length > 0 ? `; this server has ${local.join(', ')}` : ''
     try {
       this.#addresses = await this.#sight.records(this.#domain)
@@ -45,6 +48,7 @@ export class Outside {
       }
     }
     this.#local = local
+    return this.#addresses
   }
 
   #local: readonly string[] = []
