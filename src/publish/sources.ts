@@ -62,7 +62,7 @@ export async function findImages(
 }
 
 /** Says that an image is missing, with those that could have been meant. */
-export function absent(name: string, names: readonly string[]): string {
+function absent(name: string, names: readonly string[]): string {
   if (existsSync(name))
     return `this runner’s Docker has no image ${name}; if you mean the file of that name, write ./${name}`
   const likely = names.filter(each => similar(each, name))

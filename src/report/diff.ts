@@ -19,7 +19,7 @@ const sensitive =
  * What a person wrote into a file, or what it held before a rotation, is masked by nobody. So the value of each key that
  * may be a credential is replaced, with the lines that belong to it, and so is the password in a URL.
  */
-export function redact(text: string): string {
+function redact(text: string): string {
   let hidden = Number.POSITIVE_INFINITY
   return text
     .split('\n')
