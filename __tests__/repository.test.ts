@@ -24,6 +24,8 @@ const metadata: Metadata = parse(read('action.yml'))
 test.each([
   ['biome', 'check', '.'],
   ['tsc', '--noEmit'],
+  // Dead code, and packages that nobody needs.
+  ['knip'],
 ])('%s has nothing to say', (program, ...args) => {
   expect(say(bin(program), args)).toEqual(clean)
 })

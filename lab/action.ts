@@ -11,7 +11,7 @@ import { checkout, hash } from './place.ts'
 import type { Runner } from './runner.ts'
 
 /** What steps of one job share. */
-export interface Job {
+interface Job {
   id: string
   /** RUNNER_TEMP: stays after the run, so that tests can search it for what should not be there. */
   temp: string
@@ -41,7 +41,7 @@ export interface StepOptions {
   onLine?: (line: string) => void
 }
 
-export interface PhaseRun {
+interface PhaseRun {
   code: number
   /** What GitHub would show: masked, with ##[group], ##[error] and so on. */
   log: string

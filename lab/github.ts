@@ -3,14 +3,14 @@ import type { AddressInfo } from 'node:net'
 import { docker } from './engine.ts'
 import { labName } from './place.ts'
 
-export interface GitHubIssue {
+interface GitHubIssue {
   number: number
   title: string
   body: string
   state: 'open' | 'closed'
 }
 
-export interface GitHubComment {
+interface GitHubComment {
   id: number
   /** Of the issue or pull request that it is on. */
   issue: number

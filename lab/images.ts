@@ -20,7 +20,7 @@ import { output } from './process.ts'
  * The lab's images. Each is tagged with a hash of all that goes into it, so an image that exists is right, and one
  * whose inputs changed is built anew. The functions return the image's reference and build it only when it's missing.
  */
-export const debian = once((suite: string) => buildDebian(suite))
+const debian = once((suite: string) => buildDebian(suite))
 
 export const server = once((suite: string) =>
   debian(suite).then(from => build('server', suite, { FROM: from })),

@@ -4,7 +4,7 @@ import { zone } from './network.ts'
 import { hash, label, labName } from './place.ts'
 import { output, type Result, until } from './process.ts'
 
-export interface RunOptions {
+interface RunOptions {
   /** Who runs the script: root unless told. */
   user?: string
   /** The script's stdin. */
