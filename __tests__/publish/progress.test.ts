@@ -21,3 +21,12 @@ test('thousands of messages become a line every five seconds, and a summary', ()
   ])
   expect(progress.summary()).toBe('2 layers (1 there already), 100 MB in 10.0 s')
 })
+
+test('one layer is one', () => {
+  const progress = new Progress(
+    () => {},
+    () => 0,
+  )
+  progress.hear({ id: 'layer', status: 'Layer already exists' })
+  expect(progress.summary()).toBe('1 layer (1 there already) in 0.0 s')
+})

@@ -1,4 +1,5 @@
 import type { PushMessage } from '../docker.ts'
+import { count } from '../units.ts'
 
 /** Milliseconds between two lines of the log. */
 const pause = 5000
@@ -46,7 +47,7 @@ export class Progress {
     const there = layers.filter(({ state }) => state === 'there').length
     const seconds = (this.#now() - this.#started) / 1000
     const known = [
-      ...(layers.length > 0 ? [`${layers.length} layers (${there} there already)`] : []),
+      ...(layers.length > 0 ? [`${count(layers.length, 'layer')} (${there} there already)`] : []),
       ...(this.#bytes() > 0 ? [this.#sent()] : []),
     ]
     return `${known.join(', ')} in ${seconds.toFixed(1)} s`
