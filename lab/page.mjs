@@ -21,7 +21,8 @@ for (const theme of ['light', 'dark']) {
   writeFileSync(
     join(folder, `${theme}.html`),
     `<!doctype html><meta charset="utf-8"><title></title>
-<style>${css} body { margin: 0; background: ${colour} } article { padding: 28px 36px }</style>
+<style>${css} body { margin: 0; background: ${colour} } article { padding: 28px 36px }
+.markdown-body { font-family: 'Liberation Sans', 'Noto Color Emoji' }</style>
 <article class="markdown-body">${html}</article>
 <script>document.title = document.documentElement.scrollHeight</script>`,
   )

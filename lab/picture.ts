@@ -1,12 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { createServer, key, removeMachine, runStep, world } from './index.ts'
+import {
+  createRunner,
+  createServer,
+  key,
+  removeMachine,
+  runStep,
+  useContainerdStore,
+  world,
+} from './index.ts'
 
 // A run that shows all that a job summary may have: script/picture makes a picture of what this writes into a file.
 const [file = 'summary.md'] = process.argv.slice(2)
-const { acme, runner } = await world()
+const { acme } = await world()
 await removeMachine('registry')
 const server = await createServer({ name: 'registry' })
+const runner = await createRunner()
+// Without it buildx writes no archives.
+await useContainerdStore(runner)
 const password = () => randomBytes(24).toString('base64url')
 
 await runner.sh(
@@ -30,7 +41,7 @@ const run = await step({
   tags: '1.4.2\n1.4\nlatest',
 })
 writeFileSync(file, run.summary)
-await server.remove()
+await Promise.all([server.remove(), runner.remove()])
 
 async function step(more: Record<string, string>) {
   const run = await runStep(runner, { ...inputs, ...more })

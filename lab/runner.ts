@@ -25,6 +25,15 @@ export async function ensureRunner(name: string): Promise<Runner> {
   return runner
 }
 
+/** Overlay does not stack, so containerd's store goes where the engine's is. */
+export async function useContainerdStore(runner: Runner): Promise<void> {
+  await runner.sh(`
+    systemctl stop docker.socket docker containerd
+    mkdir -p /var/lib/docker/containerd-store && mount --bind /var/lib/docker/containerd-store /var/lib/containerd
+    jq '. + {features: {"containerd-snapshotter": true}}' /etc/docker/daemon.json >/tmp/daemon.json && cp /tmp/daemon.json /etc/docker/daemon.json
+    systemctl start containerd docker`)
+}
+
 async function plan(name: string, suite = 'trixie'): Promise<Plan> {
   return { name, kind: 'runner', image: await images.runner(suite), flags: bootable }
 }

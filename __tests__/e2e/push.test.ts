@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { createRunner, type Runner, runStep, type StepOptions, type StepRun } from '../../lab/index.ts'
+import {
+  createRunner,
+  type Runner,
+  runStep,
+  type StepOptions,
+  type StepRun,
+  useContainerdStore,
+} from '../../lab/index.ts'
 import { until } from '../../lab/process.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
@@ -26,15 +33,6 @@ async function setUp() {
      printf 'map $request_method $put { PUT 1; default ""; }\\nlimit_req_zone $put zone=put:1m rate=40r/m;\\nlimit_req_status 429;\\n' >/etc/nginx/conf.d/put.conf
      nginx -s reload`,
   )
-}
-
-/** Overlay does not stack, so containerd's store goes where the engine's is. */
-async function useContainerdStore(runner: Runner) {
-  await runner.sh(`
-    systemctl stop docker.socket docker containerd
-    mkdir -p /var/lib/docker/containerd-store && mount --bind /var/lib/docker/containerd-store /var/lib/containerd
-    jq '. + {features: {"containerd-snapshotter": true}}' /etc/docker/daemon.json >/tmp/daemon.json && cp /tmp/daemon.json /etc/docker/daemon.json
-    systemctl start containerd docker`)
 }
 
 const name = 'acme/push-test'
