@@ -1557,6 +1557,8 @@ const endpoint_patience = 10_000;
 class Endpoint {
     #domain;
     #agent;
+    /** By connection: once it has been used, Node does not tell its certificate any more. */
+    #certificates = new WeakMap();
     /** Once all was well, a connection that fails is likely to come back. */
     #verified = false;
     /** `ca` is a PEM bundle that is trusted besides the public authorities. */
@@ -1649,13 +1651,12 @@ class Endpoint {
             });
             let certificate;
             outgoing.on('socket', socket => {
-                const look = () => {
+                certificate = this.#certificates.get(socket);
+                socket.once('secureConnect', () => {
                     certificate = socket.getPeerX509Certificate();
-                };
-                // Not when the answer is there: the server may have closed the connection behind it.
-                look();
-                if (certificate === undefined)
-                    socket.once('secureConnect', look);
+                    if (certificate)
+                        this.#certificates.set(socket, certificate);
+                });
             });
             outgoing.on('response', incoming => {
                 const chunks = [];
