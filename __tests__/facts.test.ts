@@ -36,6 +36,21 @@ test('files', () => {
   expect(facts.file('gone')).toBeUndefined()
 })
 
+test.each([
+  ['loaded active enabled', { known: true, active: true, enabled: true }],
+  ['loaded reloading static', { known: true, active: true, enabled: true }],
+  ['loaded inactive disabled', { known: true, active: false, enabled: false }],
+  ['loaded failed enabled', { known: true, active: false, enabled: true }],
+  ['masked inactive masked', { known: true, active: false, enabled: false }],
+  ['not-found inactive ', { known: false, active: false, enabled: false }],
+])('a unit that is %s', (states, unit) => {
+  expect(Facts.of({ 'unit.nginx.service': states }).unit('nginx.service')).toEqual(unit)
+})
+
+test('a unit where there is no systemd', () => {
+  expect(Facts.of({}).unit('nginx.service')).toEqual({ known: false, active: false, enabled: false })
+})
+
 describe.each(suites)('recorded on %s', suite => {
   test.each(['bare', 'ready', 'converged'] as const)(
     '%s: every line is a fact, and the checksum is of all',

@@ -56,6 +56,15 @@ class Facts {
     is(name) {
         return this.get(name) === 'yes';
     }
+    /** A unit that a resource has named in `units`; all is `false` where there is no systemd. */
+    unit(name) {
+        const [load = '', active = '', file = ''] = (this.#values.get(`unit.${name}`) ?? '').split(' ');
+        return {
+            known: ['loaded', 'masked'].includes(load),
+            active: ['active', 'reloading'].includes(active),
+            enabled: ['enabled', 'enabled-runtime', 'static', 'alias', 'indirect', 'generated'].includes(file),
+        };
+    }
     /** A fact of `fact_file`; `undefined` if there is no such file. */
     file(name) {
         const value = this.get(name);
@@ -323,11 +332,12 @@ var resources_compose = __webpack_require__(9026);
 /** A service that has nginx refuse uploads while the disk is nearly full, and keeps others from going round nginx. */
 const guard = {
     name: 'guard',
+    units: ({ domain }) => [`${unit(domain)}.service`],
     probe: ({ domain, directory }) => [['guard_probe', unit(domain), directory]],
-    read: facts => ({
+    read: (facts, { domain }) => ({
         script: facts.file('guard.script'),
         unit: facts.file('guard.unit'),
-        state: facts.get('guard.state').trim(),
+        guarding: isGuarding(facts.unit(`${unit(domain)}.service`)),
         room: facts.get('guard.room'),
     }),
     warnings: (desired, { room }) => room === '' || !(0,resources_compose/* onDisk */.FC)(desired)
@@ -342,7 +352,7 @@ const guard = {
         const changes = [
             ...fileChanges(`${directory}/guard.sh`, seen.script, script, '644'),
             ...fileChanges(`${unit(domain)}.service`, seen.unit, service, '644'),
-            ...(seen.unit && seen.state !== 'active enabled' ? change(true, `start ${unit(domain)}`) : []),
+            ...(seen.unit && !seen.guarding ? change(true, `start ${unit(domain)}`) : []),
         ];
         if (changes.length === 0)
             return [];
@@ -376,6 +386,9 @@ function guardLocation({ domain }) {
         open_file_cache off;
         if (-f $${(0,door/* prefix */.Pl)(domain)}_full) { return 403 '{"errors":[{"code":"DENIED","message":"no space left: the disk of this registry is nearly full, so nothing can be pushed until something is deleted"}]}'; }
 `;
+}
+function isGuarding({ active, enabled }) {
+    return active && enabled;
 }
 function unit(domain) {
     return `berth-guard-${domain}`;
@@ -562,7 +575,7 @@ function readLineage(facts) {
         conf: facts.file('certificate.conf'),
         contact: facts.file('certificate.contact'),
         own: facts.get('certificate.own'),
-        served: facts.get('certificate.served'),
+        served: parse(Buffer.from(facts.get('certificate.served'), 'base64')),
         ipv6: facts.is('certificate.ipv6'),
         addresses: facts.get('certificate.addresses').split(' ').filter(Boolean),
         clock: facts.get('certificate.clock'),
@@ -635,9 +648,10 @@ function due(leaf, days, now) {
     const to = leaf.validToDate.getTime();
     return to - now < Math.min(days * 24 * 60 * 60 * 1000, (to - from) / 3);
 }
-function parse(pem) {
+/** From PEM or DER. */
+function parse(text) {
     try {
-        return pem === undefined ? undefined : new external_node_crypto_.X509Certificate(pem);
+        return text === undefined ? undefined : new external_node_crypto_.X509Certificate(text);
     }
     catch {
         return undefined;
@@ -682,9 +696,11 @@ const packages_packages = {
 ;// CONCATENATED MODULE: ./build/resources/registry.js
 
 
+const dockerUnit = 'docker.service';
 /** The registry's container, the two files it is made from, and its data. */
 const registry = {
     name: 'registry',
+    units: () => [dockerUnit],
     probe: ({ domain, directory, registry }) => [
         ['registry_probe', directory, (0,resources_compose/* container */.kL)(domain), `${registry.port}`],
     ],
@@ -696,7 +712,7 @@ const registry = {
             secret: facts.is('registry.secret'),
             settled: facts.is('registry.settled'),
             data: facts.get('registry.data'),
-            enabled: facts.is('registry.enabled'),
+            enabled: facts.unit(dockerUnit).enabled,
             container: { status, restart, label },
             holder: facts.get('registry.holder'),
             predecessor: facts.is('registry.predecessor'),
@@ -818,14 +834,21 @@ function setting(file, name) {
 
 
 function readTimer(facts) {
+    const unit = units.find(each => facts.unit(`${each}.timer`).known) ?? ownUnit;
+    const { active, enabled } = facts.unit(`${unit}.timer`);
     return {
         hook: facts.file('renewal.hook'),
         ca: facts.file('renewal.ca'),
-        care: facts.file('renewal.care'),
-        trust: facts.file('renewal.trust'),
-        timer: facts.get('renewal.timer').trim() === 'active enabled',
+        care: facts.file(`renewal.care.${unit}`),
+        trust: facts.file(`renewal.trust.${unit}`),
+        timer: active && enabled,
     };
 }
+/** Berth’s own, where certbot came without a timer (pip). */
+const ownUnit = 'berth-renewal';
+/** The one that certbot came with, from a package or a snap, comes first. As `renewal_unit` has them. */
+const units = ['certbot', 'snap.certbot.renew', ownUnit];
+const timerUnits = units.map(unit => `${unit}.timer`);
 /** The steps to a server that renews by itself. */
 function timerSteps({ domain, acme }, seen) {
     const steps = [];
@@ -894,6 +917,7 @@ WantedBy=timers.target
 /** The certificate is the right one, is served, and the server renews it by itself. */
 const renewal = {
     name: 'renewal',
+    units: () => timerUnits,
     probe: ({ domain }) => [['renewal_probe', domain]],
     read: facts => ({ ...readTimer(facts), lineage: readLineage(facts) }),
     plan(desired, seen) {
@@ -967,7 +991,7 @@ function current(desired, lineage) {
 }
 /** certbot says that it has renewed, also when nginx never took the new certificate. */
 function serve(domain, file, wanted, { served }) {
-    return wanted === undefined || served === '' || served === wanted
+    return wanted === undefined || served === undefined || served.fingerprint256 === wanted
         ? []
         : [
             {
@@ -981,9 +1005,11 @@ function serve(domain, file, wanted, { served }) {
 ;// CONCATENATED MODULE: ./build/resources/site.js
 
 
+const nginxUnit = 'nginx.service';
 /** Berth's own nginx site. */
 const site = {
     name: 'site',
+    units: () => [nginxUnit],
     probe: ({ domain, directory }) => [['site_probe', siteFile(domain), domain, ownFile(directory)]],
     read(facts) {
         const [rival = '', ...others] = facts.get('site.rival').split(' ');
@@ -993,8 +1019,8 @@ const site = {
             file: facts.file('site.file'),
             enabled: facts.is('site.enabled'),
             loaded: facts.is('site.loaded'),
-            running: facts.is('site.running'),
-            boot: facts.is('site.boot'),
+            running: facts.unit(nginxUnit).active,
+            boot: facts.unit(nginxUnit).enabled,
             rival,
             shared: others.length > 0,
             others: facts.get('site.others'),
@@ -1090,7 +1116,7 @@ function factsScript(desired) {
 function plan(desired, facts, only) {
     const seen = resources
         .filter(({ name }) => only?.includes(name) ?? true)
-        .map(resource => ({ resource, seen: resource.read(facts) }));
+        .map(resource => ({ resource, seen: resource.read(facts, desired) }));
     const obstacles = seen.flatMap(({ resource, seen }) => resource.obstacles?.(desired, seen) ?? []);
     if (obstacles.length > 0)
         throw new Error(obstacles.join('\n'));
@@ -1098,11 +1124,13 @@ function plan(desired, facts, only) {
 }
 /** What is right for now and won't stay so, a sentence each. */
 function warnings(desired, facts) {
-    return resources.flatMap(resource => resource.warnings?.(desired, resource.read(facts)) ?? []);
+    return resources.flatMap(resource => resource.warnings?.(desired, resource.read(facts, desired)) ?? []);
 }
 /** Which steps take the registry away: the last that was built goes first. */
 function removal(desired, facts) {
-    return resources.toReversed().flatMap(resource => resource.remove?.(desired, resource.read(facts)) ?? []);
+    return resources
+        .toReversed()
+        .flatMap(resource => resource.remove?.(desired, resource.read(facts, desired)) ?? []);
 }
 /** What a failed step means, in a sentence; `undefined` if its resource doesn't know better than the programs. */
 function explain(desired, { resource }, output) {
@@ -1126,7 +1154,11 @@ function applyScript(desired, facts, steps) {
 }
 /** All at once, for most of their time is spent on starting programs: each passes on what those before it have said. */
 function probes(desired) {
-    const calls = resources.flatMap(resource => resource.probe(desired)).map(script/* line */.n8);
+    const units = resources.flatMap(resource => resource.units?.(desired) ?? []);
+    const calls = [
+        ['units_probe', ...units],
+        ...resources.flatMap(resource => resource.probe(desired)),
+    ].map(script/* line */.n8);
     return [calls.map((call, index) => (index === 0 ? call : `{ ${call} </dev/null; cat; }`)).join(' |\n')];
 }
 
@@ -1557,6 +1589,8 @@ const endpoint_patience = 10_000;
 class Endpoint {
     #domain;
     #agent;
+    /** By connection: once it has been used, Node does not tell its certificate any more. */
+    #certificates = new WeakMap();
     /** Once all was well, a connection that fails is likely to come back. */
     #verified = false;
     /** `ca` is a PEM bundle that is trusted besides the public authorities. */
@@ -1649,13 +1683,12 @@ class Endpoint {
             });
             let certificate;
             outgoing.on('socket', socket => {
-                const look = () => {
+                certificate = this.#certificates.get(socket);
+                socket.once('secureConnect', () => {
                     certificate = socket.getPeerX509Certificate();
-                };
-                // Not when the answer is there: the server may have closed the connection behind it.
-                look();
-                if (certificate === undefined)
-                    socket.once('secureConnect', look);
+                    if (certificate)
+                        this.#certificates.set(socket, certificate);
+                });
             });
             outgoing.on('response', incoming => {
                 const chunks = [];

@@ -11600,7 +11600,7 @@ function files(target, unpinned) {
         // Asked with a host, its key's type and fingerprint and the key; answers with a known_hosts line if it is pinned.
         // ssh itself does not tell what it was offered when it knows no key of that type.
         pinned: `[ "$4" != NONE ] || exit 0
-if grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
+if [ -s fingerprints ] && grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
 printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
 `,
         config: `Host server
@@ -11990,10 +11990,11 @@ class Connection {
     }
 }
 const config = ['-F', 'config'];
+// There is nothing that ssh could still do: asked politely, it takes twenty times as long to end.
 function killGroup({ pid }) {
     try {
         if (pid !== undefined)
-            process.kill(-pid, 'SIGTERM');
+            process.kill(-pid, 'SIGKILL');
     }
     catch {
         // It has ended by itself.

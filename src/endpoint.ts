@@ -23,6 +23,8 @@ export class Endpoint {
   readonly #domain: string
   readonly #address: string
   readonly #agent: Agent
+  /** By connection: once it has been used, Node does not tell its certificate any more. */
+  readonly #certificates = new WeakMap<object, X509Certificate>()
   /** Once all was well, a connection that fails is likely to come back. */
   #verified = false
 
@@ -139,12 +141,11 @@ export class Endpoint {
       })
       let certificate: X509Certificate | undefined
       outgoing.on('socket', socket => {
-        const look = () => {
+        certificate = this.#certificates.get(socket)
+        socket.once('secureConnect', () => {
           certificate = (socket as TLSSocket).getPeerX509Certificate()
-        }
-        // Not when the answer is there: the server may have closed the connection behind it.
-        look()
-        if (certificate === undefined) socket.once('secureConnect', look)
+          if (certificate) this.#certificates.set(socket, certificate)
+        })
       })
       outgoing.on('response', incoming => {
         const chunks: Buffer[] = []

@@ -28,10 +28,15 @@ yes_if() { # COMMAND [ARGUMENT ...]
   if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi
 }
 
+# Who listens on TCP ports, as `holder` reads it.
+listeners() {
+  ss -ltnpH 2>/dev/null
+}
+
 # Who listens on a TCP port: `container NAME` or `program NAME`, and nothing if nobody does. For a container listens
 # Docker itself, its proxy, or nothing at all; only then Docker is asked, which takes three times as long.
-holder() { # PORT
-  holder_programs=$(ss -ltnpH "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)".*/program \1/p' | sort -u)
+holder() { # PORT LISTENERS
+  holder_programs=$(echo "$2" | sed -n "s/^[^ ]* *[^ ]* *[^ ]* *[^ ]*:$1 .*users:((\"\([^\"]*\)\".*/program \1/p" | sort -u)
   case $holder_programs in
   '' | *docker* | *rootless*)
     holder_name=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | sort | head -n 1)
@@ -44,10 +49,11 @@ holder() { # PORT
   if [ -n "$holder_programs" ]; then echo "$holder_programs" | head -n 1; fi
 }
 
-# Whether systemd starts a unit by itself, by its UnitFileState: where `systemctl is-enabled` succeeds.
-starts_by_itself() { # STATE
-  case $1 in
-  enabled | enabled-runtime | static | alias | indirect | generated) return 0 ;;
-  *) return 1 ;;
-  esac
+# `unit.NAME=LOAD_STATE ACTIVE_STATE UNIT_FILE_STATE` for each.
+units_probe() { # UNIT ...
+  systemctl show --property Id,LoadState,ActiveState,UnitFileState "$@" 2>/dev/null | awk -F= '
+    { states[$1] = $2 }
+    function unit() { print "berth:unit." states["Id"] "=" states["LoadState"], states["ActiveState"], states["UnitFileState"] }
+    $0 == "" { unit() }
+    END { if (NR) unit() }'
 }

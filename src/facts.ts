@@ -9,6 +9,16 @@ export interface ServerFile {
   content: string
 }
 
+/** A unit of systemd. */
+export interface Unit {
+  /** Whether systemd knows it. */
+  known: boolean
+  /** Whether it runs. */
+  active: boolean
+  /** Whether it will by itself after a reboot: where `systemctl is-enabled` succeeds. */
+  enabled: boolean
+}
+
 /** What a server said of itself: the lines `berth:NAME=VALUE` of the facts script, and nothing that a login file added. */
 export class Facts {
   readonly #values: ReadonlyMap<string, string>
@@ -42,6 +52,16 @@ export class Facts {
 
   is(name: string): boolean {
     return this.get(name) === 'yes'
+  }
+
+  /** A unit that a resource has named in `units`; all is `false` where there is no systemd. */
+  unit(name: string): Unit {
+    const [load = '', active = '', file = ''] = (this.#values.get(`unit.${name}`) ?? '').split(' ')
+    return {
+      known: ['loaded', 'masked'].includes(load),
+      active: ['active', 'reloading'].includes(active),
+      enabled: ['enabled', 'enabled-runtime', 'static', 'alias', 'indirect', 'generated'].includes(file),
+    }
   }
 
   /** A fact of `fact_file`; `undefined` if there is no such file. */

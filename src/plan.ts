@@ -27,7 +27,7 @@ export function factsScript(desired: Desired): string {
 export function plan(desired: Desired, facts: Facts, only?: readonly string[]): Step[] {
   const seen = resources
     .filter(({ name }) => only?.includes(name) ?? true)
-    .map(resource => ({ resource, seen: resource.read(facts) }))
+    .map(resource => ({ resource, seen: resource.read(facts, desired) }))
   const obstacles = seen.flatMap(({ resource, seen }) => resource.obstacles?.(desired, seen) ?? [])
   if (obstacles.length > 0) throw new Error(obstacles.join('\n'))
   return seen.flatMap(({ resource, seen }) => resource.plan(desired, seen))
@@ -35,12 +35,14 @@ export function plan(desired: Desired, facts: Facts, only?: readonly string[]): 
 
 /** What is right for now and won't stay so, a sentence each. */
 export function warnings(desired: Desired, facts: Facts): string[] {
-  return resources.flatMap(resource => resource.warnings?.(desired, resource.read(facts)) ?? [])
+  return resources.flatMap(resource => resource.warnings?.(desired, resource.read(facts, desired)) ?? [])
 }
 
 /** Which steps take the registry away: the last that was built goes first. */
 export function removal(desired: Desired, facts: Facts): Step[] {
-  return resources.toReversed().flatMap(resource => resource.remove?.(desired, resource.read(facts)) ?? [])
+  return resources
+    .toReversed()
+    .flatMap(resource => resource.remove?.(desired, resource.read(facts, desired)) ?? [])
 }
 
 /** What a failed step means, in a sentence; `undefined` if its resource doesn't know better than the programs. */
@@ -71,6 +73,10 @@ export function applyScript(desired: Desired, facts: Facts, steps: readonly Step
 
 /** All at once, for most of their time is spent on starting programs: each passes on what those before it have said. */
 function probes(desired: Desired): string[] {
-  const calls = resources.flatMap(resource => resource.probe(desired)).map(line)
+  const units = resources.flatMap(resource => resource.units?.(desired) ?? [])
+  const calls = [
+    ['units_probe', ...units] as const,
+    ...resources.flatMap(resource => resource.probe(desired)),
+  ].map(line)
   return [calls.map((call, index) => (index === 0 ? call : `{ ${call} </dev/null; cat; }`)).join(' |\n')]
 }

@@ -29,10 +29,12 @@ export interface Step {
  */
 export interface Resource<Seen> {
   readonly name: string
+  /** Units of systemd that `read` asks the facts for: one question for all of them takes as long as one for each. */
+  units?(desired: Desired): string[]
   /** How to look: calls that print facts and change nothing. */
   probe(desired: Desired): Call[]
   /** How to read what was seen. Throws if a fact is missing. */
-  read(facts: Facts): Seen
+  read(facts: Facts, desired: Desired): Seen
   /** What is in the way and isn't Berth's to move, a sentence each; while there is any, nothing is touched. */
   obstacles?(desired: Desired, seen: Seen): string[]
   /** What is right for now and won't stay so, a sentence each. */

@@ -255,6 +255,23 @@ describe('a registry that fails for a while', () => {
       expect(run.log).toMatch(/busy could not be pushed: .*503.*; try 2 of 6 in \d\.\d s/)
     }))
 
+  test('is asked again on the same connection', () =>
+    fault('if (-f /run/fault) { return 503; }', async () => {
+      await here.server.sh('touch /run/fault')
+      let mended: Promise<unknown> | undefined
+      const run = await push(
+        { image: `${saved} => asked:1` },
+        {
+          onLine: line => {
+            if (line.includes('try 2 of 6')) mended ??= here.server.sh('rm /run/fault')
+          },
+        },
+      )
+      await mended
+      expect(mended).toBeDefined()
+      expect(await digestOf('asked', '1')).toBe(digest(succeeded(run)))
+    }))
+
   test('answers 429, which Docker takes for an end', () =>
     fault('limit_req zone=put;', async () => {
       // New layers, for each is a request of its own.

@@ -67,7 +67,7 @@ const well: Lineage = {
   conf: file(conf),
   contact: undefined,
   own: 'absent',
-  served: leaf.fingerprint256,
+  served: leaf,
   ipv6: true,
   addresses: ['192.0.2.7'],
   clock: 'right',
@@ -177,10 +177,10 @@ describe('renewal', () => {
   })
 
   test('another certificate served than the one on disk is a reload', () => {
-    expect(plan({ served: 'AA:BB' })).toEqual([
+    expect(plan({ served: new X509Certificate(selfSigned(domain, 90)) })).toEqual([
       'update reload nginx, which serves another certificate than the one on disk (certificate_serve)',
     ])
-    expect(plan({ served: '' })).toEqual([])
+    expect(plan({ served: undefined })).toEqual([])
   })
 
   test('the private authority comes and goes', () => {

@@ -6,7 +6,7 @@ import { guard, guardLocation, guardMaps } from '../../src/resources/guard.ts'
 import { recorded } from '../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
-const seen = guard.read(facts)
+const seen = guard.read(facts, desired)
 const inS3 = {
   ...desired,
   registry: { ...desired.registry, config: { storage: { filesystem: null, s3: { bucket: 'images' } } } },
@@ -15,10 +15,9 @@ const inS3 = {
 describe('plan', () => {
   test.each([
     ['nothing', {}, []],
-    ['a stopped service', { state: 'inactive enabled' }, ['start berth-guard-recorded-trixie.berth.test']],
     [
-      'one that does not start with the machine',
-      { state: 'active disabled' },
+      'a service that does not run, or would not after a reboot',
+      { guarding: false },
       ['start berth-guard-recorded-trixie.berth.test'],
     ],
     [
@@ -26,7 +25,7 @@ describe('plan', () => {
       { script: { mode: '644', owner: 'root:root', content: 'x' } },
       ['/opt/berth/guard.sh'],
     ],
-    ['no service', { unit: undefined, state: '' }, ['berth-guard-recorded-trixie.berth.test.service']],
+    ['no service', { unit: undefined, guarding: false }, ['berth-guard-recorded-trixie.berth.test.service']],
   ])('%s', (_, changes, expected) => {
     const steps = guard.plan(desired, { ...seen, ...changes })
     expect(steps.flatMap(({ changes }) => changes.map(({ summary }) => summary))).toEqual(expected)

@@ -5,7 +5,7 @@ import { registry } from '../../src/resources/registry.ts'
 import { recorded } from '../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
-const seen = registry.read(facts)
+const seen = registry.read(facts, desired)
 const summaries = (changes: Partial<typeof seen>, wanted = desired) =>
   registry.plan(wanted, { ...seen, ...changes }).flatMap(step => step.changes.map(({ summary }) => summary))
 

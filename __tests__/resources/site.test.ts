@@ -4,7 +4,7 @@ import { recorded } from '../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
 const { domain } = desired
-const seen = site.read(facts)
+const seen = site.read(facts, desired)
 const file = `berth-${domain}.conf`
 const plan = (changes: Partial<typeof seen>, wanted = desired) => site.plan(wanted, { ...seen, ...changes })
 const summaries = (changes: Partial<typeof seen>) =>

@@ -28,8 +28,10 @@ certificate_kept() { # DOMAIN DIRECTORY NOW
 
 # `whole`; the newest version in certbot's archive that the live folder can be made from again; `lost`.
 certificate_lineage() { # DOMAIN
-  version=$(readlink "$LETSENCRYPT/live/$1/cert.pem" 2>/dev/null | sed -n 's/.*cert\([0-9]*\)\.pem$/\1/p')
-  if [ -n "$version" ] && certificate_linked "$1" "$version" && certificate_paired "$1" "$version"; then
+  links=$(cd "$LETSENCRYPT/live/$1" 2>/dev/null && readlink cert.pem chain.pem fullchain.pem privkey.pem)
+  version=${links%%.pem*}
+  version=${version##*cert}
+  if certificate_linked "$1" "$version" && certificate_paired "$1" "$version"; then
     echo whole
     return
   fi
@@ -49,7 +51,7 @@ certificate_versions() { # DOMAIN
 
 # certbot makes the four links one by one, so it can be killed between two of them.
 certificate_linked() { # DOMAIN VERSION
-  [ "$(cd "$LETSENCRYPT/live/$1" && readlink cert.pem chain.pem fullchain.pem privkey.pem)" = "../../archive/$1/cert$2.pem
+  [ "$links" = "../../archive/$1/cert$2.pem
 ../../archive/$1/chain$2.pem
 ../../archive/$1/fullchain$2.pem
 ../../archive/$1/privkey$2.pem" ]
@@ -74,18 +76,17 @@ certificate_own() { # FILE
   fi
 }
 
-# Of the first certificate on stdin, as `openssl x509 -fingerprint -sha256` prints it and in a third of its time.
-certificate_fingerprint() {
-  pem=$(sed -n '/^-----BEGIN CERT/,/^-----END CERT/{ /^-----END/q; /^-----/!p; }')
-  if [ -n "$pem" ]; then
-    echo "$pem" | base64 -d | sha256sum | sed 's/ .*//; s/../&:/g; s/:$//; y/abcdef/ABCDEF/'
-  fi
+# The first certificate on stdin, in base64 without line breaks.
+certificate_first() {
+  sed -n '/^-----BEGIN CERT/,/^-----END CERT/{ /^-----END/q; /^-----/!p; }' | tr -d '\n'
 }
 
-# Of the certificate that clients get here, whatever is on disk; empty if nobody answers.
+# The certificate that clients get here, whatever is on disk; empty if nobody answers. Nothing is checked, so the
+# system's authorities need not be read, which takes as long as all the rest.
 certificate_served() { # DOMAIN
   if has openssl; then
-    timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$1" </dev/null 2>/dev/null | certificate_fingerprint
+    SSL_CERT_FILE=/dev/null SSL_CERT_DIR=/dev/null timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$1" \
+      </dev/null 2>/dev/null | certificate_first
   fi
 }
 
@@ -119,7 +120,7 @@ certificate_bring() { # DOMAIN DIRECTORY CONTENT SITE_FILE
 # A reload returns before it has happened, and a failed one leaves the old workers serving: only what is served tells.
 certificate_serve() { # DOMAIN SITE_FILE CHAIN_FILE
   if ! has openssl || ! grep -qF "ssl_certificate $3;" "$(site_path "$2")" 2>/dev/null; then return 0; fi
-  wanted=$(certificate_fingerprint <"$3")
+  wanted=$(certificate_first <"$3")
   if [ "$(certificate_served "$1")" = "$wanted" ]; then return 0; fi
   nginx -t
   nginx_reload

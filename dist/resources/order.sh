@@ -8,7 +8,7 @@ LOG=/var/log/letsencrypt/letsencrypt.log
 # nginx goes on serving all that it serves; the authority asks it for a file on port 80.
 certificate_order() { # DOMAIN SERVER EMAIL CA EAB_KID EAB_HMAC CHALLENGE_SITE SITE_FILE
   domain=$1 server=$2
-  before=$(certificate_fingerprint 2>/dev/null <"$LETSENCRYPT/live/$1/fullchain.pem" || :)
+  before=$(certificate_first 2>/dev/null <"$LETSENCRYPT/live/$1/fullchain.pem" || :)
   order_workplace
   order_challenge "$7" "$8"
   order_reachable
@@ -188,7 +188,7 @@ order_once() { # ARGUMENT ...
 
 # The other certbot may have been the server's own timer, and a second order would be one for nothing.
 order_renewed_meanwhile() {
-  [ -n "$before" ] && [ "$(certificate_fingerprint 2>/dev/null <"$LETSENCRYPT/live/$domain/fullchain.pem")" != "$before" ]
+  [ -n "$before" ] && [ "$(certificate_first 2>/dev/null <"$LETSENCRYPT/live/$domain/fullchain.pem")" != "$before" ]
 }
 
 order_help() {

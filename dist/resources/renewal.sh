@@ -7,33 +7,22 @@ AUTHORITIES=/etc/letsencrypt/berth/authorities
 renewal_probe() { # DOMAIN
   fact_file renewal.hook "$HOOK"
   fact_file renewal.ca "$AUTHORITIES/$1.pem"
-  renewal_states=$(renewal_timer_states)
-  renewal_found=${renewal_states%% *}
-  fact_file renewal.care "$(renewal_dropin care "$renewal_found")"
-  fact_file renewal.trust "$(renewal_dropin trust "$renewal_found")"
-  fact renewal.timer "${renewal_states#* }"
+  for renewal_timer in $TIMERS; do
+    fact_file "renewal.care.$renewal_timer" "$(renewal_dropin care "$renewal_timer")"
+    fact_file "renewal.trust.$renewal_timer" "$(renewal_dropin trust "$renewal_timer")"
+  done
 }
 
 # The timer that certbot came with, from a package or a snap, or Berth's own where it came without (pip). Never two: they
 # would only meet at certbot's lock.
+TIMERS='certbot snap.certbot.renew berth-renewal'
 renewal_unit() {
-  states=$(renewal_timer_states)
-  echo "${states%% *}"
-}
-
-# `UNIT ACTIVE_STATE UNIT_FILE_STATE`; each systemctl takes longer than all the rest.
-renewal_timer_states() {
-  systemctl show --property Id,LoadState,ActiveState,UnitFileState certbot.timer snap.certbot.renew.timer berth-renewal.timer 2>/dev/null |
-    awk -F= -v found='berth-renewal  ' '
-      function unit() {
-        if (known || states["LoadState"] !~ /^(loaded|masked)$/) return
-        known = 1
-        sub(/\.timer$/, "", states["Id"])
-        found = states["Id"] " " states["ActiveState"] " " states["UnitFileState"]
-      }
-      { states[$1] = $2 }
-      $0 == "" { unit() }
-      END { unit(); print found }'
+  for timer in $TIMERS; do
+    case $(systemctl show --property LoadState --value "$timer.timer") in
+    loaded | masked) break ;;
+    esac
+  done
+  echo "$timer"
 }
 
 renewal_dropin() { # NAME [UNIT]

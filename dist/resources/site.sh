@@ -3,24 +3,17 @@
 
 site_probe() { # FILE DOMAIN OWN_CERTIFICATE
   site_nginx=$(nginx -v -T 2>&1)
-  site_unit=$(systemctl show --property ActiveState,UnitFileState --value nginx 2>/dev/null)
+  site_listeners=$(listeners)
   fact site.nginx "$(echo "$site_nginx" | sed -n 's|^nginx version: nginx/\([0-9.]*\).*|\1|p')"
   fact site.ipv6 "$(yes_if test -e /proc/net/if_inet6)"
   fact_file site.file "$(site_path "$1")"
   fact site.enabled "$(yes_if site_enabled "$1")"
   fact site.loaded "$(yes_if test ! -e "$(site_pending "$1")")"
-  fact site.running "$(yes_if site_running "$site_unit")"
-  fact site.boot "$(yes_if starts_by_itself "${site_unit##*
-}")"
   fact site.rival "$(site_rival "$1" "$2")"
   fact site.others "$(echo "$site_nginx" | site_others "$1")"
   fact site.own "$(yes_if test -e "$3")"
-  fact site.port80 "$(holder 80)"
-  fact site.port443 "$(holder 443)"
-}
-
-site_running() { # STATES
-  case $1 in active* | reloading*) return 0 ;; *) return 1 ;; esac
+  fact site.port80 "$(holder 80 "$site_listeners")"
+  fact site.port443 "$(holder 443 "$site_listeners")"
 }
 
 nginx_version() {

@@ -4,7 +4,7 @@
 users_probe() { # DIRECTORY [PORT OF A REGISTRY TO ADOPT]
   fact_file users.htpasswd "$1/auth/htpasswd" %u:%g
   users_old=
-  if [ -n "${2:-}" ]; then users_old=$(holder "$2"); fi
+  if [ -n "${2:-}" ]; then users_old=$(holder "$2" "$(listeners)"); fi
   if is_registry "$users_old"; then
     fact users.adopted "644 root:root $(registry_htpasswd "${users_old#container }" | base64 -w 0)"
   else

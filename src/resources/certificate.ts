@@ -18,8 +18,8 @@ export interface Lineage {
   contact: ServerFile | undefined
   /** `MODE OWNER SHA256` of the user's own certificate and key; `absent`. */
   own: string
-  /** SHA-256 of the certificate that port 443 shows, as node prints it; empty if nobody answers. */
-  served: string
+  /** The certificate that port 443 shows; `undefined` if nobody answers. */
+  served: X509Certificate | undefined
   ipv6: boolean
   /** The server's own addresses. */
   addresses: string[]
@@ -34,7 +34,7 @@ export function readLineage(facts: Facts): Lineage {
     conf: facts.file('certificate.conf'),
     contact: facts.file('certificate.contact'),
     own: facts.get('certificate.own'),
-    served: facts.get('certificate.served'),
+    served: parse(Buffer.from(facts.get('certificate.served'), 'base64')),
     ipv6: facts.is('certificate.ipv6'),
     addresses: facts.get('certificate.addresses').split(' ').filter(Boolean),
     clock: facts.get('certificate.clock'),
@@ -125,9 +125,10 @@ export function due(
   return to - now < Math.min(days * 24 * 60 * 60 * 1000, (to - from) / 3)
 }
 
-function parse(pem: string | undefined): X509Certificate | undefined {
+/** From PEM or DER. */
+function parse(text: string | Buffer | undefined): X509Certificate | undefined {
   try {
-    return pem === undefined ? undefined : new X509Certificate(pem)
+    return text === undefined ? undefined : new X509Certificate(text)
   } catch {
     return undefined
   }

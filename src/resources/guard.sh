@@ -5,7 +5,6 @@
 guard_probe() { # UNIT DIRECTORY
   fact_file guard.script "$2/guard.sh"
   fact_file guard.unit "/etc/systemd/system/$1.service"
-  fact guard.state "$(systemctl show --property ActiveState,UnitFileState --value "$1.service" 2>/dev/null | tr '\n' ' ')"
   # Only when there is little: a number that always changes would look as if somebody else was at work.
   if [ "$(room "$2/data")" = ample ]; then
     fact guard.room

@@ -1,5 +1,5 @@
 import type { Desired } from '../desired.ts'
-import type { ServerFile } from '../facts.ts'
+import type { ServerFile, Unit } from '../facts.ts'
 import { change, fileChanges, type Resource } from '../resource.ts'
 import { library, line } from '../script.ts'
 import { bridge, container, onDisk } from './compose.ts'
@@ -8,8 +8,8 @@ import { prefix } from './door.ts'
 interface Guard {
   script: ServerFile | undefined
   unit: ServerFile | undefined
-  /** As systemd says it: `active enabled`. */
-  state: string
+  /** Whether it runs, and will after a reboot. */
+  guarding: boolean
   /** How much is free on the data's disk, in words; empty if that is plenty. */
   room: string
 }
@@ -18,12 +18,14 @@ interface Guard {
 export const guard: Resource<Guard> = {
   name: 'guard',
 
+  units: ({ domain }) => [`${unit(domain)}.service`],
+
   probe: ({ domain, directory }) => [['guard_probe', unit(domain), directory]],
 
-  read: facts => ({
+  read: (facts, { domain }) => ({
     script: facts.file('guard.script'),
     unit: facts.file('guard.unit'),
-    state: facts.get('guard.state').trim(),
+    guarding: isGuarding(facts.unit(`${unit(domain)}.service`)),
     room: facts.get('guard.room'),
   }),
 
@@ -41,7 +43,7 @@ export const guard: Resource<Guard> = {
     const changes = [
       ...fileChanges(`${directory}/guard.sh`, seen.script, script, '644'),
       ...fileChanges(`${unit(domain)}.service`, seen.unit, service, '644'),
-      ...(seen.unit && seen.state !== 'active enabled' ? change(true, `start ${unit(domain)}`) : []),
+      ...(seen.unit && !seen.guarding ? change(true, `start ${unit(domain)}`) : []),
     ]
     if (changes.length === 0) return []
     return [{ resource: 'guard', changes, call: ['guard_up', unit(domain), directory, script, service] }]
@@ -78,6 +80,10 @@ export function guardLocation({ domain }: Pick<Desired, 'domain'>): string {
         open_file_cache off;
         if (-f $${prefix(domain)}_full) { return 403 '{"errors":[{"code":"DENIED","message":"no space left: the disk of this registry is nearly full, so nothing can be pushed until something is deleted"}]}'; }
 `
+}
+
+function isGuarding({ active, enabled }: Unit): boolean {
+  return active && enabled
 }
 
 function unit(domain: string): string {

@@ -7,14 +7,13 @@ registry_probe() { # DIRECTORY CONTAINER PORT
   fact registry.secret "$(yes_if test -s "$1/secret.env")"
   fact registry.settled "$(yes_if test ! -e "$1/compose.yaml.berth-old")"
   fact registry.data "$(stat -c %u:%g "$1/data" 2>/dev/null || echo absent)"
-  fact registry.enabled "$(yes_if systemctl --quiet is-enabled docker)"
   registry_container=$(docker inspect --type container \
     --format '{{range .HostConfig.PortBindings}}{{range .}}{{.HostPort}},{{end}}{{end}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
   registry_container=${registry_container:-"- absent"}
   fact registry.container "${registry_container#* }"
   case $registry_container in
   "$3, running "*) registry_holder= ;;
-  *) registry_holder=$(holder "$3") ;;
+  *) registry_holder=$(holder "$3" "$(listeners)") ;;
   esac
   [ "$registry_holder" != "container $2" ] || registry_holder=
   fact registry.holder "$registry_holder"

@@ -27,9 +27,13 @@ interface Registry {
   predecessor: boolean
 }
 
+const dockerUnit = 'docker.service'
+
 /** The registry's container, the two files it is made from, and its data. */
 export const registry: Resource<Registry> = {
   name: 'registry',
+
+  units: () => [dockerUnit],
 
   probe: ({ domain, directory, registry }) => [
     ['registry_probe', directory, container(domain), `${registry.port}`],
@@ -43,7 +47,7 @@ export const registry: Resource<Registry> = {
       secret: facts.is('registry.secret'),
       settled: facts.is('registry.settled'),
       data: facts.get('registry.data'),
-      enabled: facts.is('registry.enabled'),
+      enabled: facts.unit(dockerUnit).enabled,
       container: { status, restart, label },
       holder: facts.get('registry.holder'),
       predecessor: facts.is('registry.predecessor'),

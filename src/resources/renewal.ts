@@ -5,7 +5,7 @@ import { explainOrder } from './authority.ts'
 import { due, type Lineage, order, readLineage } from './certificate.ts'
 import { chainFile, ownFile, siteFile } from './nginx.ts'
 import { renewable, setting } from './settings.ts'
-import { readTimer, type Timer, timerSteps } from './timer.ts'
+import { readTimer, type Timer, timerSteps, timerUnits } from './timer.ts'
 
 interface Renewal extends Timer {
   lineage: Lineage
@@ -14,6 +14,8 @@ interface Renewal extends Timer {
 /** The certificate is the right one, is served, and the server renews it by itself. */
 export const renewal: Resource<Renewal> = {
   name: 'renewal',
+
+  units: () => timerUnits,
 
   probe: ({ domain }) => [['renewal_probe', domain]],
 
@@ -94,7 +96,7 @@ function current(desired: Desired, lineage: Lineage): Step[] {
 
 /** certbot says that it has renewed, also when nginx never took the new certificate. */
 function serve(domain: string, file: string, wanted: string | undefined, { served }: Lineage): Step[] {
-  return wanted === undefined || served === '' || served === wanted
+  return wanted === undefined || served === undefined || served.fingerprint256 === wanted
     ? []
     : [
         {

@@ -22,9 +22,13 @@ interface Site extends Surroundings {
   holders: { port: number; holder: string }[]
 }
 
+const nginxUnit = 'nginx.service'
+
 /** Berth's own nginx site. */
 export const site: Resource<Site> = {
   name: 'site',
+
+  units: () => [nginxUnit],
 
   probe: ({ domain, directory }) => [['site_probe', siteFile(domain), domain, ownFile(directory)]],
 
@@ -36,8 +40,8 @@ export const site: Resource<Site> = {
       file: facts.file('site.file'),
       enabled: facts.is('site.enabled'),
       loaded: facts.is('site.loaded'),
-      running: facts.is('site.running'),
-      boot: facts.is('site.boot'),
+      running: facts.unit(nginxUnit).active,
+      boot: facts.unit(nginxUnit).enabled,
       rival,
       shared: others.length > 0,
       others: facts.get('site.others'),

@@ -22,14 +22,24 @@ export interface Timer {
 }
 
 export function readTimer(facts: Facts): Timer {
+  const unit = units.find(each => facts.unit(`${each}.timer`).known) ?? ownUnit
+  const { active, enabled } = facts.unit(`${unit}.timer`)
   return {
     hook: facts.file('renewal.hook'),
     ca: facts.file('renewal.ca'),
-    care: facts.file('renewal.care'),
-    trust: facts.file('renewal.trust'),
-    timer: facts.get('renewal.timer').trim() === 'active enabled',
+    care: facts.file(`renewal.care.${unit}`),
+    trust: facts.file(`renewal.trust.${unit}`),
+    timer: active && enabled,
   }
 }
+
+/** Berth’s own, where certbot came without a timer (pip). */
+const ownUnit = 'berth-renewal'
+
+/** The one that certbot came with, from a package or a snap, comes first. As `renewal_unit` has them. */
+const units = ['certbot', 'snap.certbot.renew', ownUnit] as const
+
+export const timerUnits = units.map(unit => `${unit}.timer`)
 
 /** The steps to a server that renews by itself. */
 export function timerSteps({ domain, acme }: Pick<Desired, 'domain' | 'acme'>, seen: Timer): Step[] {
