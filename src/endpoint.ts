@@ -142,6 +142,7 @@ export class Endpoint {
       let certificate: X509Certificate | undefined
       outgoing.on('socket', socket => {
         certificate = this.#certificates.get(socket)
+        if (certificate) return
         socket.once('secureConnect', () => {
           certificate = (socket as TLSSocket).getPeerX509Certificate()
           if (certificate) this.#certificates.set(socket, certificate)

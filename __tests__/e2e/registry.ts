@@ -45,8 +45,9 @@ export async function registry(options: Parameters<typeof createServer>[0] = {})
   }
 }
 
-/** The step's log if it went wrong, so that a failing test says why. */
+/** The step's log if it went wrong, so that a failing test says why. A warning of Node's own is nothing for a user. */
 export function succeeded(run: StepRun): StepRun {
   if (run.code !== 0) throw new Error(`the step failed:\n${run.log}`)
+  if (/^\(node:\d+\)/m.test(run.log)) throw new Error(`Node warns:\n${run.log}`)
   return run
 }
