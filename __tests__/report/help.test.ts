@@ -29,7 +29,7 @@ test('every place is a heading of docs/troubleshooting.md, and the other way rou
 
 test.each([
   ['ssh-key: is a public key; …', 'The SSH key can’t be used'],
-  ['users: line 2 has no colon', 'Users, passwords or access are not accepted'],
+  ['users: line 2 has no colon', 'Users, passwords and access'],
   ['renew-before: "x" is not a whole number', 'An input is missing or wrong'],
   ['registry (start x) failed; the server said:\n  denied', 'A step on the server failed'],
   [

@@ -123,3 +123,16 @@ test.each([
 ])('merge: %s', (_, base, over, merged) => {
   expect(merge(base, over)).toEqual(merged)
 })
+
+test('a registry that does not start is told in its own words', () => {
+  const output = `
+ Container berth-registry  Started
+Error response from daemon: Cannot update container 112ca3d0f1af: container not running
+the registry is back as it was; the new one said:
+configuration error: must provide exactly one storage type
+`
+  expect(registry.explain?.(desired, output)).toBe(
+    'the registry is back as it was; the new one said:\n  configuration error: must provide exactly one storage type',
+  )
+  expect(registry.explain?.(desired, 'Error response from daemon: pull access denied')).toBeUndefined()
+})

@@ -9,7 +9,7 @@ const topics: readonly (readonly [heading: string, ...patterns: RegExp[]])[] = [
   // What begins with the name of an input.
   ['The SSH key can’t be used', /^ssh-key/, /`ssh-key(-passphrase)?` (is|can’t|does)/],
   ['The host key is missing or another one', /^ssh-known-hosts: /, /`ssh-known-hosts`/],
-  ['Users, passwords or access are not accepted', /^(users|access|auth|push-user): /],
+  ['Users, passwords and access', /^(users|access|auth|push-user): /],
   ['The certificate that you bring is not accepted', /^certificate(-key)?: /],
   ['An image or a tag has no valid name', /^(image|tags): /],
   ['An input is missing or wrong', /^[a-z][a-z-]*: /, /not there yet|this mode needs|NUL byte/],
@@ -80,7 +80,7 @@ const topics: readonly (readonly [heading: string, ...patterns: RegExp[]])[] = [
   ],
 
   // The registry and what is pushed.
-  ['The registry does not start', /the registry (is back|did not come back)/],
+  ['The registry does not start', /the registry (is back|did not come back|does not start)/],
   [
     'The registry does not let a user in',
     /does not let `.*` in \(|with the new password|should (ask for credentials|be open)|old hash in htpasswd/,

@@ -94,6 +94,13 @@ export const registry: Resource<Registry> = {
     ]
   },
 
+  // What compose and Docker said before that only hides it.
+  explain: (_, output) =>
+    /^the registry (is back as it was|did not come back|does not start)\b.*/ms
+      .exec(output)?.[0]
+      .trimEnd()
+      .replaceAll('\n', '\n  '),
+
   remove({ directory, domain, purge }, { container: { status }, compose, data }) {
     const steps: Step[] = []
     if (status !== 'absent' || compose !== undefined) {
