@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, jest, test } from '@jest/globals'
@@ -74,6 +74,23 @@ test('dist/ is what the sources build', () => {
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('script/notes takes from the changelog what it says of the version in package.json', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-notes-'))
+  cpSync(join(root, 'script/notes'), join(folder, 'script/notes'))
+  writeFileSync(join(folder, 'package.json'), '{\n  "version": "1.4.2",\n}\n')
+  writeFileSync(
+    join(folder, 'CHANGELOG.md'),
+    '# Changelog\n\n## [Unreleased]\n\n- Later\n\n## [1.4.2] - 2027-01-01\n\n### Added\n\n- This\n\n## [1.4.1] - 2026-12-01\n\n- Before\n',
+  )
+  const notes = (version: string) => {
+    const { status, stdout } = spawnSync(join(folder, 'script/notes'), [version], { encoding: 'utf8' })
+    return { status, stdout }
+  }
+  expect(notes('1.4.2')).toEqual({ status: 0, stdout: '\n### Added\n\n- This\n\n' })
+  expect(notes('1.4.1').status).toBe(1)
+  rmSync(folder, { recursive: true })
 })
 
 describe('action.yml', () => {
