@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { commands } from './page.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
 jest.setTimeout(300_000)
@@ -75,6 +76,16 @@ test('without `adopt`, says what it found and stops', async () => {
   ).toBe(before)
 })
 
+async function pull(): Promise<void> {
+  const { domain } = here.server
+  const { consumer } = here.world
+  await consumer.write(`/etc/docker/certs.d/${domain}/ca.crt`, here.world.acme.trust)
+  await consumer.sh(
+    `docker login -u ci --password-stdin ${domain} && docker pull -q ${domain}/old/app@${digest}; code=$?; docker logout ${domain}; docker rmi ${domain}/old/app@${digest}; exit $code`,
+    { input: passwords.ci },
+  )
+}
+
 test('with `adopt`, keeps images, users’ lines and the certificate, and closes the port', async () => {
   const { domain } = here.server
   const line = await here.server.sh('grep ^ci: /home/ops/registry/auth/htpasswd')
@@ -90,12 +101,7 @@ test('with `adopt`, keeps images, users’ lines and the certificate, and closes
   expect(await here.server.sh('ss -ltnH "sport = :5000"')).toMatch(/127\.0\.0\.1:5000/)
   expect(await here.server.sh('ss -ltnH "sport = :5000"')).not.toMatch(/0\.0\.0\.0:5000|\[::\]:5000/)
 
-  const { consumer } = here.world
-  await consumer.write(`/etc/docker/certs.d/${domain}/ca.crt`, here.world.acme.trust)
-  await consumer.sh(
-    `docker login -u ci --password-stdin ${domain} && docker pull -q ${domain}/old/app@${digest}; code=$?; docker logout ${domain}; exit $code`,
-    { input: passwords.ci },
-  )
+  await pull()
 })
 
 test('the adopted certificate renews through nginx', async () => {
@@ -109,4 +115,12 @@ test('the adopted certificate renews through nginx', async () => {
 test('and then there is nothing left to do, with or without `adopt`', async () => {
   expect(succeeded(await here.step({ adopt: 'true' })).outputs.changed).toBe('false')
   expect(succeeded(await here.step()).outputs.changed).toBe('false')
+})
+
+test('who wants to go back finds all that is needed, as the page says', async () => {
+  const { domain } = here.server
+  succeeded(await here.step({ mode: 'down' }))
+  const [back = ''] = commands('migrate.md', 'Back again', domain)
+  await here.server.sh(`set -e\n${back}`)
+  await pull()
 })

@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { createRunner, createServer, key, type Runner, type Server } from '../../lab/index.ts'
+import { commands } from './page.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
 jest.setTimeout(300_000)
 
 // The drill of docs/storage.md, with the commands that stand there.
-const page = readFileSync(join(import.meta.dirname, '../../docs/storage.md'), 'utf8')
+const page = (heading: string) => commands('storage.md', heading, here.server.domain)
 
 let here: Registry
 let fresh: Server
@@ -36,17 +35,6 @@ beforeAll(async () => {
 
 afterAll(() => Promise.all([here?.server.remove(), fresh?.remove(), laptop?.remove()]))
 
-/** The shell blocks below a heading of the page, for the lab’s domain. */
-function commands(heading: string): string[] {
-  const [, section = ''] = page.split(`## ${heading}\n`)
-  return [...(section.split('\n## ')[0] ?? '').matchAll(/^( *)```sh\n(.*?)^\1```/gms)].map(
-    ([, , text = '']) =>
-      text
-        .replaceAll('registry.example.com', here.server.domain)
-        .replaceAll('registry-example-com', here.server.domain.replaceAll('.', '-')),
-  )
-}
-
 function shown(): Promise<string> {
   const { domain } = here.server
   return laptop.sh(
@@ -67,7 +55,7 @@ async function pull(): Promise<void> {
 }
 
 test('a backup is made while the registry goes on', async () => {
-  const [backup = ''] = commands('Backup')
+  const [backup = ''] = page('Backup')
   await laptop.sh(`cd && ${backup}`)
   const files = await laptop.sh('tar -tf ~/berth-backup.tar')
   expect(files).toMatch(/^opt\/berth\/data\/docker\/registry\/v2\/blobs\/sha256\/.*\/data$/m)
@@ -83,7 +71,7 @@ test('it is restored on a fresh server, under the same name', async () => {
   const knownHosts = fresh.knownHosts.replaceAll(fresh.domain, domain)
   await laptop.write('/root/.ssh/known_hosts', knownHosts)
   orders = await here.world.acme.validations(domain)
-  const [unpack = '', scan = ''] = commands('Restore drill')
+  const [unpack = '', scan = ''] = page('Restore drill')
   await laptop.sh(`cd && ${unpack}`)
   const [keyscan = ''] = scan.trim().split('\n')
   await laptop.sh(`cd && ${keyscan.trim()}`)
@@ -108,7 +96,7 @@ test('then there is nothing left to do, and pushing works', async () => {
 })
 
 test('garbage is collected as the page says, and what has a tag stays', async () => {
-  const [curl = '', collect = ''] = commands('Delete images')
+  const [curl = '', collect = ''] = page('Delete images')
   const [kept = '', gone = ''] = references
   const { domain } = here.server
   const url = curl
