@@ -212,6 +212,12 @@ describe('drift', () => {
       'test $(stat -c %a /opt/berth/config.yml) = 600',
     ],
     [
+      'a config.yml that the registry can’t read',
+      'chown root:root /opt/berth/config.yml; id=$(docker ps -q); docker restart $id; until [ $(docker inspect -f "{{.RestartCount}}" $id) -gt 6 ]; do sleep 0.1; done',
+      'registry',
+      'docker exec $(docker ps -q --filter status=running) wget -q -O /dev/null http://127.0.0.1:5000/',
+    ],
+    [
       'a readable htpasswd',
       'chmod 644 /opt/berth/auth/htpasswd',
       'users',

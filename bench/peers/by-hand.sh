@@ -12,10 +12,12 @@ if ! command -v docker >/dev/null || ! command -v nginx >/dev/null || ! command 
   apt-get -q install --yes --no-install-recommends docker.io docker-cli docker-compose nginx certbot
 fi
 
-install -d -m 700 /opt/berth/auth /opt/berth/data
+# The registry does not run as root.
+install -d -m 700 -o 65532 -g 65532 /opt/berth/auth /opt/berth/data
 install -m 644 compose.yaml /opt/berth
-install -m 600 config.yml secret.env /opt/berth
-install -m 600 htpasswd /opt/berth/auth
+install -m 600 secret.env /opt/berth
+install -m 600 -o 65532 -g 65532 config.yml /opt/berth
+install -m 600 -o 65532 -g 65532 htpasswd /opt/berth/auth
 docker compose --project-name "$project" --file /opt/berth/compose.yaml up --detach
 
 if ! [ -e "/etc/letsencrypt/live/$domain" ]; then

@@ -192,6 +192,10 @@ keep_old() { # FILE
 }
 
 compose_up() {
+  # A container that Docker starts again and again would be left to that, with ever longer waits; it holds nothing.
+  if [ "$(docker inspect --type container --format '{{.State.Status}}' "$container" 2>/dev/null)" = restarting ]; then
+    docker rm -f "$container"
+  fi
   if docker compose version >/dev/null 2>&1; then
     docker compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
   elif at_least 1.27 "$(docker-compose version --short)"; then
