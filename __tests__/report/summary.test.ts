@@ -97,6 +97,13 @@ test('a failure says what happened, how far the run got, and where help is', () 
   expect(text).not.toContain('as it should be')
 })
 
+test('a run that failed before it came to the users tells nobody added or revoked', () => {
+  const text = summary({ ...outcome, failure: 'packages failed' }, { ...around, taken: new Map() })
+  expect(text).not.toContain('added <code>')
+  expect(text).toContain('| **+** | users | add ci | not done |')
+  expect(text).toContain('| **−** | users | revoke a\\|b | not done |')
+})
+
 test('what programs say can’t become HTML', () => {
   const text = summary({ ...outcome, failure: 'a proxy said <img src=x> and `<ok>`' }, around)
   expect(text).toContain('A proxy said &lt;img src=x> and `<ok>`')

@@ -48,10 +48,10 @@ export function mistakes(problems: readonly string[], help: string): string {
   )
 }
 
-function facts(outcome: Outcome, { now, phases }: Circumstances): string[] {
+function facts(outcome: Outcome, { now, phases, taken }: Circumstances): string[] {
   const { certificate, failure } = outcome
   const total = phases.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
-  const users = people(outcome)
+  const users = people(outcome, taken)
   const rows = [
     ...(failure === undefined ? [['Server', state(outcome)]] : []),
     ...(certificate ? [['Certificate', validity(certificate, now)]] : []),
@@ -80,8 +80,12 @@ function validity({ validToDate }: X509Certificate, now: number): string {
 }
 
 /** Who was added, has a new password or was revoked. */
-function people({ steps, applied }: Outcome): string {
-  const changes = steps.filter(({ resource }) => resource === 'users').flatMap(({ changes }) => changes)
+function people({ steps, applied, failure }: Outcome, taken: Circumstances['taken']): string {
+  const changes = steps
+    .filter(({ resource }) => resource === 'users')
+    // A run that failed may not have come so far.
+    .filter(step => failure === undefined || taken.has(step))
+    .flatMap(({ changes }) => changes)
   const words = applied
     ? { create: 'added', update: 'new password for', delete: 'revoked' }
     : { create: 'to add', update: 'new password for', delete: 'to revoke' }
@@ -121,7 +125,7 @@ function changes({ steps, applied, failure }: Outcome, { taken }: Circumstances)
       verbs[action],
       step.resource,
       safe(summary).replaceAll('|', '\\|'),
-      ...(applied ? [index > 0 ? '' : time(taken.get(step), failure)] : []),
+      ...(applied ? [index > 0 && taken.has(step) ? '' : time(taken.get(step), failure)] : []),
     ]),
   )
   const head = ['', 'resource', 'change', ...(applied ? ['time'] : [])]
