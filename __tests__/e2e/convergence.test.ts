@@ -23,7 +23,7 @@ const summaries = (plan: string | undefined) =>
 const snapshot = (server: Server = here.server) =>
   server.sh(`
 find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/lib/docker -o -path /var/log/journal \\
-  -o -name wtmp -o -name lastlog -o -name 'wtmp.db*' -o -name 'lastlog2.db*' -o -path /var/log/auth.log \\) -prune -o -printf '%p %s %T@ %m %u:%g\\n' | sort
+  -o -name wtmp -o -name lastlog -o -name 'wtmp.db*' -o -name 'lastlog2.db*' -o -path /var/log/auth.log -o -path '/var/log/nginx/*.access.log' \\) -prune -o -printf '%p %s %T@ %m %u:%g\\n' | sort
 docker ps --all --format '{{.ID}} {{.Names}} {{.State}} {{.CreatedAt}}'
 docker inspect --format '{{.State.StartedAt}}' $(docker ps --all --quiet) 2>/dev/null
 docker images --format '{{.ID}}'
