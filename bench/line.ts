@@ -15,7 +15,7 @@ export interface Line {
   note?: string
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const half = Math.floor(sorted.length / 2)
   return sorted.length % 2 === 1
@@ -24,7 +24,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** The median of the pairs' ratios: where the machine is slow for a moment, it is so for both of a pair. */
-export function ratio({ ours, theirs }: Line): number {
+function ratio({ ours, theirs }: Line): number {
   return median(ours.map((each, index) => each / (theirs[index] ?? Number.NaN)))
 }
 

@@ -106,7 +106,10 @@ class Outside {
         this.#domain = domain;
         this.#sight = { ...sight, ...own };
     }
-    /** Throws a sentence if the name leads nowhere, for then no order can succeed. `local` are the server's own addresses. */
+    /**
+     * Returns the addresses of the name. Throws a sentence if it leads nowhere, for then no order can succeed. `local` are the
+     * server's own addresses.
+     */
     async resolve(local) {
         const here = local.length > 0 ? `; this server has ${local.join(', ')}` : '';
         try {
@@ -121,6 +124,7 @@ class Outside {
             }
         }
         this.#local = local;
+        return this.#addresses;
     }
     #local = [];
     /**
@@ -756,6 +760,11 @@ const registry = {
             },
         ];
     },
+    // What compose and Docker said before that only hides it.
+    explain: (_, output) => /^the registry (is back as it was|did not come back|does not start)\b.*/ms
+        .exec(output)?.[0]
+        .trimEnd()
+        .replaceAll('\n', '\n  '),
     remove({ directory, domain, purge }, { container: { status }, compose, data }) {
         const steps = [];
         if (status !== 'absent' || compose !== undefined) {
@@ -1588,14 +1597,19 @@ const endpoint_patience = 10_000;
 /** The registry’s name as its clients see it: HTTPS from this machine, the certificate, and who is let in. */
 class Endpoint {
     #domain;
+    #address;
     #agent;
     /** By connection: once it has been used, Node does not tell its certificate any more. */
     #certificates = new WeakMap();
     /** Once all was well, a connection that fails is likely to come back. */
     #verified = false;
-    /** `ca` is a PEM bundle that is trusted besides the public authorities. */
-    constructor(domain, ca) {
+    /**
+     * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it is not all
+     * the same which of the name’s.
+     */
+    constructor(domain, ca, address = domain) {
         this.#domain = domain;
+        this.#address = address;
         // A resumed session shows no certificate.
         this.#agent = new external_node_https_.Agent({
             keepAlive: true,
@@ -1663,12 +1677,17 @@ class Endpoint {
     ask(method, path, user, headers = {}, body) {
         return new Promise((resolve, reject) => {
             const outgoing = (0,external_node_https_.request)({
-                host: this.#domain,
+                host: this.#address,
+                servername: this.#domain,
                 path,
                 method,
                 agent: this.#agent,
                 timeout,
-                headers: { ...headers, ...(body && { 'content-length': String(body.length) }) },
+                headers: {
+                    host: this.#domain,
+                    ...headers,
+                    ...(body && { 'content-length': String(body.length) }),
+                },
                 ...(user && { auth: `${user.name}:${user.password}` }),
             });
             outgoing.on('timeout', () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
@@ -1684,6 +1703,8 @@ class Endpoint {
             let certificate;
             outgoing.on('socket', socket => {
                 certificate = this.#certificates.get(socket);
+                if (certificate)
+                    return;
                 socket.once('secureConnect', () => {
                     certificate = socket.getPeerX509Certificate();
                     if (certificate)
@@ -1745,6 +1766,9 @@ class Endpoint {
             case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
                 return `the certificate that ${name} shows is not from an authority that this runner trusts; give a private one as \`ca\``;
             default:
+                // OpenSSL's alert has no code of its own here.
+                if (/unrecognized name/.test(message))
+                    return `the server that ${name} leads to does not know this name on port 443; does the name lead to the right one, and is the registry set up there?`;
                 return `${name} can’t be asked over HTTPS: ${message}`;
         }
     }
@@ -2336,6 +2360,7 @@ async function sources_read(path, name) {
 }
 
 ;// CONCATENATED MODULE: ./build/publish/progress.js
+
 /** Milliseconds between two lines of the log. */
 const pause = 5000;
 /** Makes of the thousands of messages of a push a line now and then: layers done, bytes, rate. */
@@ -2380,7 +2405,7 @@ class progress_Progress {
         const there = layers.filter(({ state }) => state === 'there').length;
         const seconds = (this.#now() - this.#started) / 1000;
         const known = [
-            ...(layers.length > 0 ? [`${layers.length} layers (${there} there already)`] : []),
+            ...(layers.length > 0 ? [`${count(layers.length, 'layer')} (${there} there already)`] : []),
             ...(this.#bytes() > 0 ? [this.#sent()] : []),
         ];
         return `${known.join(', ')} in ${seconds.toFixed(1)} s`;
@@ -2880,7 +2905,7 @@ const topics = [
     // What begins with the name of an input.
     ['The SSH key can’t be used', /^ssh-key/, /`ssh-key(-passphrase)?` (is|can’t|does)/],
     ['The host key is missing or another one', /^ssh-known-hosts: /, /`ssh-known-hosts`/],
-    ['Users, passwords or access are not accepted', /^(users|access|auth|push-user): /],
+    ['Users, passwords and access', /^(users|access|auth|push-user): /],
     ['The certificate that you bring is not accepted', /^certificate(-key)?: /],
     ['An image or a tag has no valid name', /^(image|tags): /],
     ['An input is missing or wrong', /^[a-z][a-z-]*: /, /not there yet|this mode needs|NUL byte/],
@@ -2947,7 +2972,7 @@ const topics = [
         /port 80|the runner did not see|whether it sees|instead of this server’s token/,
     ],
     // The registry and what is pushed.
-    ['The registry does not start', /the registry (is back|did not come back)/],
+    ['The registry does not start', /the registry (is back|did not come back|does not start)/],
     [
         'The registry does not let a user in',
         /does not let `.*` in \(|with the new password|should (ask for credentials|be open)|old hash in htpasswd/,
@@ -3111,10 +3136,10 @@ function mistakes(problems, help) {
     const title = `> **${count(problems.length, 'input')} to correct.** Nothing was contacted, and nothing changed.`;
     return ['## ⚓ Berth', '', '> [!CAUTION]', title, '>', ...lines, '>', `> [What to do](${help})`, ''].join('\n');
 }
-function facts(outcome, { now, phases }) {
+function facts(outcome, { now, phases, taken }) {
     const { certificate, failure } = outcome;
     const total = phases.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-    const users = people(outcome);
+    const users = people(outcome, taken);
     const rows = [
         ...(failure === undefined ? [['Server', state(outcome)]] : []),
         ...(certificate ? [['Certificate', validity(certificate, now)]] : []),
@@ -3143,8 +3168,12 @@ function validity({ validToDate }, now) {
     return `valid for <b>${count(daysUntil(validToDate, now), 'day')}</b> more, until ${validToDate.toISOString().slice(0, 10)}`;
 }
 /** Who was added, has a new password or was revoked. */
-function people({ steps, applied }) {
-    const changes = steps.filter(({ resource }) => resource === 'users').flatMap(({ changes }) => changes);
+function people({ steps, applied, failure }, taken) {
+    const changes = steps
+        .filter(({ resource }) => resource === 'users')
+        // A run that failed may not have come so far.
+        .filter(step => failure === undefined || taken.has(step))
+        .flatMap(({ changes }) => changes);
     const words = applied
         ? { create: 'added', update: 'new password for', delete: 'revoked' }
         : { create: 'to add', update: 'new password for', delete: 'to revoke' };
@@ -3180,7 +3209,7 @@ function changes({ steps, applied, failure }, { taken }) {
         verbs[action],
         step.resource,
         safe(summary).replaceAll('|', '\\|'),
-        ...(applied ? [index > 0 ? '' : time(taken.get(step), failure)] : []),
+        ...(applied ? [index > 0 && taken.has(step) ? '' : time(taken.get(step), failure)] : []),
     ]));
     const head = ['', 'resource', 'change', ...(applied ? ['time'] : [])];
     const title = applied ? 'Changed' : 'Would change';

@@ -121,6 +121,7 @@ registry_up() { # DIRECTORY CONTAINER ACCOUNT IMAGE COMPOSE CONFIG
   else
     docker rm -f "$container" || :
     rm -f "$directory/config.yml" "$directory/compose.yaml"
+    echo 'the registry does not start; mend what it says and run again:'
   fi
   echo "$last_words"
   return 1
