@@ -65,7 +65,7 @@ export async function acme(options: AcmeOptions = {}): Promise<Acme> {
       ...env,
     },
   })
-  const trust = await until(`${name} serves ACME`, 30, async () => {
+  const trust = await until(`${name} serves ACME`, 60, async () => {
     const get = 'curl -sS --cacert /var/lib/acme/ca.pem'
     const { code, stdout } = await machine.run(
       `cat /var/lib/acme/ca.pem && ${get} https://localhost:15000/roots/0 && ${get} -o /dev/null https://localhost:14000/dir`,
