@@ -39,7 +39,9 @@ const topics: readonly (readonly [heading: string, ...patterns: RegExp[]])[] = [
   ],
 
   // On the server.
-  ['A program is missing on the server', /the server lacks/],
+  ['Docker does not start on the server', /Docker does not start/],
+  ['Another package manager is at work', /another package manager/],
+  ['A program is missing on the server', /the server lacks|that would remove/],
   ['A port is taken', /port .* is taken by|shows another certificate for/],
   [
     'Another site or registry is in the way',

@@ -172,9 +172,19 @@ registry_purge() { # DIRECTORY
 }
 
 engine_up() {
-  systemctl is-enabled docker >/dev/null 2>&1 || systemctl enable docker
-  docker ps >/dev/null 2>&1 || systemctl start docker
+  systemctl is-enabled docker >/dev/null 2>&1 || systemctl enable docker || engine_down
+  docker ps >/dev/null 2>&1 || systemctl start docker || engine_down
   docker ps >/dev/null
+}
+
+# What systemd says is only that it failed.
+engine_down() {
+  if [ "$(systemctl is-enabled docker 2>/dev/null)" = masked ]; then
+    echo 'Docker does not start: its unit is masked'
+  else
+    echo "Docker does not start: $(journalctl --unit docker --identifier dockerd --lines 1 --output cat 2>/dev/null)"
+  fi
+  return 1
 }
 
 # Uploads in flight are signed with it: made once, on the server, and kept.

@@ -91,6 +91,13 @@ export const registry: Resource<Registry> = {
     ]
   },
 
+  explain(_, output) {
+    const reason = /^Docker does not start: (.*)$/m.exec(output)?.[1]
+    return reason === undefined
+      ? undefined
+      : `Docker does not start on the server (${reason}); mend that until \`systemctl start docker\` succeeds there, and run again`
+  },
+
   remove({ directory, domain, purge }, { container: { status }, compose, data }) {
     const steps: Step[] = []
     if (status !== 'absent' || compose !== undefined) {
