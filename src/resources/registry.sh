@@ -103,6 +103,11 @@ registry_up() { # DIRECTORY CONTAINER ACCOUNT IMAGE COMPOSE CONFIG
   registry_folder "$directory/auth" "$account"
   registry_data "$directory/data"
   secret_once
+  # What Docker makes of a file that is missing when a container starts that mounts it. The container keeps that folder.
+  if [ -d "$directory/config.yml" ]; then
+    docker rm -f "$container"
+    rmdir "$directory/config.yml"
+  fi
   keep_old config.yml
   keep_old compose.yaml
   if (new_registry "$5" "$6"); then

@@ -20,7 +20,6 @@ test.each<[string, string]>([
   ['empty', `: >${htpasswd}`],
   ['CRLF', `sed -i 's/$/\\r/' ${htpasswd}`],
   ['gone', `rm ${htpasswd}`],
-  ['a folder', `rm ${htpasswd} && mkdir ${htpasswd}`],
 ])('htpasswd damaged (%s): the next run lets everybody in again', async (_, damage) => {
   await run(damage)
   // The registry has seen it.
@@ -28,6 +27,17 @@ test.each<[string, string]>([
   succeeded(await here.step())
   expect([await status('ci'), await status('alice')]).toEqual(['200', '200'])
   expect(await run(`stat -c '%a %u' ${htpasswd}`)).toBe('600 65532')
+})
+
+test('config.yml deleted before a reboot, so that Docker mounts a folder in its place: the next run repairs', async () => {
+  await run('rm /opt/berth/config.yml && systemctl restart docker')
+  await until(
+    'Docker has made a folder',
+    20,
+    async () => (await here.server.run('test -d /opt/berth/config.yml')).code === 0,
+  )
+  succeeded(await here.step())
+  expect(await run('stat -c %F /opt/berth/config.yml')).toBe('regular file')
 })
 
 test('disk full at htpasswd: says how much room there is, and the old passwords let in', async () => {

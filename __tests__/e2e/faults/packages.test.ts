@@ -1,5 +1,5 @@
-import { expect, jest, test } from '@jest/globals'
-import { createServer, until } from '../../../lab/index.ts'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { createServer, type Server, until } from '../../../lab/index.ts'
 import { succeeded } from '../registry.ts'
 import { scene, silence } from './scene.ts'
 
@@ -108,15 +108,30 @@ test.each([
   expect(step.errors.join()).toMatch(reason)
 })
 
-test('Docker’s client without an engine: the engine is installed too', async () => {
-  const bare = await createServer({ ready: false })
-  try {
-    await bare.sh('{ apt-get -q update && apt-get -q install -y --no-install-recommends docker-cli; } 2>&1')
-    const step = succeeded(
-      await here.step({ mode: 'plan', domain: bare.domain, 'ssh-known-hosts': bare.knownHosts }),
+describe('a bare server', () => {
+  let bare: Server
+  let inputs: Record<string, string>
+  beforeAll(async () => {
+    bare = await createServer({ ready: false })
+    await bare.sh('apt-get -q update 2>&1')
+    inputs = { domain: bare.domain, 'ssh-known-hosts': bare.knownHosts }
+  })
+  afterAll(() => bare?.remove())
+  const install = (name: string) => bare.sh(`apt-get -q install -y --no-install-recommends ${name} 2>&1`)
+
+  test('podman’s stand-in for Docker is not removed', async () => {
+    await install('podman-docker')
+    const step = await here.step(inputs)
+    expect(step.errors.join()).toMatch(
+      /that would remove podman-docker, which is not Berth’s; remove it or install what is missing by hand/,
     )
+    expect(await bare.sh("dpkg-query -W -f '${db:Status-Status}' podman-docker; ls /opt")).toBe('installed')
+    await bare.sh('dpkg --purge podman-docker 2>&1')
+  })
+
+  test('Docker’s client without an engine: the engine is installed too', async () => {
+    await install('docker-cli')
+    const step = succeeded(await here.step({ ...inputs, mode: 'plan' }))
     expect(step.outputs.plan).toContain('install docker')
-  } finally {
-    await bare.remove()
-  }
+  })
 })
