@@ -85,6 +85,25 @@ test('root himself, whom sshd lets in for the forced command only', async () => 
   ])
 })
 
+test('a server as hardening guides want it: one session a connection, nothing to forward, files for root only', async () => {
+  await here.server.write(
+    '/etc/ssh/sshd_config.d/hardened.conf',
+    ['MaxSessions 1', 'MaxAuthTries 2', 'AllowTcpForwarding no', 'AllowAgentForwarding no', 'PermitTTY no']
+      .concat(['X11Forwarding no', 'AllowStreamLocalForwarding no', 'PermitUserEnvironment no', ''])
+      .join('\n'),
+  )
+  await here.server.sh(`systemctl restart ssh
+    echo 'Defaults umask=0077, umask_override' >/etc/sudoers.d/hardened
+    mount -o remount,noexec,nosuid,nodev /tmp`)
+  await admit('berth', advised(/^restrict ssh-ed25519 .*$/m))
+  expect(await here.server.sh("su berth -c 'echo umask | sudo -n sh -s'")).toBe('0077')
+  await here.server.sh(
+    'rm -rf /var/www/berth /etc/letsencrypt/berth /etc/letsencrypt/live /etc/letsencrypt/archive /etc/letsencrypt/renewal/*',
+  )
+  await fullRun({ 'ssh-user': 'berth' })
+  await here.server.sh('rm /etc/ssh/sshd_config.d/hardened.conf && systemctl restart ssh')
+})
+
 test('a jump host that lets pass to the server’s SSH, and runs nothing', async () => {
   await admit('berth', advised(/^restrict ssh-ed25519 .*$/m))
   await admit('door', advised(/^restrict,port-forwarding,permitopen=.*$/m), '/usr/sbin/nologin')

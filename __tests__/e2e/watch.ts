@@ -15,6 +15,7 @@ export async function watch(machine: Machine, texts: string[]): Promise<() => Pr
       # Between fork and exec a child still has its parent's memory: what it is now must show the text as well.
       ! grep -qaF -f texts "$file" || echo "\${file##*/} $command"
     done
+    sleep 0.03
   done`)
   await until('the watch goes', 30, async () => (await machine.run(`test -e ${folder}/going`)).code === 0)
   return async () => {

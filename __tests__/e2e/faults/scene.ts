@@ -92,9 +92,10 @@ export function scene(options: Options = {}): Scene {
 
   afterEach(async () => {
     expect(await here.pulls(`team/app@${here.digest}`)).toBe(true)
-    succeeded(await here.step())
-    expect(succeeded(await here.step({ mode: 'plan' })).outputs.plan).toBe('[]')
-    expect(await here.pulls(`team/app@${here.digest}`)).toBe(true)
+    if (succeeded(await here.step()).outputs.changed === 'true') {
+      expect(succeeded(await here.step({ mode: 'plan' })).outputs.plan).toBe('[]')
+      expect(await here.pulls(`team/app@${here.digest}`)).toBe(true)
+    }
     expect(await leaks(here, runs.splice(0))).toEqual([])
   })
 
