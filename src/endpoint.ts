@@ -62,7 +62,8 @@ export class Endpoint {
               `${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
             )
     }
-    if (anonymous.certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
+    // It was closed before it could be looked at.
+    if (anonymous.certificate === undefined) throw new Transient(`${this.#domain} shows no certificate`)
     this.#verified = true
     return anonymous.certificate
   }

@@ -8,7 +8,7 @@ import { type Machine, until } from '../../lab/index.ts'
 export async function watch(machine: Machine, texts: string[]): Promise<() => Promise<string[]>> {
   const folder = `/tmp/watch-${randomBytes(4).toString('hex')}`
   await machine.write(`${folder}/texts`, texts.map(text => `${text}\n`).join(''), '600')
-  const watching = machine.run(`cd ${folder} && while [ ! -e stop ]; do
+  const watching = machine.run(`cd ${folder} && while [ ! -e stop ] && [ "$SECONDS" -lt 600 ]; do
     [ -e going ] || touch going
     for file in $(grep -laF -f texts /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null); do
       command=$(tr '\\0' ' ' <"\${file%/*}/cmdline")

@@ -78,8 +78,11 @@ describe('the registry is killed, and a tag that exists moves or does not', () =
     ],
   ]
 
+  beforeAll(async () => {
+    succeeded(await here.step({ mode: 'push', image: `${here.app} => team/moving:1` }))
+  })
+
   test.each(phases)('when %s', async (_, seen) => {
-    succeeded(await here.step({ mode: 'push', image: `${await build(1_000_000)} => team/moving:1` }))
     const before = await digestOf('team/moving:1')
     const image = await build(20_000_000)
     await run('touch /run/mark')
