@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { Agent, request } from 'node:https'
+import type { Socket } from 'node:net'
 import { type PeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
 import type { User } from './desired.ts'
 import { Transient } from './retry.ts'
@@ -21,13 +22,17 @@ const patience = 10_000
 /** The registry’s name as its clients see it: HTTPS from this machine, the certificate, and who is let in. */
 export class Endpoint {
   readonly #domain: string
+  readonly #port: number
   readonly #agent: Agent
+  /** What each connection showed when it was made: later, when it is used again or was closed, Node does not tell. */
+  readonly #shown = new WeakMap<Socket, X509Certificate>()
   /** Once all was well, a connection that fails is likely to come back. */
   #verified = false
 
   /** `ca` is a PEM bundle that is trusted besides the public authorities. */
-  constructor(domain: string, ca: string | undefined) {
+  constructor(domain: string, ca: string | undefined, port = 443) {
     this.#domain = domain
+    this.#port = port
     // A resumed session shows no certificate.
     this.#agent = new Agent({
       keepAlive: true,
@@ -62,8 +67,7 @@ export class Endpoint {
               `${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
             )
     }
-    // It was closed before it could be looked at.
-    if (anonymous.certificate === undefined) throw new Transient(`${this.#domain} shows no certificate`)
+    if (anonymous.certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
     this.#verified = true
     return anonymous.certificate
   }
@@ -110,6 +114,7 @@ export class Endpoint {
     return new Promise((resolve, reject) => {
       const outgoing = request({
         host: this.#domain,
+        port: this.#port,
         path,
         method,
         agent: this.#agent,
@@ -128,14 +133,15 @@ export class Endpoint {
           reject(this.#failure(error))
         }
       })
-      let certificate: X509Certificate | undefined
+      let connection: Socket | undefined
       outgoing.on('socket', socket => {
+        connection = socket
         const look = () => {
-          certificate = (socket as TLSSocket).getPeerX509Certificate()
+          const certificate = (socket as TLSSocket).getPeerX509Certificate()
+          if (certificate) this.#shown.set(socket, certificate)
         }
-        // Not when the answer is there: the server may have closed the connection behind it.
         look()
-        if (certificate === undefined) socket.once('secureConnect', look)
+        if (!this.#shown.has(socket)) socket.once('secureConnect', look)
       })
       outgoing.on('response', incoming => {
         const chunks: Buffer[] = []
@@ -146,7 +152,7 @@ export class Endpoint {
             status: incoming.statusCode ?? 0,
             headers: incoming.headers,
             body: Buffer.concat(chunks).toString(),
-            certificate,
+            certificate: connection && this.#shown.get(connection),
           }),
         )
       })
