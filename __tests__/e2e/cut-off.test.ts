@@ -39,6 +39,7 @@ const cuts: Record<string, () => Promise<unknown>> = {
   },
   'certbot is killed': () => here.server.run('pkill -KILL -x certbot'),
   'the job is cancelled': () => runner.run('pkill -INT -f dist/index.js'),
+  'the runner is shut down': () => runner.run('pkill -TERM -f dist/index.js'),
 }
 
 /** What the log shows of a moment: the first line of the plan, or that a step was done. */
