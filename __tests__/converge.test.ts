@@ -84,6 +84,16 @@ describe('failures', () => {
       'site (make site) failed; the server said:\n  new',
     ],
     [
+      'the disk is full',
+      ['berth:start=1\nsh: 9: printf: I/O error\nberth:full=0 of 9M are free on /opt\nberth:failed=1\n'],
+      'users (make users) failed: the server’s disk is full: 0 of 9M are free on /opt. Delete',
+    ],
+    [
+      'something fails that only looks like it',
+      ['berth:start=1\nsh: 9: printf: I/O error\nberth:full=\nberth:failed=1\n'],
+      'users (make users) failed; the server said:\n  sh: 9: printf: I/O error',
+    ],
+    [
       'the connection is cut',
       ['berth:start=2\n'],
       'site (make site) failed: the connection was cut off; run the workflow again',

@@ -217,6 +217,17 @@ function isShell(path: string): boolean {
   return /^#!\/bin\/(sh|bash)\n/.test(read(path))
 }
 
+test('dist/ has the licence of every package that is in it', () => {
+  const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(read('package.json'))
+  const text = read('dist/licenses.txt')
+  for (const name of Object.keys(dependencies)) {
+    const [file = ''] = readdirSync(join(root, 'node_modules', name)).filter(each =>
+      /^licen[cs]e/i.test(each),
+    )
+    expect(text).toContain(read(`node_modules/${name}/${file}`))
+  }
+})
+
 function list(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())

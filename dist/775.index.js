@@ -695,7 +695,22 @@ const packages_packages = {
                 call: ['packages_install', ...missing],
             },
         ],
+    explain(_, output) {
+        const removed = /The following packages will be REMOVED:\n((?: .*\n)+)/.exec(output)?.[1];
+        if (removed !== undefined && /remove is disabled/.test(output))
+            return `that would remove ${removed.trim().split(/\s+/).join(', ')}, which is not Berth’s; remove it or install what is missing by hand, and run again`;
+        const locked = /locked by (another process|\S+ process with)|Could not get lock /.test(output);
+        return locked
+            ? `another package manager${holder(output)} has been at work on the server for five minutes; wait until it has ended, and run again`
+            : undefined;
+    },
 };
+/** Who has the lock, as dpkg and apt say it: newer ones tell the program too. */
+function holder(output) {
+    const [, program, pid] = /locked by (?:another process|(\S+) process) with pid (\d+)/.exec(output) ?? [];
+    const [, id = pid, name = program] = /held by process (\d+) \((\S+)\)/.exec(output) ?? [];
+    return id === undefined ? '' : ` (${name === undefined ? '' : `${name}, `}process ${id})`;
+}
 
 ;// CONCATENATED MODULE: ./build/resources/registry.js
 
@@ -760,11 +775,16 @@ const registry = {
             },
         ];
     },
-    // What compose and Docker said before that only hides it.
-    explain: (_, output) => /^the registry (is back as it was|did not come back|does not start)\b.*/ms
-        .exec(output)?.[0]
-        .trimEnd()
-        .replaceAll('\n', '\n  '),
+    explain(_, output) {
+        const engine = /^Docker does not start: (.*)$/m.exec(output)?.[1];
+        if (engine !== undefined)
+            return `Docker does not start on the server (${engine}); mend that until \`systemctl start docker\` succeeds there, and run again`;
+        // What compose and Docker said before that only hides it.
+        return /^the registry (is back as it was|did not come back|does not start)\b.*/ms
+            .exec(output)?.[0]
+            .trimEnd()
+            .replaceAll('\n', '\n  ');
+    },
     remove({ directory, domain, purge }, { container: { status }, compose, data }) {
         const steps = [];
         if (status !== 'absent' || compose !== undefined) {
@@ -1154,6 +1174,7 @@ function applyScript(desired, facts, steps) {
         'look() {',
         ...probes(desired),
         '}',
+        `DISKS=${(0,script/* quote */.hD)(['/', '/etc', '/etc/letsencrypt', '/run', '/var', '/var/lib/docker', desired.directory].join(' '))}`,
         `lock ${plan_patience}`,
         `still ${facts.checksum} look`,
         ...checks.map(call => (0,script/* line */.n8)(['step', '0', ...call])),
@@ -1244,6 +1265,7 @@ class Progress {
                 this.#since = performance.now();
                 this.#words = [];
                 this.#undone = false;
+                this.#trouble = undefined;
                 break;
             case 'ok':
                 if (this.#current)
@@ -1258,6 +1280,10 @@ class Progress {
                     this.#trouble = trouble;
                     return trouble;
                 });
+                break;
+            case 'full':
+                if (value !== '')
+                    this.#trouble = `the server’s disk is full: ${value}. Delete what is not needed, or enlarge the disk, and run again`;
                 break;
             case 'say':
                 this.#listener.said(value);
@@ -1598,18 +1624,20 @@ const endpoint_patience = 10_000;
 class Endpoint {
     #domain;
     #address;
+    #port;
     #agent;
-    /** By connection: once it has been used, Node does not tell its certificate any more. */
-    #certificates = new WeakMap();
+    /** What each connection showed when it was made: later, when it is used again or was closed, Node does not tell. */
+    #shown = new WeakMap();
     /** Once all was well, a connection that fails is likely to come back. */
     #verified = false;
     /**
      * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it is not all
      * the same which of the name’s.
      */
-    constructor(domain, ca, address = domain) {
+    constructor(domain, ca, { address = domain, port = 443 } = {}) {
         this.#domain = domain;
         this.#address = address;
+        this.#port = port;
         // A resumed session shows no certificate.
         this.#agent = new external_node_https_.Agent({
             keepAlive: true,
@@ -1679,6 +1707,7 @@ class Endpoint {
             const outgoing = (0,external_node_https_.request)({
                 host: this.#address,
                 servername: this.#domain,
+                port: this.#port,
                 path,
                 method,
                 agent: this.#agent,
@@ -1700,15 +1729,15 @@ class Endpoint {
                     reject(this.#failure(error));
                 }
             });
-            let certificate;
+            let connection;
             outgoing.on('socket', socket => {
-                certificate = this.#certificates.get(socket);
-                if (certificate)
+                connection = socket;
+                if (this.#shown.has(socket))
                     return;
                 socket.once('secureConnect', () => {
-                    certificate = socket.getPeerX509Certificate();
+                    const certificate = socket.getPeerX509Certificate();
                     if (certificate)
-                        this.#certificates.set(socket, certificate);
+                        this.#shown.set(socket, certificate);
                 });
             });
             outgoing.on('response', incoming => {
@@ -1719,7 +1748,7 @@ class Endpoint {
                     status: incoming.statusCode ?? 0,
                     headers: incoming.headers,
                     body: Buffer.concat(chunks).toString(),
-                    certificate,
+                    certificate: connection && this.#shown.get(connection),
                 }));
             });
             outgoing.end(body);
@@ -2919,7 +2948,7 @@ const topics = [
     ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST|the engine ended/],
     [
         'The server does not let SSH in',
-        /let `.*` in with this key|takes no keys from|runs no commands for this user/,
+        /let `.*` in with this key|let the key in and closed|takes no keys from|runs no commands for this user/,
     ],
     ['Berth can’t become root', /become root|sudo (wants|does not|asks)|no sudo/],
     [
@@ -2933,7 +2962,9 @@ const topics = [
         /no connection to|jump host|can’t be reached through/,
     ],
     // On the server.
-    ['A program is missing on the server', /the server lacks/],
+    ['Docker does not start on the server', /Docker does not start/],
+    ['Another package manager is at work', /another package manager/],
+    ['A program is missing on the server', /the server lacks|that would remove/],
     ['A port is taken', /port .* is taken by|shows another certificate for/],
     [
         'Another site or registry is in the way',

@@ -11427,7 +11427,7 @@ function htpasswd(users, current, sealKey) {
             result.kept.push(name);
         else {
             line = `${name}:${hashSync(password, cost(password))}`;
-            if (entry !== undefined)
+            if (entry !== undefined && opens(entry.line))
                 result.gone.push(entry.line);
             result.changes.push(entry === undefined
                 ? { action: 'create', summary: `add ${name}`, subject: name }
@@ -11436,11 +11436,13 @@ function htpasswd(users, current, sealKey) {
         result.content += `${sealed(user, line, line === entry?.line ? entry.seals : [], sealKey)}${line}\n`;
     }
     for (const [name, { line }] of entries) {
-        if (!/^[^#:]+:/.test(line))
+        // A damaged file may hold anything, and most of that is nobody.
+        if (!/^[^#:\0\uFFFD]+:/.test(line))
             continue;
         const subject = printable(name);
         result.changes.push({ action: 'delete', summary: `revoke ${subject}`, subject });
-        result.gone.push(line);
+        if (opens(line))
+            result.gone.push(line);
     }
     return result;
 }
@@ -11481,6 +11483,10 @@ function sealed(user, line, seals, key) {
 // The registry takes bcrypt only; anything else in a file that was edited by hand lets nobody in.
 function verifies(password, found) {
     return /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(found) && compareSync(password, found);
+}
+/** Whether the registry might let somebody in by a line. */
+function opens(line) {
+    return /^[^:\0]+:\$2[^\0]*$/.test(line);
 }
 /**
  * The registry checks the hash on every request, so its cost is paid hundreds of times in a push: at cost 5 a core
@@ -11710,12 +11716,14 @@ function refusalToConnect(stderr, target) {
 function refusalToRun({ code, stdout, stderr }, target) {
     const ran = /^berth:/m.test(stdout);
     // ssh's own code: a connection that was there and is not any more.
+    const { user } = target;
     if (code === 255) {
-        return `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`;
+        return ran || user !== 'root'
+            ? `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`
+            : `${place(target)} let the key in and closed the connection before anything ran; run the workflow again, and if it says the same, look at \`PermitRootLogin\` in its sshd’s settings: with \`forced-commands-only\` the key needs a forced command`;
     }
     if (ran)
         return undefined;
-    const { user } = target;
     const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1);
     return ((user === 'root' ? undefined : noRoot(stderr, target)) ??
         `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);

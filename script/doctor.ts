@@ -36,7 +36,7 @@ async function examine(domain: string, ca: string | undefined, user: User | unde
       console.log(`?      ${address}: not looked at, for this machine has no IPv6`)
       continue
     }
-    const endpoint = new Endpoint(domain, ca, address)
+    const endpoint = new Endpoint(domain, ca, { address })
     await check(`port 80 at ${address}`, () => plain(address, domain))
     const asked = endpoint.ask('GET', '/v2/')
     await check(`port 443 at ${address}`, () =>

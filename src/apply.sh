@@ -8,7 +8,10 @@ put() { # PATH MODE CONTENT [OWNER:GROUP]
     chmod "$2" "$put_new" &&
     chown "${4:-root:root}" "$put_new" &&
     sync "$put_new" &&
-    mv -f "$put_new" "$1"
+    mv -fT "$put_new" "$1" &&
+    return
+  rm -f "$put_new"
+  return 1
 }
 
 # Makes a folder, and leaves one that is there as it is.
@@ -35,11 +38,20 @@ step() { # NUMBER FUNCTION [ARGUMENT ...]
   ) 3>&1 >"$words" 2>&1 </dev/null
   step_code=$?
   cat "$words"
+  # dash says it in words of its own.
+  if grep -qi 'no space left on device\|: I/O error' "$words"; then tell full "$(fullest)"; fi
   if [ "$step_code" -ne 0 ]; then
     tell failed "$step_number"
     exit 1
   fi
   tell ok "$step_number"
+}
+
+# The disk with the least room of those that are written to, if it has next to none. DISKS is set by the script.
+fullest() {
+  # shellcheck disable=SC2086 # a list of paths
+  df --output=avail,target $DISKS 2>/dev/null | sort -n | awk '$1 ~ /^[0-9]+$/ { if ($1 < 1024) print $2; exit }' |
+    xargs -r df -h --output=avail,size,target | awk 'NR == 2 { print $1 " of " $2 " are free on " $3 }'
 }
 
 # Runs a function to its first error and leaves its exit code in `code`. `if FUNCTION` would run on after an error, for a

@@ -104,6 +104,7 @@ class Progress {
         this.#since = performance.now()
         this.#words = []
         this.#undone = false
+        this.#trouble = undefined
         break
       case 'ok':
         if (this.#current) this.#finish(this.#current)
@@ -117,6 +118,10 @@ class Progress {
           this.#trouble = trouble
           return trouble
         })
+        break
+      case 'full':
+        if (value !== '')
+          this.#trouble = `the server’s disk is full: ${value}. Delete what is not needed, or enlarge the disk, and run again`
         break
       case 'say':
         this.#listener.said(value)

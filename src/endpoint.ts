@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { Agent, request } from 'node:https'
+import type { Socket } from 'node:net'
 import { type PeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
 import type { User } from './desired.ts'
 import { Transient } from './retry.ts'
@@ -22,9 +23,10 @@ const patience = 10_000
 export class Endpoint {
   readonly #domain: string
   readonly #address: string
+  readonly #port: number
   readonly #agent: Agent
-  /** By connection: once it has been used, Node does not tell its certificate any more. */
-  readonly #certificates = new WeakMap<object, X509Certificate>()
+  /** What each connection showed when it was made: later, when it is used again or was closed, Node does not tell. */
+  readonly #shown = new WeakMap<Socket, X509Certificate>()
   /** Once all was well, a connection that fails is likely to come back. */
   #verified = false
 
@@ -32,9 +34,10 @@ export class Endpoint {
    * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it is not all
    * the same which of the name’s.
    */
-  constructor(domain: string, ca: string | undefined, address = domain) {
+  constructor(domain: string, ca: string | undefined, { address = domain, port = 443 } = {}) {
     this.#domain = domain
     this.#address = address
+    this.#port = port
     // A resumed session shows no certificate.
     this.#agent = new Agent({
       keepAlive: true,
@@ -117,6 +120,7 @@ export class Endpoint {
       const outgoing = request({
         host: this.#address,
         servername: this.#domain,
+        port: this.#port,
         path,
         method,
         agent: this.#agent,
@@ -139,13 +143,13 @@ export class Endpoint {
           reject(this.#failure(error))
         }
       })
-      let certificate: X509Certificate | undefined
+      let connection: Socket | undefined
       outgoing.on('socket', socket => {
-        certificate = this.#certificates.get(socket)
-        if (certificate) return
+        connection = socket
+        if (this.#shown.has(socket)) return
         socket.once('secureConnect', () => {
-          certificate = (socket as TLSSocket).getPeerX509Certificate()
-          if (certificate) this.#certificates.set(socket, certificate)
+          const certificate = (socket as TLSSocket).getPeerX509Certificate()
+          if (certificate) this.#shown.set(socket, certificate)
         })
       })
       outgoing.on('response', incoming => {
@@ -157,7 +161,7 @@ export class Endpoint {
             status: incoming.statusCode ?? 0,
             headers: incoming.headers,
             body: Buffer.concat(chunks).toString(),
-            certificate,
+            certificate: connection && this.#shown.get(connection),
           }),
         )
       })

@@ -8,7 +8,7 @@ import { registry } from './resources/registry.ts'
 import { renewal } from './resources/renewal.ts'
 import { site } from './resources/site.ts'
 import { users } from './resources/users.ts'
-import { compose, line } from './script.ts'
+import { compose, line, quote } from './script.ts'
 
 /** All that Berth owns on a server, each after what it stands on. */
 const resources: readonly Resource<unknown>[] = [packages, users, registry, certificate, site, renewal, guard]
@@ -62,6 +62,7 @@ export function applyScript(desired: Desired, facts: Facts, steps: readonly Step
       'look() {',
       ...probes(desired),
       '}',
+      `DISKS=${quote(['/', '/etc', '/etc/letsencrypt', '/run', '/var', '/var/lib/docker', desired.directory].join(' '))}`,
       `lock ${patience}`,
       `still ${facts.checksum} look`,
       ...checks.map(call => line(['step', '0', ...call])),

@@ -40,6 +40,7 @@ const cuts: Record<string, () => Promise<unknown>> = {
   },
   'certbot is killed': () => here.server.run('pkill -KILL -x certbot'),
   'the job is cancelled': () => runner.run('pkill -INT -f dist/index.js'),
+  'the runner is shut down': () => runner.run('pkill -TERM -f dist/index.js'),
 }
 
 /** Runs the step and cuts it off so many milliseconds after a moment, which has to come. */

@@ -66,6 +66,9 @@ describe('the container', () => {
   test('has limits, and is far below them with twenty uploads at a time', async () => {
     const limits = await here.server.sh('cat /opt/berth/compose.yaml')
     expect(limits).toMatch(/mem_limit: 1g\n {4}pids_limit: 2048\n/)
+    expect(await here.server.sh("docker inspect -f '{{json .HostConfig.LogConfig}}' $(docker ps -q)")).toBe(
+      '{"Type":"json-file","Config":{"max-file":"3","max-size":"10m"}}',
+    )
     const uploads = Array.from({ length: 20 }, async () => {
       const location = await begin('big/app')
       return curl(

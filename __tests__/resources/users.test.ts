@@ -62,6 +62,16 @@ describe('htpasswd', () => {
     expect(entries(write([ci], `${line}\n`).content)).toEqual([line])
   })
 
+  test('finds nobody in a file that is damaged, and sends nothing of it', () => {
+    const { content } = write([ci])
+    const damaged = 'ci:\0\0\n\0\uFFFD:x\nalice:$2b$05$\0\n'
+    const after = write([ci], damaged)
+    expect(entries(after.content).map(line => line.split(':')[0])).toEqual(['ci'])
+    expect(after.content).not.toBe(content)
+    expect(after.changes.map(({ summary }) => summary)).toEqual(['new password for ci', 'revoke alice'])
+    expect(after.gone).toEqual([])
+  })
+
   test('leaves nothing of a file that was edited by hand', () => {
     const { content } = write([ci])
     const edited = `garbage\n${content}eve\x1b[31m:{SHA}abc\nalice:${hashSync('x', 4)}\r\n`

@@ -24,7 +24,7 @@ const topics: readonly (readonly [heading: string, ...patterns: RegExp[]])[] = [
   ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST|the engine ended/],
   [
     'The server does not let SSH in',
-    /let `.*` in with this key|takes no keys from|runs no commands for this user/,
+    /let `.*` in with this key|let the key in and closed|takes no keys from|runs no commands for this user/,
   ],
   ['Berth can’t become root', /become root|sudo (wants|does not|asks)|no sudo/],
   [
@@ -39,7 +39,9 @@ const topics: readonly (readonly [heading: string, ...patterns: RegExp[]])[] = [
   ],
 
   // On the server.
-  ['A program is missing on the server', /the server lacks/],
+  ['Docker does not start on the server', /Docker does not start/],
+  ['Another package manager is at work', /another package manager/],
+  ['A program is missing on the server', /the server lacks|that would remove/],
   ['A port is taken', /port .* is taken by|shows another certificate for/],
   [
     'Another site or registry is in the way',

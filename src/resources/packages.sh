@@ -2,9 +2,10 @@
 # The programs that Berth stands on.
 
 packages_probe() {
-  for program in docker nginx certbot apt-get; do
+  for program in nginx certbot apt-get; do
     fact "packages.$program" "$(yes_if has "$program")"
   done
+  fact packages.docker "$(yes_if docker_found)"
   fact packages.compose "$(yes_if compose_found)"
   fact packages.halves "$(packages_halves)"
 }
@@ -14,6 +15,11 @@ packages_halves() {
   has dpkg-query || return 0
   dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'docker*' containerd runc 'nginx*' 'certbot' 'python3-certbot' 2>/dev/null |
     awk '$1 !~ /^(installed|not-installed|config-files)$/ { printf "%s ", $2 }'
+}
+
+# The client alone is no engine, and podman's stand-in for it is none either. A snap has its engine where no PATH leads.
+docker_found() {
+  has docker && { has dockerd || docker version --format '{{.Server.Version}}'; }
 }
 
 # Looking for the plugin's file is some 50 ms faster than asking Docker.
@@ -28,7 +34,7 @@ compose_found() {
 packages_install() { # NAME ... , of docker compose nginx certbot
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
   # An earlier installation may have been cut off.
-  dpkg --configure -a
+  patiently dpkg --configure -a
   [ $# -gt 0 ] || return 0
   apt_get update
   wanted=
@@ -41,7 +47,7 @@ packages_install() { # NAME ... , of docker compose nginx certbot
     esac
   done
   # shellcheck disable=SC2086 # a list of package names
-  apt_get install --yes --no-install-recommends $wanted
+  apt_get install --yes --no-install-recommends --no-remove $wanted
 }
 
 # The first that this distribution has: newer Debians have Docker's client in a package of its own, and so on.
@@ -54,9 +60,28 @@ available() { # PACKAGE ...
   done
 }
 
-# Whoever holds dpkg's lock (unattended upgrades, most often) gets five minutes to finish.
 apt_get() {
-  apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
+  patiently apt-get -q -o Acquire::Retries=3 "$@"
+}
+
+# Whoever else is at work (unattended upgrades, most often) gets five minutes to finish. apt could wait for dpkg's lock by
+# itself, but neither does dpkg, nor apt for the lock on its lists.
+patiently() { # COMMAND ...
+  waited=0
+  while :; do
+    code=0
+    said=$("$@" 2>&1) || code=$?
+    case $code$said in
+    0*) break ;;
+    *'lock was locked by '* | *'locked by another process'* | *'Could not get lock '*) [ "$waited" -lt 300 ] || break ;;
+    *) break ;;
+    esac
+    [ "$waited" -gt 0 ] || tell say 'waiting for another package manager, which is at work on this server' >&3
+    sleep 2
+    waited=$((waited + 2))
+  done
+  echo "$said"
+  return "$code"
 }
 
 # Where the kernel has AppArmor, Docker starts no container without its parser.

@@ -45,4 +45,21 @@ export const packages: Resource<Packages> = {
             call: ['packages_install', ...missing],
           },
         ],
+
+  explain(_, output) {
+    const removed = /The following packages will be REMOVED:\n((?: .*\n)+)/.exec(output)?.[1]
+    if (removed !== undefined && /remove is disabled/.test(output))
+      return `that would remove ${removed.trim().split(/\s+/).join(', ')}, which is not Berth’s; remove it or install what is missing by hand, and run again`
+    const locked = /locked by (another process|\S+ process with)|Could not get lock /.test(output)
+    return locked
+      ? `another package manager${holder(output)} has been at work on the server for five minutes; wait until it has ended, and run again`
+      : undefined
+  },
+}
+
+/** Who has the lock, as dpkg and apt say it: newer ones tell the program too. */
+function holder(output: string): string {
+  const [, program, pid] = /locked by (?:another process|(\S+) process) with pid (\d+)/.exec(output) ?? []
+  const [, id = pid, name = program] = /held by process (\d+) \((\S+)\)/.exec(output) ?? []
+  return id === undefined ? '' : ` (${name === undefined ? '' : `${name}, `}process ${id})`
 }

@@ -102,6 +102,11 @@ registry_up() { # DIRECTORY CONTAINER ACCOUNT IMAGE COMPOSE CONFIG
   registry_folder "$directory/auth" "$account"
   registry_data "$directory/data"
   secret_once
+  # What Docker makes of a file that is missing when a container starts that mounts it. The container keeps that folder.
+  if [ -d "$directory/config.yml" ]; then
+    docker rm -f "$container"
+    rmdir "$directory/config.yml"
+  fi
   keep_old config.yml
   keep_old compose.yaml
   if (new_registry "$5" "$6"); then
@@ -172,9 +177,19 @@ registry_purge() { # DIRECTORY
 }
 
 engine_up() {
-  systemctl is-enabled docker >/dev/null 2>&1 || systemctl enable docker
-  docker ps >/dev/null 2>&1 || systemctl start docker
+  systemctl is-enabled docker >/dev/null 2>&1 || systemctl enable docker || engine_down
+  docker ps >/dev/null 2>&1 || systemctl start docker || engine_down
   docker ps >/dev/null
+}
+
+# What systemd says is only that it failed.
+engine_down() {
+  if [ "$(systemctl is-enabled docker 2>/dev/null)" = masked ]; then
+    echo 'Docker does not start: its unit is masked'
+  else
+    echo "Docker does not start: $(journalctl --unit docker --identifier dockerd --lines 1 --output cat 2>/dev/null)"
+  fi
+  return 1
 }
 
 # Uploads in flight are signed with it: made once, on the server, and kept.

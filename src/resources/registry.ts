@@ -94,12 +94,16 @@ export const registry: Resource<Registry> = {
     ]
   },
 
-  // What compose and Docker said before that only hides it.
-  explain: (_, output) =>
-    /^the registry (is back as it was|did not come back|does not start)\b.*/ms
+  explain(_, output) {
+    const engine = /^Docker does not start: (.*)$/m.exec(output)?.[1]
+    if (engine !== undefined)
+      return `Docker does not start on the server (${engine}); mend that until \`systemctl start docker\` succeeds there, and run again`
+    // What compose and Docker said before that only hides it.
+    return /^the registry (is back as it was|did not come back|does not start)\b.*/ms
       .exec(output)?.[0]
       .trimEnd()
-      .replaceAll('\n', '\n  '),
+      .replaceAll('\n', '\n  ')
+  },
 
   remove({ directory, domain, purge }, { container: { status }, compose, data }) {
     const steps: Step[] = []

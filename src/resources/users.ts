@@ -78,7 +78,7 @@ export function htpasswd(users: readonly User[], current: string, sealKey: Uint8
     if (same) result.kept.push(name)
     else {
       line = `${name}:${hashSync(password, cost(password))}`
-      if (entry !== undefined) result.gone.push(entry.line)
+      if (entry !== undefined && opens(entry.line)) result.gone.push(entry.line)
       result.changes.push(
         entry === undefined
           ? { action: 'create', summary: `add ${name}`, subject: name }
@@ -88,10 +88,11 @@ export function htpasswd(users: readonly User[], current: string, sealKey: Uint8
     result.content += `${sealed(user, line, line === entry?.line ? entry.seals : [], sealKey)}${line}\n`
   }
   for (const [name, { line }] of entries) {
-    if (!/^[^#:]+:/.test(line)) continue
+    // A damaged file may hold anything, and most of that is nobody.
+    if (!/^[^#:\0\uFFFD]+:/.test(line)) continue
     const subject = printable(name)
     result.changes.push({ action: 'delete', summary: `revoke ${subject}`, subject })
-    result.gone.push(line)
+    if (opens(line)) result.gone.push(line)
   }
   return result
 }
@@ -142,6 +143,11 @@ function sealed(user: User, line: string, seals: readonly string[], key: Uint8Ar
 // The registry takes bcrypt only; anything else in a file that was edited by hand lets nobody in.
 function verifies(password: string, found: string): boolean {
   return /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(found) && compareSync(password, found)
+}
+
+/** Whether the registry might let somebody in by a line. */
+function opens(line: string): boolean {
+  return /^[^:\0]+:\$2[^\0]*$/.test(line)
 }
 
 /**

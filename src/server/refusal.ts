@@ -70,11 +70,13 @@ export function refusalToConnect(stderr: string, target: Target): string {
 export function refusalToRun({ code, stdout, stderr }: Said, target: Target): string | undefined {
   const ran = /^berth:/m.test(stdout)
   // ssh's own code: a connection that was there and is not any more.
+  const { user } = target
   if (code === 255) {
-    return `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`
+    return ran || user !== 'root'
+      ? `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`
+      : `${place(target)} let the key in and closed the connection before anything ran; run the workflow again, and if it says the same, look at \`PermitRootLogin\` in its sshd’s settings: with \`forced-commands-only\` the key needs a forced command`
   }
   if (ran) return undefined
-  const { user } = target
   const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1)
   return (
     (user === 'root' ? undefined : noRoot(stderr, target)) ??
