@@ -20,7 +20,13 @@ old() {
 }
 old || exit 0
 nginx -t -q || exit 1
+# Clients that are at work get an answer within this time, and with it the word not to use the connection again; the old
+# workers take a moment more to notice.
+: >/run/berth-draining
+sleep 0.5
 systemctl reload nginx
+sleep 0.3
+rm -f /run/berth-draining
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   old || exit 0
   sleep 0.5

@@ -160,7 +160,13 @@ site_remove() { # FILE
 nginx_reload() {
   systemctl --quiet is-enabled nginx || systemctl enable nginx
   if systemctl --quiet is-active nginx; then
-    systemctl reload nginx
+    # Clients that are at work get an answer within this time, and with it the word not to use the connection again; the
+    # old workers take a moment more to notice.
+    : >/run/berth-draining
+    sleep 0.5
+    systemctl reload nginx || { rm -f /run/berth-draining && return 1; }
+    sleep 0.3
+    rm -f /run/berth-draining
   else
     systemctl start nginx
   fi
