@@ -440,6 +440,8 @@ const dialects = [
     { since: '1.19.4', http2: false, reject: true },
     { since: '0', http2: false, reject: false },
 ];
+/** Is there while nginx is about to be reloaded. */
+const draining = '/run/berth-draining';
 function siteFile(domain) {
     return `berth-${domain}.conf`;
 }
@@ -479,6 +481,7 @@ function listen(port, ipv6) {
 /** Both of Berth's servers, and one for strangers where no other site wants them. */
 function siteConf(desired, dialect, { ipv6, others }) {
     const { domain, registry, directory, certificate } = desired;
+    const id = (0,door/* prefix */.Pl)(domain);
     const chain = chainFile(desired);
     const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`;
     const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6);
@@ -498,6 +501,13 @@ ${protocols}
     ssl_session_cache shared:berth:10m;
     add_header Strict-Transport-Security "max-age=63072000" always;
     gzip off;
+
+    # A reload closes connections that are idle, while a client may be about to use one again: HTTP/1.1 can't tell it in
+    # time. So shortly before a reload none is kept. HTTP/2 has words of its own for that.
+    set $${id}_connection "";
+    if (-f ${draining}) { set $${id}_connection close; }
+    if ($server_protocol = HTTP/2.0) { set $${id}_connection ""; }
+    add_header Connection $${id}_connection always;
 
     # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
     # the speed of an upload. In pieces of some size, for with the default of 4 to 64 KB the switching costs more than the work.

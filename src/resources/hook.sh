@@ -20,7 +20,17 @@ old() {
 }
 old || exit 0
 nginx -t -q || exit 1
+# Clients that are at work get an answer within this time, and with it the word not to use the connection again; the old
+# workers take a moment more to notice.
+if [ -n "$(ss -Htn state established '( sport = :443 )')" ]; then
+  : >/run/berth-draining
+  sleep 0.5
+fi
 systemctl reload nginx
+if [ -e /run/berth-draining ]; then
+  sleep 0.3
+  rm -f /run/berth-draining
+fi
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   old || exit 0
   sleep 0.5

@@ -1,5 +1,5 @@
 import type { Desired } from '../desired.ts'
-import { doorLocation, doorMaps, doorRefused } from './door.ts'
+import { doorLocation, doorMaps, doorRefused, prefix } from './door.ts'
 import { guardLocation, guardMaps } from './guard.ts'
 
 /** What differs between versions of nginx: the newest first, each from the version that brought it. */
@@ -17,6 +17,9 @@ export interface Surroundings {
   /** On which of `4` and `6` another site answers on port 443 for names that nobody knows. */
   others: string
 }
+
+/** Is there while nginx is about to be reloaded. */
+const draining = '/run/berth-draining'
 
 export function siteFile(domain: string): string {
   return `berth-${domain}.conf`
@@ -72,6 +75,7 @@ export function siteConf(
   { ipv6, others }: Surroundings,
 ): string {
   const { domain, registry, directory, certificate } = desired
+  const id = prefix(domain)
   const chain = chainFile(desired)
   const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
   const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
@@ -91,6 +95,13 @@ ${protocols}
     ssl_session_cache shared:berth:10m;
     add_header Strict-Transport-Security "max-age=63072000" always;
     gzip off;
+
+    # A reload closes connections that are idle, while a client may be about to use one again: HTTP/1.1 can't tell it in
+    # time. So shortly before a reload none is kept. HTTP/2 has words of its own for that.
+    set $${id}_connection "";
+    if (-f ${draining}) { set $${id}_connection close; }
+    if ($server_protocol = HTTP/2.0) { set $${id}_connection ""; }
+    add_header Connection $${id}_connection always;
 
     # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
     # the speed of an upload. In pieces of some size, for with the default of 4 to 64 KB the switching costs more than the work.

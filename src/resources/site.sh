@@ -8,7 +8,7 @@ site_probe() { # FILE DOMAIN OWN_CERTIFICATE
   fact site.ipv6 "$(yes_if test -e /proc/net/if_inet6)"
   fact_file site.file "$(site_path "$1")"
   fact site.enabled "$(yes_if site_enabled "$1")"
-  fact site.loaded "$(yes_if test ! -e "$(site_pending "$1")")"
+  fact site.loaded "$(yes_if site_loaded "$1")"
   fact site.rival "$(site_rival "$1" "$2")"
   fact site.others "$(echo "$site_nginx" | site_others "$1")"
   fact site.own "$(yes_if test -e "$3")"
@@ -32,6 +32,11 @@ site_path() { # FILE
 site_enabled() { # FILE
   [ ! -d /etc/nginx/sites-enabled ] ||
     [ "$(readlink -f "/etc/nginx/sites-enabled/$1")" = "/etc/nginx/sites-available/$1" ]
+}
+
+# A run that was cut off leaves one of the two.
+site_loaded() { # FILE
+  [ ! -e "$(site_pending "$1")" ] && [ ! -e "$DRAINING" ]
 }
 
 # Is there from before the site changes until nginx has taken the change. A reboot makes nginx take it, and clears /run.
@@ -153,9 +158,26 @@ site_remove() { # FILE
 nginx_reload() {
   systemctl --quiet is-enabled nginx || systemctl enable nginx
   if systemctl --quiet is-active nginx; then
-    systemctl reload nginx
+    nginx_drain
+    systemctl reload nginx || { rm -f "$DRAINING" && return 1; }
+    if [ -e "$DRAINING" ]; then
+      sleep 0.3
+      rm -f "$DRAINING"
+    fi
   else
     systemctl start nginx
+  fi
+}
+
+# Tells nginx to keep no connection.
+DRAINING=/run/berth-draining
+
+# Clients that are at work get an answer within this time, and with it the word not to use the connection again; the old
+# workers take a moment more to notice.
+nginx_drain() {
+  if [ -n "$(ss -Htn state established '( sport = :443 )')" ]; then
+    : >"$DRAINING"
+    sleep 0.5
   fi
 }
 

@@ -32,12 +32,9 @@ const digestOf = (tag: string) =>
 test('nginx reloaded again and again during a push of 300 MB: it completes at the first try', async () => {
   const image = await build(300_000_000)
   let reloads = 0
-  let pushing = true
-  const step = here.step({ mode: 'push', image: `${image} => team/large:1` }).finally(() => {
-    pushing = false
-  })
+  const step = here.step({ mode: 'push', image: `${image} => team/large:1` })
   await until('the layer is on its way', 60, () => uploading('team/large'))
-  while (pushing) {
+  while (await uploading('team/large')) {
     await run('systemctl reload nginx')
     reloads++
   }
