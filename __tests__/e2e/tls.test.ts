@@ -127,8 +127,11 @@ describe.each(suites)('nginx $nginx of Debian $suite', ({ suite, nginx, quantum,
  * - The scanner's own OpenSSL has no GOST.
  * - Pebble's certificates say nothing about revocation, as Let's Encrypt's do.
  * - A CAA record is for the owner of the domain to add.
+ * - The scanner leaves its first connection before TLS 1.3 has told it how to resume that one, now and then, and takes its own
+ *   second one for failed.
  */
-const exceptions = /^(WARN engine_problem|HIGH cert_revocation|LOW DNS_CAArecord):/
+const exceptions =
+  /^(WARN engine_problem|HIGH cert_revocation|LOW DNS_CAArecord|WARN sessionresumption_ticket):/
 
 test('testssl.sh finds nothing to mend on Debian 12 and 13', async () => {
   const checks = ['--protocols', '--server-defaults', '--headers', '--vulnerable']
