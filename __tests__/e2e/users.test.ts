@@ -98,7 +98,7 @@ test('no password shows anywhere while the step runs or after it', async () => {
   const costs = await server.sh(
     "sed -n 's/^\\([^#:]*\\):\\$2b\\$\\(..\\).*/\\1 \\2/p' /opt/berth/auth/htpasswd",
   )
-  expect(costs).toBe('ci 05\nbob 05\ncarol 05\nweak 10')
+  expect(costs).toBe('ci 04\nbob 04\ncarol 04\nweak 10')
 })
 
 test('a rotation takes effect within a second, under load, and disturbs nobody else', async () => {

@@ -211,7 +211,7 @@ compose_up() {
   if [ "$(docker inspect --type container --format '{{.State.Status}}' "$container" 2>/dev/null)" = restarting ]; then
     docker rm -f "$container"
   fi
-  if docker compose version >/dev/null 2>&1; then
+  if compose_plugin; then
     docker compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
   elif at_least 1.27 "$(docker-compose version --short)"; then
     docker-compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
@@ -231,7 +231,7 @@ healthy() {
   tries=0
   until docker exec "$container" wget -q -O /dev/null http://127.0.0.1:5000/ 2>/dev/null; do
     tries=$((tries + 1))
-    [ "$tries" -lt 60 ] && [ "$(docker inspect --format '{{.RestartCount}}' "$container")" -lt 3 ] || return 1
-    sleep 0.25
+    [ "$tries" -lt 100 ] && [ "$(docker inspect --format '{{.RestartCount}}' "$container")" -lt 3 ] || return 1
+    sleep 0.1
   done
 }

@@ -16,8 +16,8 @@ guard_probe() { # UNIT DIRECTORY
 guard_up() { # UNIT DIRECTORY SCRIPT CONTENT
   put "$2/guard.sh" 0644 "$3"
   put "/etc/systemd/system/$1.service" 0644 "$4"
+  systemctl --no-reload enable "$1.service"
   systemctl daemon-reload
-  systemctl enable "$1.service"
   systemctl restart "$1.service"
 }
 
