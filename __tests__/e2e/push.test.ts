@@ -211,10 +211,11 @@ describe('Docker 26.1, with the containerd image store', () => {
 })
 
 /** All that a push might leave on a runner. */
+/** Only of this registry: other suites push from the same runner meanwhile. */
 const traces = (runner: Runner, job = 'none') =>
   runner.sh(
     `docker images --all --format '{{.Repository}}:{{.Tag}} {{.ID}}' | grep push-test | sort
-     find /etc/docker/certs.d -name 'berth-*' 2>/dev/null
+     find /etc/docker/certs.d/${domain} -name 'berth-*' 2>/dev/null
      find /home/runner/work/${job} -path '*_temp/berth-*' 2>/dev/null
      cat /home/runner/.docker/config.json 2>/dev/null || :`,
   )
