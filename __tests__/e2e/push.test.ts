@@ -210,8 +210,7 @@ describe('Docker 26.1, with the containerd image store', () => {
   })
 })
 
-/** All that a push might leave on a runner. */
-/** Only of this registry: other suites push from the same runner meanwhile. */
+/** All that a push to this registry might leave on a runner: other suites push from there meanwhile. */
 const traces = (runner: Runner, job = 'none') =>
   runner.sh(
     `docker images --all --format '{{.Repository}}:{{.Tag}} {{.ID}}' | grep push-test | sort
