@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process'
 import { type IncomingMessage, request } from 'node:http'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { Duplex } from 'node:stream'
 import type { User } from './desired.ts'
-import { environment, lastLine, run } from './program.ts'
+import { Dial } from './docker/dial.ts'
+import { lastLine, run } from './program.ts'
 
 /** What the engine says while it pushes; `progressDetail` counts bytes. */
 export interface PushMessage {
@@ -33,14 +32,14 @@ interface Answer {
 const patience = 10_000
 
 /**
- * The runner’s Docker engine, through its API. `docker system dial-stdio`, which Docker itself uses over SSH, leads to it
- * by the user’s own context, TLS and socket.
+ * The runner’s Docker engine, through its API.
  *
  * The API takes a login with each push, so ours is never written anywhere, no credential helper keeps it, and the
  * user’s own logins stay as they are.
  */
 export class Docker {
   readonly #cancelled: AbortSignal
+  readonly #dial = new Dial()
   #prefix = ''
 
   private constructor(cancelled: AbortSignal) {
@@ -135,32 +134,22 @@ export class Docker {
     headers: Record<string, string> = {},
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const child = spawn('docker', ['system', 'dial-stdio'], { env: environment(), signal })
-      const closed = new Promise(ended => child.on('close', ended))
-      let words = ''
-      child.stderr.setEncoding('utf8').on('data', chunk => {
-        words += chunk
-      })
-      child.on('error', (error: NodeJS.ErrnoException) => reject(new Error(unreachable(error.code, words))))
-      const connection = Duplex.from({ readable: child.stdout, writable: child.stdin })
-      // Heard by the request as long as there is one; afterwards it is nobody’s.
-      connection.on('error', () => {})
       const outgoing = request({
-        createConnection: () => connection,
+        agent: this.#dial,
         method,
         path: this.#prefix + path,
-        // An engine that closed the connection after its answer could take the answer’s end away from us.
-        headers: { host: 'docker', connection: 'keep-alive', ...headers },
+        headers: { host: 'docker', ...headers },
+        signal,
       })
-      outgoing.on('error', () => {
-        child.kill()
-        // The connection breaks before its client has said why.
-        void closed.then(() => reject(new Error(unreachable(undefined, words))))
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ABORT_ERR') reject(new Error('cancelled'))
+        // An engine that was started anew since has not heard it.
+        else if (outgoing.reusedSocket) resolve(this.#send(method, path, signal, headers))
+        else if (outgoing.socket)
+          void this.#dial.reason(outgoing.socket).then(text => reject(new Error(text)))
+        else reject(error)
       })
-      outgoing.on('response', response => {
-        response.on('close', () => child.kill())
-        resolve(response)
-      })
+      outgoing.on('response', resolve)
       outgoing.end()
     })
   }
@@ -179,15 +168,6 @@ async function* lines(response: IncomingMessage): AsyncGenerator<string> {
     throw new Error('the engine ended the connection half way (connection reset)')
   }
   if (rest.trim() !== '') yield rest
-}
-
-function unreachable(code: string | undefined, words: string): string {
-  if (code === 'ABORT_ERR') return 'cancelled'
-  if (code === 'ENOENT')
-    return 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)'
-  if (/permission denied/i.test(words))
-    return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own'
-  return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`
 }
 
 // The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
