@@ -41,6 +41,14 @@ test('all steps are taken, and told as they go', async () => {
   expect(heard).toEqual(['planned 2', 'debug words', 'done users', 'done site'])
 })
 
+test('steps that run at the same time are told apart', async () => {
+  const { taken, heard } = await answers(
+    '\nberth:start=1\n\nberth:start=2\nof 1\n\nberth:ok=1\nof 2\n\nberth:ok=2\n\nberth:end=ok\n',
+  )
+  expect(taken).toEqual(steps)
+  expect(heard).toEqual(['planned 2', 'debug of 1', 'done users', 'debug of 2', 'done site'])
+})
+
 test('nothing to do, nothing is sent', async () => {
   const run = async (script: string) => {
     expect(script).not.toContain('\nlock ')
@@ -82,6 +90,16 @@ describe('failures', () => {
       'a later step fails',
       ['berth:start=1\nold\nberth:ok=1\nberth:start=2\nnew\nberth:failed=2\n'],
       'site (make site) failed; the server said:\n  new',
+    ],
+    [
+      'the first of two at the same time fails',
+      ['berth:start=1\nberth:start=2\nof 2\nberth:ok=2\nof 1\nberth:failed=1\n'],
+      'users (make users) failed; the server said:\n  of 1',
+    ],
+    [
+      'two at the same time fail',
+      ['berth:start=1\nberth:start=2\nof 1\nberth:failed=1\nof 2\nberth:failed=2\n'],
+      'users (make users) failed; the server said:\n  of 1\nsite (make site) failed; the server said:\n  of 2',
     ],
     [
       'the disk is full',

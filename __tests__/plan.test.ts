@@ -92,6 +92,13 @@ describe('the scripts', () => {
     expect(script).toContain(`still ${facts.checksum} look`)
   })
 
+  test('the registry starts while the certificate is ordered, and whatever else waits for the step before it', () => {
+    const script = applyScript(desired, facts, plan(desired, facts))
+    const calls = [...script.matchAll(/^(begin|step) (\d+ \w+)/gm)].map(([, how, call]) => `${how} ${call}`)
+    expect(calls.filter(call => call.startsWith('begin'))).toEqual([expect.stringMatching(/ registry_up$/)])
+    expect(calls[calls.findIndex(call => call.startsWith('begin')) + 1]).toMatch(/ certificate_order$/)
+  })
+
   test('a fact that is missing is named', () => {
     expect(() => plan(desired, Facts.of({}))).toThrow('the server did not say')
   })

@@ -78,14 +78,16 @@ class Progress {
   readonly #steps: readonly Step[]
   readonly #listener: Listener
   readonly #outside: Outside
-  #current: Step | undefined
-  #since = 0
-  #words: string[] = []
+  /** Since when each step that has begun is at work. */
+  readonly #running = new Map<Step, number>()
+  /** What has failed, with what its programs said; steps that ran at the same time may both have. */
+  readonly #failed: { step: Step; said: Said }[] = []
+  #said: Said = { words: [] }
   #failure: string | undefined
   #undone = false
   /** What was seen from outside, if the server asked; a sentence if it was not right. */
-  #seen: Promise<string | undefined> = Promise.resolve(undefined)
-  #trouble: string | undefined
+  #outsideTrouble: Promise<string | undefined> = Promise.resolve(undefined)
+  #unreachable: string | undefined
   readonly taken: Step[] = []
   stale = false
 
@@ -98,30 +100,34 @@ class Progress {
 
   hear(line: string): void {
     const [, name = '', value = ''] = /^berth:(\w+)(?:=(.*))?$/.exec(line) ?? []
+    const step = this.#steps[Number(value) - 1]
     switch (name) {
       case 'start':
-        this.#current = this.#steps[Number(value) - 1]
-        this.#since = performance.now()
-        this.#words = []
-        this.#undone = false
-        this.#trouble = undefined
+        if (step) this.#running.set(step, performance.now())
+        this.#said = { words: [] }
         break
       case 'ok':
-        if (this.#current) this.#finish(this.#current)
-        this.#current = undefined
+        if (step) this.#finish(step)
+        this.#said = { words: [] }
+        this.#undone = false
+        break
+      case 'failed':
+        if (!step) break
+        this.#failed.push({ step, said: this.#said })
+        this.#said = { words: [] }
         break
       case 'undone':
         this.#undone = true
         break
       case 'token':
-        this.#seen = this.#outside.confirm(value).then(trouble => {
-          this.#trouble = trouble
+        this.#outsideTrouble = this.#outside.confirm(value).then(trouble => {
+          this.#unreachable = trouble
           return trouble
         })
         break
       case 'full':
         if (value !== '')
-          this.#trouble = `the server’s disk is full: ${value}. Delete what is not needed, or enlarge the disk, and run again`
+          this.#said.full = `the server’s disk is full: ${value}. Delete what is not needed, or enlarge the disk, and run again`
         break
       case 'say':
         this.#listener.said(value)
@@ -134,45 +140,58 @@ class Progress {
         break
       case '':
         if (line.trim() !== '') {
-          this.#words.push(line.trimEnd())
+          this.#said.words.push(line.trimEnd())
           this.#listener.debug(line)
         }
     }
   }
 
   #finish(step: Step): void {
+    const since = this.#running.get(step) ?? performance.now()
+    this.#running.delete(step)
     if (this.#undone) {
-      const reason = this.#reason(step) ?? this.#words.at(-1) ?? 'nothing was said'
+      const reason = this.#reason(step, this.#said) ?? this.#said.words.at(-1) ?? 'nothing was said'
       this.#listener.warned(`${step.resource} (${summaries(step)}) was not possible: ${reason}`)
       return
     }
     this.taken.push(step)
-    this.#listener.done(step, performance.now() - this.#since)
+    this.#listener.done(step, performance.now() - since)
   }
 
-  #reason(step: Step): string | undefined {
-    return this.#trouble ?? explain(this.#desired, step, this.#words.join('\n'))
+  #reason(step: Step, { words, full }: Said): string | undefined {
+    const unreachable = isOrder(step) ? this.#unreachable : undefined
+    return full ?? unreachable ?? explain(this.#desired, step, words.join('\n'))
   }
 
   async failure(): Promise<string> {
-    await this.#seen
+    await this.#outsideTrouble
     if (this.#failure !== undefined) return this.#failure
-    const reason = this.#current && this.#reason(this.#current)
-    if (this.#current && reason)
-      return `${this.#current.resource} (${summaries(this.#current)}) failed: ${reason}`
-    const words = this.#words
-      .slice(-lastLines)
-      .map(line => `\n  ${line}`)
-      .join('')
-    const said =
-      words === '' ? ': the connection was cut off; run the workflow again' : `; the server said:${words}`
-    if (!this.#current) {
-      return this.taken.length > 0
-        ? `the connection was cut off after ${this.taken.length} of ${this.#steps.length} steps; run the workflow again`
-        : `the server refused, and nothing was changed${said}`
-    }
-    return `${this.#current.resource} (${summaries(this.#current)}) failed${said}`
+    const cutOff = [...this.#running.keys()].map(step => ({ step, said: this.#said }))
+    const failed = this.#failed.length > 0 ? this.#failed : cutOff.slice(0, 1)
+    if (failed.length > 0) return failed.map(each => this.#sentence(each)).join('\n')
+    return this.taken.length > 0
+      ? `the connection was cut off after ${this.taken.length} of ${this.#steps.length} steps; run the workflow again`
+      : `the server refused, and nothing was changed${last(this.#said)}`
   }
+
+  #sentence({ step, said }: { step: Step; said: Said }): string {
+    const reason = this.#reason(step, said)
+    return `${step.resource} (${summaries(step)}) failed${reason === undefined ? last(said) : `: ${reason}`}`
+  }
+}
+
+/** What the programs of a step have said. */
+interface Said {
+  words: string[]
+  /** That the disk took no more, if they said so. */
+  full?: string
+}
+
+function last({ words }: Said): string {
+  const lines = words.slice(-lastLines).map(line => `\n  ${line}`)
+  return lines.length === 0
+    ? ': the connection was cut off; run the workflow again'
+    : `; the server said:${lines.join('')}`
 }
 
 function summaries({ changes }: Step): string {

@@ -66,7 +66,10 @@ export function applyScript(desired: Desired, facts: Facts, steps: readonly Step
       `lock ${patience}`,
       `still ${facts.checksum} look`,
       ...checks.map(call => line(['step', '0', ...call])),
-      ...steps.map(({ call }, index) => line(['step', `${index + 1}`, ...call])),
+      ...steps.map(({ resource, call }, index) => {
+        const waits = steps[index + 1]?.beside !== resource
+        return line([waits ? 'step' : 'begin', `${index + 1}`, ...call])
+      }),
       'tell end ok',
     ],
   )

@@ -17,6 +17,8 @@ export interface Step {
   resource: string
   changes: Change[]
   call: Call
+  /** The resource whose step need not have ended when this one begins, if that is the one before: neither needs the other. */
+  beside?: string
   /** What it leaves as it is, in words that are safe to print. */
   keeps?: string
 }

@@ -84,7 +84,15 @@ export const certificate: Resource<Lineage> = {
             call: ['certificate_restore', domain, seen.state],
           },
         ]
-      : [{ ...step, changes: change(false, `order for ${domain}`), call: order(desired, seen) }]
+      : [
+          {
+            ...step,
+            changes: change(false, `order for ${domain}`),
+            call: order(desired, seen),
+            // Both take seconds. If the registry does not start, the certificate is there for the run that mends it.
+            beside: 'registry',
+          },
+        ]
   },
 
   explain: explainOrder,
