@@ -1,8 +1,8 @@
-// Writes images as `docker load` reads them to stdout: node image.mjs NAME LAYERS [SHARED]. Each layer has a kilobyte of noise, so it is
-// new to every registry; with SHARED, that many images have all layers but their last in common.
+// Writes images as `docker load` reads them to stdout: node image.mjs NAME LAYERS [SHARED [KILOBYTES]]. Each layer has so much noise (a
+// kilobyte), and so is new to every registry; with SHARED, that many images have all layers but their last in common.
 import { createHash, randomBytes } from 'node:crypto'
 
-const [name, layers, images = '1'] = process.argv.slice(2)
+const [name, layers, images = '1', kilobytes = '1'] = process.argv.slice(2)
 const sha = data => createHash('sha256').update(data).digest('hex')
 const blocks = content => Buffer.concat([content, Buffer.alloc(-content.length & 511)])
 
@@ -30,7 +30,10 @@ function entry(path, content) {
 }
 
 const layer = () =>
-  Buffer.concat([entry(`noise-${randomBytes(4).toString('hex')}`, randomBytes(1024)), Buffer.alloc(1024)])
+  Buffer.concat([
+    entry(`noise-${randomBytes(4).toString('hex')}`, randomBytes(Number(kilobytes) * 1024)),
+    Buffer.alloc(1024),
+  ])
 const shared = Array.from({ length: Number(layers) - (images === '1' ? 0 : 1) }, layer)
 const manifest = []
 const files = new Map()

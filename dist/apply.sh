@@ -27,24 +27,48 @@ tell() { # NAME VALUE
   trap - PIPE
 }
 
-# A step runs in a subshell of its own, with errexit; what it has to `tell` at once goes to descriptor 3. What its programs say goes into a file first: a program that writes to a connection that is gone would be killed.
-step() { # NUMBER FUNCTION [ARGUMENT ...]
+# A step that has begun runs in a subshell of its own, with errexit; what it has to `tell` at once goes to descriptor 3. What its
+# programs say goes into a file first: a program that writes to a connection that is gone would be killed.
+begin() { # NUMBER FUNCTION [ARGUMENT ...]
   step_number=$1
   shift
   tell start "$step_number"
   (
     set -e
     "$@"
-  ) 3>&1 >"$words" 2>&1 </dev/null
-  step_code=$?
-  cat "$words"
+  ) 3>&1 >"$words/$step_number" 2>&1 </dev/null &
+  begun="$begun $!:$step_number"
+}
+
+# Waits for all that has begun. A failure is told last, for it is the end.
+finish() {
+  failed=
+  for each in $begun; do
+    if wait "${each%:*}"; then
+      relay "${each#*:}"
+      tell ok "${each#*:}"
+    else
+      failed="$failed ${each#*:}"
+    fi
+  done
+  begun=
+  for each in $failed; do
+    relay "$each"
+    tell failed "$each"
+  done
+  [ -z "$failed" ] || exit 1
+}
+
+step() { # NUMBER FUNCTION [ARGUMENT ...]
+  begin "$@"
+  finish
+}
+
+# What a step has said.
+relay() { # NUMBER
+  cat "$words/$1"
   # dash says it in words of its own.
-  if grep -qi 'no space left on device\|: I/O error' "$words"; then tell full "$(fullest)"; fi
-  if [ "$step_code" -ne 0 ]; then
-    tell failed "$step_number"
-    exit 1
-  fi
-  tell ok "$step_number"
+  if grep -qi 'no space left on device\|: I/O error' "$words/$1"; then tell full "$(fullest)"; fi
 }
 
 # The disk with the least room of those that are written to, if it has next to none. DISKS is set by the script.
@@ -78,8 +102,9 @@ lock() { # SECONDS
     fi
   fi
   touch /run/lock/berth.lock
-  words=$(mktemp /run/berth.XXXXXX)
-  trap 'rm -f "$words"' EXIT
+  begun=
+  words=$(mktemp -d /run/berth.XXXXXX)
+  trap 'wait; rm -rf "$words"' EXIT
 }
 
 # Facts are good only while nobody changes what they tell of, and another run may have held the lock.

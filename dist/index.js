@@ -9844,7 +9844,7 @@ function payload(path) {
 }
 const begun = begin();
 begun.catch(() => { }); // The step tells why.
-const loaded = Promise.all(/* import() */[__nccwpck_require__.e(823), __nccwpck_require__.e(775)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4775)).then(step => {
+const loaded = Promise.all(/* import() */[__nccwpck_require__.e(823), __nccwpck_require__.e(795)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6795)).then(step => {
     step.mask(secrets);
     return step;
 });

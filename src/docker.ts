@@ -141,8 +141,8 @@ export class Docker {
         headers: { host: 'docker', ...headers },
         signal,
       })
-      outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ABORT_ERR') reject(new Error('cancelled'))
+      outgoing.on('error', error => {
+        if (signal.aborted) reject(new Error('cancelled'))
         // An engine that was started anew since has not heard it.
         else if (outgoing.reusedSocket) resolve(this.#send(method, path, signal, headers))
         else if (outgoing.socket)

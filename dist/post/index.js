@@ -8,7 +8,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 
 /***/ }),
 
-/***/ 352:
+/***/ 163:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -19,14 +19,14 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // UNUSED EXPORTS: Docker, trust, trustFile
 
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:http"
 const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:stream"
 const external_node_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
 ;// CONCATENATED MODULE: ./build/program.js
@@ -36,7 +36,7 @@ const external_node_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(im
  */
 function run(program, args, { input = '', cancelled, onLine, } = {}) {
     return new Promise((resolve, reject) => {
-        const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, { env: program_environment(), signal: cancelled });
+        const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, { env: environment(), signal: cancelled });
         const said = { stdout: '', text: '' };
         let rest = '';
         const hear = (chunk) => {
@@ -62,7 +62,7 @@ function run(program, args, { input = '', cancelled, onLine, } = {}) {
  * Which engine Docker talks to is the user’s choice; our own inputs, secrets among them, are nothing to a child. By the
  * tracking id the runner finds what a killed step leaves behind.
  */
-function program_environment() {
+function environment() {
     const kept = /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i;
     const entries = Object.entries(process.env).filter((entry) => entry[1] !== undefined && kept.test(entry[0]));
     return Object.fromEntries(entries);
@@ -71,8 +71,71 @@ function program_lastLine(text) {
     return text.trim().split('\n').at(-1) || 'it said nothing';
 }
 
-;// CONCATENATED MODULE: ./build/docker.js
+;// CONCATENATED MODULE: ./build/docker/dial.js
 
+
+
+
+/**
+ * Connections to the runner’s Docker engine, each used again when its request has ended. `docker system dial-stdio`, which
+ * Docker itself uses over SSH, leads to it by the user’s own context, TLS and socket; but it is a process that takes as
+ * long to start as the engine needs for ten answers.
+ */
+class dial_Dial extends external_node_http_namespaceObject.Agent {
+    #children = new WeakMap();
+    /** Why a connection ended, once its process has. */
+    #ends = new WeakMap();
+    constructor() {
+        super({ keepAlive: true });
+    }
+    createConnection() {
+        const child = (0,external_node_child_process_namespaceObject.spawn)('docker', ['system', 'dial-stdio'], { env: environment() });
+        const connection = external_node_stream_namespaceObject.Duplex.from({ readable: child.stdout, writable: child.stdin });
+        let code;
+        let words = '';
+        child.stderr.setEncoding('utf8').on('data', chunk => {
+            words += chunk;
+        });
+        child.on('error', (error) => {
+            code = error.code;
+            connection.destroy(error);
+        });
+        const ended = new Promise(resolve => child.on('close', () => resolve(unreachable(code, words))));
+        this.#children.set(connection, child);
+        this.#ends.set(connection, ended);
+        connection.on('close', () => child.kill());
+        // Heard by a request as long as there is one; between two it is nobody’s.
+        connection.on('error', () => { });
+        return connection;
+    }
+    /** Why a connection does not lead to the engine, in a sentence. */
+    async reason(connection) {
+        return (await this.#ends.get(connection)) ?? unreachable(undefined, '');
+    }
+    // What waits for another request keeps nobody from ending; it ends with this process, which its input comes from.
+    keepSocketAlive(connection) {
+        for (const handle of this.#handles(connection))
+            handle.unref();
+        return true;
+    }
+    reuseSocket(connection) {
+        for (const handle of this.#handles(connection))
+            handle.ref();
+    }
+    #handles(connection) {
+        const child = this.#children.get(connection);
+        return child ? [child, ...[child.stdin, child.stdout, child.stderr]] : [];
+    }
+}
+function unreachable(code, words) {
+    if (code === 'ENOENT')
+        return 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)';
+    if (/permission denied/i.test(words))
+        return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own';
+    return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${program_lastLine(words)}`;
+}
+
+;// CONCATENATED MODULE: ./build/docker.js
 
 
 
@@ -81,14 +144,14 @@ function program_lastLine(text) {
 /** Milliseconds for taking back a tag, after which a cancelled job would be killed anyhow. */
 const patience = 10_000;
 /**
- * The runner’s Docker engine, through its API. `docker system dial-stdio`, which Docker itself uses over SSH, leads to it
- * by the user’s own context, TLS and socket.
+ * The runner’s Docker engine, through its API.
  *
  * The API takes a login with each push, so ours is never written anywhere, no credential helper keeps it, and the
  * user’s own logins stay as they are.
  */
 class Docker {
     #cancelled;
+    #dial = new Dial();
     #prefix = '';
     constructor(cancelled) {
         this.#cancelled = cancelled;
@@ -172,32 +235,25 @@ class Docker {
     }
     #send(method, path, signal = this.#cancelled, headers = {}) {
         return new Promise((resolve, reject) => {
-            const child = spawn('docker', ['system', 'dial-stdio'], { env: environment(), signal });
-            const closed = new Promise(ended => child.on('close', ended));
-            let words = '';
-            child.stderr.setEncoding('utf8').on('data', chunk => {
-                words += chunk;
-            });
-            child.on('error', (error) => reject(new Error(unreachable(error.code, words))));
-            const connection = Duplex.from({ readable: child.stdout, writable: child.stdin });
-            // Heard by the request as long as there is one; afterwards it is nobody’s.
-            connection.on('error', () => { });
             const outgoing = request({
-                createConnection: () => connection,
+                agent: this.#dial,
                 method,
                 path: this.#prefix + path,
-                // An engine that closed the connection after its answer could take the answer’s end away from us.
-                headers: { host: 'docker', connection: 'keep-alive', ...headers },
+                headers: { host: 'docker', ...headers },
+                signal,
             });
-            outgoing.on('error', () => {
-                child.kill();
-                // The connection breaks before its client has said why.
-                void closed.then(() => reject(new Error(unreachable(undefined, words))));
+            outgoing.on('error', (error) => {
+                if (error.code === 'ABORT_ERR')
+                    reject(new Error('cancelled'));
+                // An engine that was started anew since has not heard it.
+                else if (outgoing.reusedSocket)
+                    resolve(this.#send(method, path, signal, headers));
+                else if (outgoing.socket)
+                    void this.#dial.reason(outgoing.socket).then(text => reject(new Error(text)));
+                else
+                    reject(error);
             });
-            outgoing.on('response', response => {
-                response.on('close', () => child.kill());
-                resolve(response);
-            });
+            outgoing.on('response', resolve);
             outgoing.end();
         });
     }
@@ -217,15 +273,6 @@ async function* lines(response) {
     }
     if (rest.trim() !== '')
         yield rest;
-}
-function unreachable(code, words) {
-    if (code === 'ABORT_ERR')
-        return 'cancelled';
-    if (code === 'ENOENT')
-        return 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)';
-    if (/permission denied/i.test(words))
-        return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own';
-    return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`;
 }
 // The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
 function login(name, user) {
@@ -273,7 +320,7 @@ function privileged(file, script, input = '') {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(24);
-/* harmony import */ var _docker_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(352);
+/* harmony import */ var _docker_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(163);
 
 
 // Runs also when the step failed or was cancelled. STATE_* is what the step saved before it wrote anything.

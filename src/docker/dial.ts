@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -10,7 +10,6 @@ import { environment, lastLine } from '../program.ts'
  * long to start as the engine needs for ten answers.
  */
 export class Dial extends Agent {
-  readonly #children = new WeakMap<Duplex, ChildProcessWithoutNullStreams>()
   /** Why a connection ended, once its process has. */
   readonly #ends = new WeakMap<Duplex, Promise<string>>()
 
@@ -31,12 +30,16 @@ export class Dial extends Agent {
       connection.destroy(error)
     })
     const ended = new Promise<string>(resolve => child.on('close', () => resolve(unreachable(code, words))))
-    this.#children.set(connection, child)
     this.#ends.set(connection, ended)
     connection.on('close', () => child.kill())
     // Heard by a request as long as there is one; between two it is nobody’s.
     connection.on('error', () => {})
-    return connection
+    const handles = [child, ...([child.stdin, child.stdout, child.stderr] as Socket[])]
+    return Object.assign(connection, {
+      // Node’s agent expects it of a socket.
+      ref: () => handles.forEach(handle => void handle.ref()),
+      unref: () => handles.forEach(handle => void handle.unref()),
+    })
   }
 
   /** Why a connection does not lead to the engine, in a sentence. */
@@ -45,18 +48,9 @@ export class Dial extends Agent {
   }
 
   // What waits for another request keeps nobody from ending; it ends with this process, which its input comes from.
-  override keepSocketAlive(connection: Duplex): boolean {
-    for (const handle of this.#handles(connection)) handle.unref()
+  override keepSocketAlive(connection: Duplex & { unref(): void }): boolean {
+    connection.unref()
     return true
-  }
-
-  override reuseSocket(connection: Duplex): void {
-    for (const handle of this.#handles(connection)) handle.ref()
-  }
-
-  #handles(connection: Duplex): { ref(): void; unref(): void }[] {
-    const child = this.#children.get(connection)
-    return child ? [child, ...([child.stdin, child.stdout, child.stderr] as Socket[])] : []
   }
 }
 
