@@ -82,7 +82,6 @@ function program_lastLine(text) {
  * long to start as the engine needs for ten answers.
  */
 class dial_Dial extends external_node_http_namespaceObject.Agent {
-    #children = new WeakMap();
     /** Why a connection ended, once its process has. */
     #ends = new WeakMap();
     constructor() {
@@ -101,12 +100,16 @@ class dial_Dial extends external_node_http_namespaceObject.Agent {
             connection.destroy(error);
         });
         const ended = new Promise(resolve => child.on('close', () => resolve(unreachable(code, words))));
-        this.#children.set(connection, child);
         this.#ends.set(connection, ended);
         connection.on('close', () => child.kill());
         // Heard by a request as long as there is one; between two it is nobody’s.
         connection.on('error', () => { });
-        return connection;
+        const handles = [child, ...[child.stdin, child.stdout, child.stderr]];
+        return Object.assign(connection, {
+            // Node’s agent expects it of a socket.
+            ref: () => handles.forEach(handle => void handle.ref()),
+            unref: () => handles.forEach(handle => void handle.unref()),
+        });
     }
     /** Why a connection does not lead to the engine, in a sentence. */
     async reason(connection) {
@@ -114,17 +117,8 @@ class dial_Dial extends external_node_http_namespaceObject.Agent {
     }
     // What waits for another request keeps nobody from ending; it ends with this process, which its input comes from.
     keepSocketAlive(connection) {
-        for (const handle of this.#handles(connection))
-            handle.unref();
+        connection.unref();
         return true;
-    }
-    reuseSocket(connection) {
-        for (const handle of this.#handles(connection))
-            handle.ref();
-    }
-    #handles(connection) {
-        const child = this.#children.get(connection);
-        return child ? [child, ...[child.stdin, child.stdout, child.stderr]] : [];
     }
 }
 function unreachable(code, words) {
@@ -242,8 +236,8 @@ class Docker {
                 headers: { host: 'docker', ...headers },
                 signal,
             });
-            outgoing.on('error', (error) => {
-                if (error.code === 'ABORT_ERR')
+            outgoing.on('error', error => {
+                if (signal.aborted)
                     reject(new Error('cancelled'));
                 // An engine that was started anew since has not heard it.
                 else if (outgoing.reusedSocket)
