@@ -35,19 +35,19 @@ const event = {
   owner: 'acme',
 }
 
-function read(changes: Record<string, string> = {}): { inputs: Inputs; secrets: string[] } {
+async function read(changes: Record<string, string> = {}): Promise<{ inputs: Inputs; secrets: string[] }> {
   const all: Record<string, string> = { ...defaults, ...given, ...changes }
   const secrets: string[] = []
   const get = (name: string) => {
     if (!(name in defaults)) throw new Error(`action.yml does not declare ${name}`)
     return all[name] ?? ''
   }
-  return { inputs: readInputs(get, text => secrets.push(text), event), secrets }
+  return { inputs: await readInputs(get, text => secrets.push(text), event), secrets }
 }
 
-function problems(changes: Record<string, string>): readonly string[] {
+async function problems(changes: Record<string, string>): Promise<readonly string[]> {
   try {
-    read(changes)
+    await read(changes)
   } catch (error) {
     if (error instanceof InputError) return error.problems
     throw error
@@ -55,8 +55,8 @@ function problems(changes: Record<string, string>): readonly string[] {
   return []
 }
 
-test('the fewest inputs', () => {
-  const { inputs } = read()
+test('the fewest inputs', async () => {
+  const { inputs } = await read()
   expect(inputs).toMatchObject({
     mode: 'up',
     desired: {
@@ -84,8 +84,8 @@ test('the fewest inputs', () => {
   })
 })
 
-test('all that can be said differently', () => {
-  const { inputs } = read({
+test('all that can be said differently', async () => {
+  const { inputs } = await read({
     domain: ' Registry.Example.COM ',
     email: 'ops+registry@example.com',
     'ssh-host': '[2001:db8::1]',
@@ -125,8 +125,8 @@ test('all that can be said differently', () => {
   })
 })
 
-test('mode push needs no SSH, and an open registry no users', () => {
-  const { inputs } = read({
+test('mode push needs no SSH, and an open registry no users', async () => {
+  const { inputs } = await read({
     mode: 'push',
     image: 'app',
     auth: 'none',
@@ -137,8 +137,8 @@ test('mode push needs no SSH, and an open registry no users', () => {
   expect(inputs).toMatchObject({ target: undefined, desired: { users: null }, pushUser: undefined })
 })
 
-test('every mistake at once', () => {
-  const found = problems({
+test('every mistake at once', async () => {
+  const found = await problems({
     mode: 'upp',
     domain: 'https://registry.example.com/',
     email: 'ops',
@@ -210,21 +210,21 @@ describe('one mistake, one message', () => {
     ['ca', 'x', 'holds no PEM certificate'],
     ['push-user', 'bob', '"bob" is not one of `users`'],
     ['install', 'yes', '"yes" is not one of `false`, `true`'],
-  ])('%s: %j', (name, value, message) => {
-    const found = problems({ [name]: value })
+  ])('%s: %j', async (name, value, message) => {
+    const found = await problems({ [name]: value })
     expect(found).toEqual(message === undefined ? [] : [expect.anything()])
     if (message !== undefined) expect(found[0]?.slice(name.length + 2)).toEqual(message)
   })
 
-  test('a key with a passphrase, and none given', () => {
-    expect(problems({ 'ssh-key': locked })).toEqual([
+  test('a key with a passphrase, and none given', async () => {
+    expect(await problems({ 'ssh-key': locked })).toEqual([
       expect.stringMatching(/^ssh-key-passphrase: is missing/),
     ])
-    expect(problems({ 'ssh-key': locked, 'ssh-key-passphrase': 'opens it' })).toEqual([])
+    expect(await problems({ 'ssh-key': locked, 'ssh-key-passphrase': 'opens it' })).toEqual([])
   })
 
-  test('mode push without an image', () => {
-    expect(problems({ mode: 'push' })).toEqual(['image: is missing; name the image to push'])
+  test('mode push without an image', async () => {
+    expect(await problems({ mode: 'push' })).toEqual(['image: is missing; name the image to push'])
   })
 })
 
@@ -254,16 +254,18 @@ describe('what could run a command somewhere is refused', () => {
     'a&b',
     '\0',
   ]
-  test.each(fields)('%s', name => {
+  test.each(fields)('%s', async name => {
     for (const attack of attacks) {
       // Several tags may be given, one a line.
       if (attack === 'a\nb' && ['image', 'tags'].includes(name)) continue
       // A source may be a file that an earlier step wrote.
       if (attack === '../../etc' && name === 'image') continue
-      expect({ attack, found: problems({ [name]: attack }).map(each => each.split(':')[0]) }).toEqual({
-        attack,
-        found: expect.arrayContaining([name]),
-      })
+      expect({ attack, found: (await problems({ [name]: attack })).map(each => each.split(':')[0]) }).toEqual(
+        {
+          attack,
+          found: expect.arrayContaining([name]),
+        },
+      )
     }
   })
 })
@@ -281,20 +283,20 @@ test.each([
   '/opt/be rth',
   '/opt/$(id)',
   '/opt/berth/',
-])('directory %j is refused', directory => {
-  expect(problems({ directory })).toHaveLength(1)
+])('directory %j is refused', async directory => {
+  expect(await problems({ directory })).toHaveLength(1)
 })
 
 test.each(['/opt/berth', '/srv/registry', '/home/me/registry', '/var/lib/berth'])(
   'directory %j is fine',
-  directory => {
-    expect(read({ directory }).inputs.desired.directory).toBe(directory)
+  async directory => {
+    expect((await read({ directory })).inputs.desired.directory).toBe(directory)
   },
 )
 
 describe('masking', () => {
-  test('each leaf: passwords, logins, each line of the key, passphrase, sudo password', () => {
-    const { secrets } = read({
+  test('each leaf: passwords, logins, each line of the key, passphrase, sudo password', async () => {
+    const { secrets } = await read({
       'ssh-key': locked,
       'ssh-key-passphrase': 'opens it',
       'sudo-password': 'root please',
@@ -311,22 +313,22 @@ describe('masking', () => {
     )
   })
 
-  test('what is masked is masked also when something else is wrong', () => {
+  test('what is masked is masked also when something else is wrong', async () => {
     const secrets: string[] = []
     const all: Record<string, string> = { ...defaults, ...given, domain: '', 'sudo-password': 'root please' }
-    expect(() =>
+    await expect(
       readInputs(
         name => all[name] ?? '',
         text => secrets.push(text),
         event,
       ),
-    ).toThrow(InputError)
+    ).rejects.toThrow(InputError)
     expect(secrets).toEqual(expect.arrayContaining(['correct-horse', 'root please']))
   })
 
-  test('no mistake repeats a secret', () => {
+  test('no mistake repeats a secret', async () => {
     const secret = 'pa55phrase'
-    const found = problems({
+    const found = await problems({
       'ssh-key': secret,
       users: secret,
       ca: secret,

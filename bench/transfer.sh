@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs on the server: transfer.sh up|down DOMAIN URL [CURL_OPTION], with USER:PASSWORD on stdin. Prints seconds.
+# Runs on the server: transfer.sh up|down URL [CURL_OPTION], with USER:PASSWORD on stdin. Prints seconds.
 set -eu
-direction=$1 domain=$2 url=$3
-shift 3
+direction=$1 url=$2
+shift 2
 read -r user || [ -n "$user" ]
 # Noise for no disk or wire to make smaller, once.
 if [ "$(stat -c %s /tmp/layer 2>/dev/null)" != 1000000000 ]; then

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import type { Access, Desired, Image, Mode, Target, User } from './desired.ts'
-import { parseAccess } from './inputs/access.ts'
 import { readAcme } from './inputs/acme.ts'
 import { readCertificate } from './inputs/certificate.ts'
 import { isHostname } from './inputs/hosts.ts'
@@ -49,12 +48,15 @@ const notYet = {
  *
  * `get` gives an input as it was written, `''` if absent; `secret` masks a text in the log from then on. Throws an
  * InputError that names every mistake.
+ *
+ * What only some inputs need, YAML most of all, is loaded only for them: it takes half as long as Node itself to start, and
+ * ssh waits for it.
  */
-export function readInputs(
+export async function readInputs(
   get: (name: string) => string,
   secret: (text: string) => void,
   event: GitHubEvent,
-): Inputs {
+): Promise<Inputs> {
   const reader = new Reader(get, secret)
   const mode = reader.choice('mode', modes)
   refuse(reader, mode)
@@ -65,9 +67,9 @@ export function readInputs(
     domain,
     directory: readDirectory(reader),
     install: reader.flag('install'),
-    registry: readRegistry(reader),
+    registry: await readRegistry(reader),
     users,
-    access: mode === 'down' ? undefined : readAccess(reader, users),
+    access: mode === 'down' ? undefined : await readAccess(reader, users),
     sealKey: target && sealKey(target.key),
     acme: readAcme(reader),
     certificate: readCertificate(reader, domain, Date.now()),
@@ -157,7 +159,7 @@ function readToken(reader: Reader): string | undefined {
   return token || undefined
 }
 
-function readAccess(reader: Reader, users: User[] | null): Access | undefined {
+async function readAccess(reader: Reader, users: User[] | null): Promise<Access | undefined> {
   const text = reader.raw('access')
   if (text.trim() === '') return undefined
   if (users === null) {
@@ -166,6 +168,7 @@ function readAccess(reader: Reader, users: User[] | null): Access | undefined {
   }
   // Which names are wrong can be told only when it is known which are right.
   if (reader.failed('users')) return undefined
+  const { parseAccess } = await import('./inputs/access.ts')
   return parseAccess(text, users, reader.problem('access'), reader.warning('access'))
 }
 

@@ -38,7 +38,7 @@ const secrets: string[] = []
  */
 async function begin(): Promise<Begun> {
   const event = githubEvent()
-  const inputs = readInputs(
+  const inputs = await readInputs(
     name => process.env[`INPUT_${name.toUpperCase()}`] ?? '',
     text => secrets.push(text),
     event,
@@ -85,11 +85,13 @@ function payload(path: string | undefined): Payload {
 }
 
 const begun = begin()
-begun.catch(() => {}) // The step tells why.
-const loaded = import('./step.ts').then(step => {
-  step.mask(secrets)
-  return step
-})
+const loaded = begun
+  .catch(() => {}) // The step tells why.
+  .then(async () => {
+    const step = await import('./step.ts')
+    step.mask(secrets)
+    return step
+  })
 try {
   await (await loaded).run(begun, folder, cancelled.signal)
 } finally {

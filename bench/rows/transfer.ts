@@ -29,9 +29,7 @@ export async function transfer(stage: Stage): Promise<Line[]> {
       for (const direction of ['up', 'down'] as const)
         for (const [way, url] of Object.entries(ways) as [keyof typeof ways, string][]) {
           const input = `user0:${password}`
-          const seconds = Number(
-            await server.sh(`sh /root/transfer.sh ${direction} ${server.domain} ${url}`, { input }),
-          )
+          const seconds = Number(await server.sh(`sh /root/transfer.sh ${direction} ${url}`, { input }))
           if (round > 0) times[direction][way].push(seconds * 1000)
         }
   } finally {

@@ -1,9 +1,8 @@
-import { parse } from 'yaml'
 import type { Desired } from '../desired.ts'
 import type { Reader } from './reader.ts'
 
 /** Reads the `registry-*` inputs. */
-export function readRegistry(reader: Reader): Desired['registry'] {
+export async function readRegistry(reader: Reader): Promise<Desired['registry']> {
   return {
     image: reader.checked(
       'registry-image',
@@ -12,12 +11,16 @@ export function readRegistry(reader: Reader): Desired['registry'] {
       'the reference of an image',
     ),
     port: reader.integer('registry-port', 1, 65535),
-    config: readConfig(reader.raw('registry-config'), reader.problem('registry-config')),
+    config: await readConfig(reader.raw('registry-config'), reader.problem('registry-config')),
   }
 }
 
-function readConfig(text: string, problem: (message: string) => void): Record<string, unknown> {
+async function readConfig(
+  text: string,
+  problem: (message: string) => void,
+): Promise<Record<string, unknown>> {
   if (text.trim() === '') return {}
+  const { parse } = await import('yaml')
   try {
     const config: unknown = parse(text)
     if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config }

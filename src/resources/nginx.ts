@@ -41,11 +41,13 @@ export function chainFile({
 
 /** The one that a version of nginx understands. */
 export function dialect(version: string): Dialect {
-  return dialects.find(({ since }) => atLeast(version, since)) ?? dialects[2]
+  return dialects.find(({ since }) => rank(version) >= rank(since)) ?? dialects[2]
 }
 
-function atLeast(found: string, wanted: string): boolean {
-  return found.localeCompare(wanted, 'en', { numeric: true }) >= 0
+/** `1.25.1` is 1025001. To compare as a language collates would have Node load all of that first, for 20 ms. */
+function rank(version: string): number {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
+  return (major * 1000 + minor) * 1000 + patch
 }
 
 /** Port 80: the authority's challenge, and the way to HTTPS. It is all there is before the first certificate. */

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { compareSync, hashSync } from 'bcryptjs'
 import type { User } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
+import { isStrong } from '../inputs/users.ts'
 import type { Change, Resource, Step } from '../resource.ts'
 import { account } from './compose.ts'
 
@@ -158,14 +159,6 @@ function opens(line: string): boolean {
  */
 export function cost(password: string): number {
   return isStrong(password) ? 4 : 10
-}
-
-/**
- * Whether a password is long and mixed enough to have been made by a machine: from 20 characters on, 10 of them
- * different. `openssl rand -base64 24` gives 32 characters, some 25 of them different.
- */
-export function isStrong(password: string): boolean {
-  return password.length >= 20 && new Set(password).size >= 10
 }
 
 /** Users who have a password that they did not have before these steps. */
