@@ -36,6 +36,32 @@ test('files', () => {
   expect(facts.file('gone')).toBeUndefined()
 })
 
+describe('files that the server has read at once', () => {
+  const answer = (listing: string, contents: string) =>
+    `berth:a=file %U:%G /a
+berth:b=file %u:%g /b
+berth:c=absent
+berth:files.seen=${Buffer.from(`${listing}\n\n${contents}`).toString('base64')}
+berth:end
+`
+  const listing = '/a 640 root:adm 0:4 3\n/b 600 UNKNOWN:UNKNOWN 65532:65532 4'
+
+  test('each has its own part, and its owner by name or by number', () => {
+    const facts = Facts.parse(answer(listing, 'ä\n\n\n\0x'))
+    expect(facts.file('a')).toEqual({ mode: '640', owner: 'root:adm', content: 'ä\n' })
+    expect(facts.file('b')).toEqual({ mode: '600', owner: '65532:65532', content: '\n\n\0x' })
+    expect(facts.file('c')).toBeUndefined()
+  })
+
+  test.each([
+    ['has grown meanwhile', listing, 'ä\n\n\n\0x!'],
+    ['has shrunk meanwhile', listing, 'ä\n\n'],
+    ['has gone meanwhile', '/a 640 root:adm 0:4 3', 'ä\n'],
+  ])('one %s: no other is taken for it', (_, listing, contents) => {
+    expect(() => Facts.parse(answer(listing, contents)).file('b')).toThrow('files while Berth looked')
+  })
+})
+
 test.each([
   ['loaded active enabled', { known: true, active: true, enabled: true }],
   ['loaded reloading static', { known: true, active: true, enabled: true }],

@@ -10,13 +10,24 @@ fact() { # NAME VALUE
   printf 'berth:%s=%s\n' "$1" "$2"
 }
 
-# `MODE OWNER:GROUP CONTENT`, the content in base64; `absent` where there is no such file. OWNER:GROUP in names, unless
-# told another format of stat.
-fact_file() { # NAME PATH [OWNER_FORMAT]
-  if [ -f "$2" ]; then
-    fact "$1" "$(stat -L --printf "%a ${3:-%U:%G} " "$2" && base64 -w 0 <"$2")"
-  else
-    fact "$1" absent
+# `file OWNER PATH`, or `absent` where there is no such file; what is in it comes with `files`. OWNER is the format of stat
+# that tells it, by names unless told otherwise.
+fact_file() { # NAME PATH [OWNER]
+  if [ -f "$2" ]; then fact "$1" "file ${3:-%U:%G} $2"; else fact "$1" absent; fi
+}
+
+# Passes on what is said, and then what is in all the files that were named, for to start two programs for each takes longer
+# than all the reading: in base64, a line `PATH MODE USER:GROUP UID:GID BYTES` for each, an empty line, and their contents.
+files() {
+  set --
+  while IFS= read -r said; do
+    printf '%s\n' "$said"
+    case $said in
+    berth:*=file\ %*) set -- "$@" "${said##* }" ;;
+    esac
+  done
+  if [ $# -gt 0 ]; then
+    fact files.seen "$({ stat -L --printf '%n %a %U:%G %u:%g %s\n' "$@" && echo && cat "$@"; } | base64 -w 0)"
   fi
 }
 
@@ -24,8 +35,10 @@ has() { # COMMAND
   command -v "$1" >/dev/null 2>&1
 }
 
-yes_if() { # COMMAND [ARGUMENT ...]
-  if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi
+fact_if() { # NAME COMMAND [ARGUMENT ...]
+  fact_name=$1
+  shift
+  if "$@" >/dev/null 2>&1; then fact "$fact_name" yes; else fact "$fact_name" no; fi
 }
 
 # Who listens on TCP ports, as `holder` reads it.
@@ -36,8 +49,11 @@ listeners() {
 # Who listens on a TCP port: `container NAME` or `program NAME`, and nothing if nobody does. For a container listens
 # Docker itself, its proxy, or nothing at all; only then Docker is asked, which takes three times as long.
 holder() { # PORT LISTENERS
-  holder_programs=$(echo "$2" | sed -n "s/^[^ ]* *[^ ]* *[^ ]* *[^ ]*:$1 .*users:((\"\([^\"]*\)\".*/program \1/p" | sort -u)
-  case $holder_programs in
+  holder_program=$(echo "$2" | awk -F '"' -v port=":$1" '
+    { split($1, words, " ") }
+    NF > 1 && substr(words[4], length(words[4]) - length(port) + 1) == port && (least == "" || $2 < least) { least = $2 }
+    END { print least }')
+  case $holder_program in
   '' | *docker* | *rootless*)
     holder_name=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | sort | head -n 1)
     if [ -n "$holder_name" ]; then
@@ -46,7 +62,7 @@ holder() { # PORT LISTENERS
     fi
     ;;
   esac
-  if [ -n "$holder_programs" ]; then echo "$holder_programs" | head -n 1; fi
+  if [ -n "$holder_program" ]; then echo "program $holder_program"; fi
 }
 
 # `unit.NAME=LOAD_STATE ACTIVE_STATE UNIT_FILE_STATE` for each.

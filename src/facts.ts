@@ -22,11 +22,13 @@ export interface Unit {
 /** What a server said of itself: the lines `berth:NAME=VALUE` of the facts script, and nothing that a login file added. */
 export class Facts {
   readonly #values: ReadonlyMap<string, string>
+  readonly #files: ReadonlyMap<string, SeenFile>
   /** SHA-256 of the answer, in hex: by it the apply script knows whether anything has changed since. */
   readonly checksum: string
 
   private constructor(lines: readonly string[]) {
     this.#values = new Map(lines.map(split))
+    this.#files = unpack(this.#values.get('files.seen') ?? '')
     this.checksum = createHash('sha256')
       .update(lines.map(line => `${line}\n`).join(''))
       .digest('hex')
@@ -64,12 +66,15 @@ export class Facts {
     }
   }
 
-  /** A fact of `fact_file`; `undefined` if there is no such file. */
+  /** A fact of `fact_file`, or `MODE OWNER CONTENT` with the content in base64; `undefined` if there is no such file. */
   file(name: string): ServerFile | undefined {
     const value = this.get(name)
     if (value === 'absent') return undefined
-    const [mode = '', owner = '', content = ''] = value.split(' ')
-    return { mode, owner, content: Buffer.from(content, 'base64').toString() }
+    const [mode = '', owner = '', last = ''] = value.split(' ')
+    if (mode !== 'file') return { mode, owner, content: Buffer.from(last, 'base64').toString() }
+    const seen = this.#files.get(last)
+    if (!seen) throw new Error(changing)
+    return { mode: seen.mode, owner: owner === '%u:%g' ? seen.ids : seen.names, content: seen.content }
   }
 }
 
@@ -79,4 +84,34 @@ const end = 'berth:end'
 function split(line: string): [string, string] {
   const at = line.indexOf('=')
   return [line.slice(prefix.length, at), line.slice(at + 1)]
+}
+
+const changing =
+  'somebody changed the server’s files while Berth looked at them; is another workflow at work there? If not, run again'
+
+interface SeenFile {
+  mode: string
+  /** `user:group`. */
+  names: string
+  /** The same as numbers. */
+  ids: string
+  content: string
+}
+
+/** Reads what `files` says, by path. Throws if a file has changed between its line and its content. */
+function unpack(text: string): Map<string, SeenFile> {
+  const files = new Map<string, SeenFile>()
+  if (text === '') return files
+  const all = Buffer.from(text, 'base64')
+  let at = all.indexOf('\n\n')
+  const lines = all.toString('utf8', 0, at).split('\n')
+  at += 2
+  for (const line of lines) {
+    const [path = '', mode = '', names = '', ids = '', bytes] = line.split(' ')
+    const content = all.toString('utf8', at, at + Number(bytes))
+    files.set(path, { mode, names, ids, content })
+    at += Number(bytes)
+  }
+  if (at !== all.length) throw new Error(changing)
+  return files
 }

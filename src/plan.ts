@@ -82,5 +82,6 @@ function probes(desired: Desired): string[] {
     ['units_probe', ...units] as const,
     ...resources.flatMap(resource => resource.probe(desired)),
   ].map(line)
-  return [calls.map((call, index) => (index === 0 ? call : `{ ${call} </dev/null; cat; }`)).join(' |\n')]
+  const chain = calls.map((call, index) => (index === 0 ? call : `{ ${call} </dev/null; cat; }`))
+  return [[...chain, 'files'].join(' |\n')]
 }

@@ -21,7 +21,7 @@ certificate_kept() { # DOMAIN DIRECTORY NOW
   fact_file certificate.conf "$LETSENCRYPT/renewal/$1.conf"
   fact_file certificate.contact "$LETSENCRYPT/berth/$1.contact"
   fact certificate.own "$(certificate_own "$2/tls.pem")"
-  fact certificate.ipv6 "$(yes_if test -e /proc/net/if_inet6)"
+  fact_if certificate.ipv6 test -e /proc/net/if_inet6
   fact certificate.addresses "$(certificate_addresses)"
   fact certificate.clock "$(certificate_clock "$3")"
 }
@@ -93,7 +93,7 @@ certificate_served() { # DOMAIN
 # Those of containers come and go, and nobody outside knows them.
 certificate_addresses() {
   ip -o addr show scope global 2>/dev/null |
-    sed -n '/^[0-9]*: \(docker\|br-\|veth\)/d; s/.* inet6\{0,1\} \([^ /]*\).*/\1/p' | sort | tr '\n' ' '
+    awk '$2 !~ /^(docker|br-|veth)/ && $3 ~ /^inet/ { sub("/.*", "", $4); printf "%s ", $4 }'
 }
 
 # `right`, or the date that this clock shows, if it is more than a day away from SECONDS since 1970.

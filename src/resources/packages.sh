@@ -3,10 +3,10 @@
 
 packages_probe() {
   for program in nginx certbot apt-get; do
-    fact "packages.$program" "$(yes_if has "$program")"
+    fact_if "packages.$program" has "$program"
   done
-  fact packages.docker "$(yes_if docker_found)"
-  fact packages.compose "$(yes_if compose_found)"
+  fact_if packages.docker docker_found
+  fact_if packages.compose compose_found
   fact packages.halves "$(packages_halves)"
 }
 

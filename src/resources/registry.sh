@@ -4,8 +4,8 @@
 registry_probe() { # DIRECTORY CONTAINER PORT
   fact_file registry.compose "$1/compose.yaml"
   fact_file registry.config "$1/config.yml" %u:%g
-  fact registry.secret "$(yes_if test -s "$1/secret.env")"
-  fact registry.settled "$(yes_if test ! -e "$1/compose.yaml.berth-old")"
+  fact_if registry.secret test -s "$1/secret.env"
+  fact_if registry.settled test ! -e "$1/compose.yaml.berth-old"
   fact registry.data "$(stat -c %u:%g "$1/data" 2>/dev/null || echo absent)"
   registry_container=$(docker inspect --type container \
     --format '{{range .HostConfig.PortBindings}}{{range .}}{{.HostPort}},{{end}}{{end}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
@@ -17,7 +17,7 @@ registry_probe() { # DIRECTORY CONTAINER PORT
   esac
   [ "$registry_holder" != "container $2" ] || registry_holder=
   fact registry.holder "$registry_holder"
-  fact registry.predecessor "$(yes_if is_registry "$registry_holder")"
+  fact_if registry.predecessor is_registry "$registry_holder"
 }
 
 # A container that somebody set up by hand, by whatever name its image goes.

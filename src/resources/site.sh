@@ -4,20 +4,30 @@
 site_probe() { # FILE DOMAIN OWN_CERTIFICATE
   site_nginx=$(nginx -v -T 2>&1)
   site_listeners=$(listeners)
-  fact site.nginx "$(echo "$site_nginx" | sed -n 's|^nginx version: nginx/\([0-9.]*\).*|\1|p')"
-  fact site.ipv6 "$(yes_if test -e /proc/net/if_inet6)"
+  fact site.nginx "$(version_in "$site_nginx")"
+  fact_if site.ipv6 test -e /proc/net/if_inet6
   fact_file site.file "$(site_path "$1")"
-  fact site.enabled "$(yes_if site_enabled "$1")"
-  fact site.loaded "$(yes_if site_loaded "$1")"
+  fact_if site.enabled site_enabled "$1"
+  fact_if site.loaded site_loaded "$1"
   fact site.rival "$(site_rival "$1" "$2")"
   fact site.others "$(echo "$site_nginx" | site_others "$1")"
-  fact site.own "$(yes_if test -e "$3")"
+  fact_if site.own test -e "$3"
   fact site.port80 "$(holder 80 "$site_listeners")"
   fact site.port443 "$(holder 443 "$site_listeners")"
 }
 
 nginx_version() {
-  if has nginx; then nginx -v 2>&1 | sed 's|.*nginx/\([0-9.]*\).*|\1|'; fi
+  if has nginx; then version_in "$(nginx -v 2>&1)"; fi
+}
+
+# What nginx says first is `nginx version: nginx/1.26.3`, maybe with the name of the distribution.
+version_in() { # OUTPUT
+  case $1 in
+  *'nginx version: nginx/'*)
+    version_found=${1#*nginx version: nginx/}
+    echo "${version_found%%[!0-9.]*}"
+    ;;
+  esac
 }
 
 # Debian and Ubuntu keep sites in one folder and link them from another; others read conf.d.

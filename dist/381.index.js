@@ -1,8 +1,208 @@
-export const id = 795;
-export const ids = [795];
+export const id = 381;
+export const ids = [381];
 export const modules = {
 
-/***/ 6795:
+/***/ 4908:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   DY: () => (/* binding */ rightsOf),
+/* harmony export */   Pl: () => (/* binding */ prefix),
+/* harmony export */   Yg: () => (/* binding */ doorMaps),
+/* harmony export */   bf: () => (/* binding */ ownerOf),
+/* harmony export */   cw: () => (/* binding */ doorLocation),
+/* harmony export */   d7: () => (/* binding */ doorRefused)
+/* harmony export */ });
+/* unused harmony export patternRegex */
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(7598);
+
+/** Seconds that each wrong password costs the address it comes from, and how many of its wrong answers may wait. */
+const guess = { rate: '1r/s', burst: 20 };
+/** What belongs before the site's servers. */
+function doorMaps(desired) {
+    const { domain, users, access } = desired;
+    if (users === null)
+        return '';
+    const id = prefix(domain);
+    return [
+        `# Without credentials a 401 is how every client begins, so only an answer to credentials counts as a guess.
+map $http_authorization $${id}_guesser {
+    default $binary_remote_addr;
+    "" "";
+}
+limit_req_zone $${id}_guesser zone=${id}_guesses:1m rate=${guess.rate};
+`,
+        ...(access
+            ? [
+                accessMaps(id, access, users.map(({ name }) => name)),
+            ]
+            : []),
+        '',
+    ].join('\n');
+}
+/** What belongs into the location that proxies, beside its other `proxy_set_header`. */
+function doorLocation({ domain, users, access }) {
+    if (users === null)
+        return '';
+    const id = prefix(domain);
+    const rules = `
+        # Who has no right to what is asked for is told so before a byte of it is read.
+        if ($${id}_denied) { return 403 '{"errors":[{"code":"DENIED","message":"$${id}_denied"}]}'; }
+        if ($${id}_source_denied) { return 403 '{"errors":[{"code":"DENIED","message":"$${id}_source_denied"}]}'; }
+        # One header, and only of a user whom the rules know; without it the registry asks for credentials.
+        proxy_set_header Authorization $${id}_authorization;
+        proxy_set_header Content-Type $${id}_content_type;
+`;
+    return `${access ? rules : ''}
+        proxy_intercept_errors on;
+        error_page 401 = @refused;
+`;
+}
+/**
+ * Where an answer of 401 goes. A wrong password waits here; nobody with the right one comes along. The registry is asked
+ * again without credentials, so that the answer is its own.
+ */
+function doorRefused({ domain, users, registry }) {
+    if (users === null)
+        return '';
+    return `
+    location @refused {
+        limit_req zone=${prefix(domain)}_guesses burst=${guess.burst};
+        limit_req_status 429;
+        limit_req_log_level warn;
+        proxy_pass http://127.0.0.1:${registry.port};
+        proxy_http_version 1.1;
+        proxy_pass_request_body off;
+        proxy_set_header Authorization "";
+        proxy_set_header Content-Length "";
+        proxy_set_header Connection "";
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        # It is there already, from the first answer.
+        proxy_hide_header WWW-Authenticate;
+    }
+`;
+}
+/** The rights of a user: by a rule of its own, by that of `NAME` for `NAME+anything`, or by that for all others. */
+function rightsOf(name, access) {
+    return access.get(name) ?? access.get(ownerOf(name)) ?? access.get('*') ?? { pull: [], push: [] };
+}
+/** `ci+next` is a second password of `ci`. An address such as `me+x@example.com` is nobody's second. */
+function ownerOf(name) {
+    return /^(.+)\+[\w.-]+$/.exec(name)?.[1] ?? name;
+}
+// Variables are global in nginx, and their names must be short: several registries may live on one server.
+function prefix(domain) {
+    return `berth_${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(domain).digest('hex').slice(0, 8)}`;
+}
+// No name that the registry takes has a percent sign, an empty part or one of dots, so a path that is spelled otherwise
+// is not on the list. In a query, Docker writes the slash as %2F.
+const part = '[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?';
+const repository = `${part}(?:/${part})*`;
+const quotedRepository = `${part}(?:(?:/|%2[Ff])${part})*`;
+/** A tag or a digest. */
+const reference = '(?:[\\w.+:-]|%3[Aa])+';
+const query = '(?:\\?[!-~]*)?';
+// The registry decodes the names of parameters: with `%66rom` or a second `from` it would see what nginx does not.
+const parameter = '(?!from=)[a-z_-]+=[\\w.:%+~/=-]*';
+const mountQuery = `(?:\\?(?:${parameter}(?:&${parameter})*)?)?`;
+const mountFromQuery = `\\?(?:${parameter}&)*from=${quotedRepository}(?:&${parameter})*`;
+function accessMaps(id, access, names) {
+    const lines = (each) => each.map(line => `    ${line}\n`).join('');
+    const rules = ruleLines(names, access);
+    const everything = groups(names, access)
+        .filter(({ rights }) => [...rights.pull, ...rights.push].includes('**'))
+        .flatMap(group => chunks(group.names.map(escaped), 2000))
+        .map(each => `"~^(?:${each}) list all repositories\\z" "";`);
+    const known = chunks(names.map(escaped), 2000);
+    const repo = `(?<${id}_repository>${repository})`;
+    return `# Who the client says it is: one of the users, or nobody. Two headers, or one in an odd spelling, are nobody's.
+map "$remote_user $http_authorization" $${id}_user {
+    default "";
+${lines(known.map(each => `"~^(?:${each}) [Bb][Aa][Ss][Ii][Cc] [A-Za-z0-9+/]+=*\\z" $remote_user;`))}}
+map $${id}_user $${id}_authorization {
+    default $http_authorization;
+    "" "";
+}
+# What is asked for, from a list of all that a client may ask; deleting is pushing.
+map "$request_method $request_uri" $${id}_asks {
+    default "ask for this path";
+    "~^(?:GET|HEAD) /(?:v2/?)?${query}\\z" "log in";
+    "~^(?:GET|HEAD) /v2/_catalog${query}\\z" "list all repositories";
+    "~^(?:GET|HEAD) /v2/${repo}/(?:manifests/${reference}|blobs/${reference}|referrers/${reference}|tags/list)${query}\\z" "pull $${id}_repository";
+    "~^(?:PUT|DELETE) /v2/${repo}/manifests/${reference}${query}\\z" "push $${id}_repository";
+    "~^DELETE /v2/${repo}/blobs/${reference}${query}\\z" "push $${id}_repository";
+    "~^(?:GET|HEAD|PATCH|PUT|DELETE) /v2/${repo}/blobs/uploads/[\\w.=-]+${query}\\z" "push $${id}_repository";
+    "~^POST /v2/${repo}/blobs/uploads/${mountQuery}\\z" "push $${id}_repository";
+    "~^POST /v2/${repo}/blobs/uploads/${mountFromQuery}\\z" "push $${id}_repository";
+}
+# A layer may be taken over from another repository.
+map "$request_method $request_uri" $${id}_source {
+    default "";
+    "~^POST [^?]*\\?(?:.*&)?from=(?<${id}_from>[^&]*)" $${id}_from;
+}
+# The registry would read a form's fields before those of the URL: a layer's source must not hide in a body.
+map $request_method $${id}_content_type {
+    default $content_type;
+    POST application/octet-stream;
+}
+# The rules. What they do not allow is denied, with these words; whoever shows no credentials is the registry's to ask.
+map "$${id}_user $${id}_asks" $${id}_denied {
+    default "$${id}_user may not $${id}_asks";
+    "~^ " "";
+    "~ log in\\z" "";
+${lines([...everything, ...rules])}}
+map "$${id}_user pull $${id}_source" $${id}_source_denied {
+    default "$${id}_user may not pull $${id}_source";
+    "~^ " "";
+    "~ pull \\z" "";
+${lines(rules)}}
+`;
+}
+function ruleLines(names, access) {
+    return groups(names, access).flatMap(group => ['pull', 'push'].flatMap(verb => chunks(group.rights[verb].map(patternRegex), 1500).flatMap(patterns => chunks(group.names.map(escaped), 2000).map(
+    // Nobody can push without looking at what is there.
+    each => `"~^(?:${each}) ${verb === 'push' ? '(?:pull|push)' : 'pull'} (?:${patterns})\\z" "";`))));
+}
+/** Users with the same rights, in the order of their first. */
+function groups(names, access) {
+    const byRights = new Map();
+    for (const name of names) {
+        const rights = rightsOf(name, access);
+        const key = JSON.stringify([rights.pull, rights.push]);
+        const group = byRights.get(key) ?? { names: [], rights };
+        group.names.push(name);
+        byRights.set(key, group);
+    }
+    return [...byRights.values()];
+}
+/** Alternatives of a regular expression, in pieces: nginx takes no parameter of more than 4 KB. */
+function chunks(alternatives, limit) {
+    const pieces = [];
+    for (const each of alternatives) {
+        const last = pieces.at(-1);
+        if (last === undefined || last.length + each.length >= limit)
+            pieces.push(each);
+        else
+            pieces[pieces.length - 1] = `${last}|${each}`;
+    }
+    return pieces;
+}
+/** `*` is any part of a name between slashes, `**` goes over slashes too. */
+function patternRegex(pattern) {
+    return pattern
+        .split(/(\*\*|\*|\/)/)
+        .map(each => each === '**' ? '.*' : each === '*' ? '[^/%]*' : each === '/' ? '(?:/|%2[Ff])' : escaped(each))
+        .join('');
+}
+function escaped(text) {
+    return text.replace(/[.+]/g, '\\$&');
+}
+
+
+/***/ }),
+
+/***/ 2381:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -17,8 +217,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 14 modules
 var core = __webpack_require__(6421);
-// EXTERNAL MODULE: ./build/inputs.js + 7 modules
-var inputs = __webpack_require__(6965);
+// EXTERNAL MODULE: ./build/inputs.js + 5 modules
+var inputs = __webpack_require__(4377);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __webpack_require__(6760);
 // EXTERNAL MODULE: external "node:crypto"
@@ -28,10 +228,12 @@ var external_node_crypto_ = __webpack_require__(7598);
 /** What a server said of itself: the lines `berth:NAME=VALUE` of the facts script, and nothing that a login file added. */
 class Facts {
     #values;
+    #files;
     /** SHA-256 of the answer, in hex: by it the apply script knows whether anything has changed since. */
     checksum;
     constructor(lines) {
         this.#values = new Map(lines.map(split));
+        this.#files = unpack(this.#values.get('files.seen') ?? '');
         this.checksum = (0,external_node_crypto_.createHash)('sha256')
             .update(lines.map(line => `${line}\n`).join(''))
             .digest('hex');
@@ -65,13 +267,18 @@ class Facts {
             enabled: ['enabled', 'enabled-runtime', 'static', 'alias', 'indirect', 'generated'].includes(file),
         };
     }
-    /** A fact of `fact_file`; `undefined` if there is no such file. */
+    /** A fact of `fact_file`, or `MODE OWNER CONTENT` with the content in base64; `undefined` if there is no such file. */
     file(name) {
         const value = this.get(name);
         if (value === 'absent')
             return undefined;
-        const [mode = '', owner = '', content = ''] = value.split(' ');
-        return { mode, owner, content: Buffer.from(content, 'base64').toString() };
+        const [mode = '', owner = '', last = ''] = value.split(' ');
+        if (mode !== 'file')
+            return { mode, owner, content: Buffer.from(last, 'base64').toString() };
+        const seen = this.#files.get(last);
+        if (!seen)
+            throw new Error(changing);
+        return { mode: seen.mode, owner: owner === '%u:%g' ? seen.ids : seen.names, content: seen.content };
     }
 }
 const prefix = 'berth:';
@@ -79,6 +286,26 @@ const end = 'berth:end';
 function split(line) {
     const at = line.indexOf('=');
     return [line.slice(prefix.length, at), line.slice(at + 1)];
+}
+const changing = 'somebody changed the server’s files while Berth looked at them; is another workflow at work there? If not, run again';
+/** Reads what `files` says, by path. Throws if a file has changed between its line and its content. */
+function unpack(text) {
+    const files = new Map();
+    if (text === '')
+        return files;
+    const all = Buffer.from(text, 'base64');
+    let at = all.indexOf('\n\n');
+    const lines = all.toString('utf8', 0, at).split('\n');
+    at += 2;
+    for (const line of lines) {
+        const [path = '', mode = '', names = '', ids = '', bytes] = line.split(' ');
+        const content = all.toString('utf8', at, at + Number(bytes));
+        files.set(path, { mode, names, ids, content });
+        at += Number(bytes);
+    }
+    if (at !== all.length)
+        throw new Error(changing);
+    return files;
 }
 
 // EXTERNAL MODULE: external "node:dns"
@@ -326,8 +553,117 @@ function explainOrder({ domain, acme }, output) {
 var door = __webpack_require__(4908);
 // EXTERNAL MODULE: ./build/script.js
 var script = __webpack_require__(5381);
-// EXTERNAL MODULE: ./build/resources/compose.js
-var resources_compose = __webpack_require__(9026);
+// EXTERNAL MODULE: ./node_modules/yaml/dist/index.js
+var dist = __webpack_require__(8815);
+;// CONCATENATED MODULE: ./build/resources/compose.js
+
+
+/** The two files that the registry's container is made from, and the names that belong to it. */
+/**
+ * Who the registry is on the server: a number without a name, in which the files it reads and the images are its own.
+ * systemd's table of UIDs leaves 65520…65533 to nobody, and distroless images use this one for the same.
+ */
+const account = '65532:65532';
+/**
+ * What a registry that goes wrong may take from the machine; far above what a busy one needs. Layers go through it in
+ * pieces of 32 KiB, but a driver for object storage keeps pieces of 10 MiB for each upload.
+ */
+const limits = {
+    /** Bytes, in Docker's units: beyond it the kernel kills the registry, and Docker starts it again. */
+    memory: '1g',
+    /** In Go's units: from here on it rather collects garbage than grows. */
+    heap: '768MiB',
+    /** Each file that a slow disk keeps waiting holds a thread; a registry without load has about ten. */
+    threads: 2048,
+    /** Memory too; no driver writes there, but a user's configuration may. */
+    tmp: '64m',
+};
+/** Named after the domain, so that one server can hold several registries and `docker ps` tells whose it is. */
+function container(domain) {
+    return `berth-${domain.replaceAll('.', '-')}`;
+}
+/** The name of its network's bridge; the kernel allows 15 characters. */
+function bridge(domain) {
+    return `berth-${(0,external_node_crypto_.createHash)('sha256').update(domain).digest('hex').slice(0, 8)}`;
+}
+/** Whether images are kept on the server's disk, and not in an object storage that `registry-config` names. */
+function onDisk({ registry }) {
+    const { storage } = merge({ storage: { filesystem: {} } }, registry.config);
+    return isMap(storage) && storage.filesystem !== undefined;
+}
+/** config.yml: what Berth needs, with the user's `registry-config` merged over it. */
+function configYaml({ users, registry }) {
+    return (0,dist/* stringify */.As)(merge({
+        version: 0.1,
+        log: { level: 'info', accesslog: { disabled: true } },
+        storage: {
+            filesystem: { rootdirectory: '/var/lib/registry' },
+            cache: { blobdescriptor: 'inmemory' },
+            delete: { enabled: true },
+        },
+        http: {
+            addr: ':5000',
+            // Uploads go on at a path, not at a URL that a proxy could have got wrong.
+            relativeurls: true,
+            headers: { 'X-Content-Type-Options': ['nosniff'] },
+        },
+        ...(users && { auth: { htpasswd: { realm: 'Registry', path: '/auth/htpasswd' } } }),
+        health: { storagedriver: { enabled: true, interval: '10s', threshold: 3 } },
+    }, registry.config), { lineWidth: 0 });
+}
+/** compose.yaml, in words that docker-compose 1.29 and compose 2 both read. */
+function composeYaml(desired, config) {
+    const { directory, domain, registry, users } = desired;
+    const service = {
+        image: registry.image,
+        container_name: container(domain),
+        user: account,
+        // The path as the command works with the images of 2.8 and 3.x alike, wherever each has its own default.
+        command: ['/etc/berth/config.yml'],
+        restart: 'always',
+        ports: [`127.0.0.1:${registry.port}:5000`],
+        env_file: [`${directory}/secret.env`],
+        environment: { OTEL_TRACES_EXPORTER: 'none', GOMEMLIMIT: limits.heap },
+        volumes: [
+            `${directory}/config.yml:/etc/berth/config.yml:ro`,
+            ...(users ? [`${directory}/auth:/auth:ro`] : []),
+            `${directory}/data:/var/lib/registry`,
+        ],
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        read_only: true,
+        tmpfs: [`/tmp:size=${limits.tmp}`],
+        mem_limit: limits.memory,
+        pids_limit: limits.threads,
+        logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
+        labels: { 'berth.config': fingerprint(desired, config) },
+    };
+    const networks = { default: { driver_opts: { 'com.docker.network.bridge.name': bridge(domain) } } };
+    return `# Written by Berth, which undoes changes made here.\n${(0,dist/* stringify */.As)({ services: { registry: service }, networks }, { lineWidth: 0 })}`;
+}
+// compose makes the container anew when a label changes; so it does when the content of config.yml does.
+function fingerprint({ directory, registry, users }, config) {
+    return (0,external_node_crypto_.createHash)('sha256')
+        .update(JSON.stringify([directory, registry.image, registry.port, users !== null, config]))
+        .digest('hex')
+        .slice(0, 16);
+}
+/** Maps are merged, key by key; anything else is replaced; `null` takes a key away. */
+function merge(base, over) {
+    const merged = { ...base };
+    for (const [key, value] of Object.entries(over)) {
+        const below = merged[key];
+        if (value === null)
+            delete merged[key];
+        else
+            merged[key] = isMap(below) && isMap(value) ? merge(below, value) : value;
+    }
+    return merged;
+}
+function isMap(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 ;// CONCATENATED MODULE: ./build/resources/guard.js
 
 
@@ -344,7 +680,7 @@ const guard = {
         guarding: isGuarding(facts.unit(`${unit(domain)}.service`)),
         room: facts.get('guard.room'),
     }),
-    warnings: (desired, { room }) => room === '' || !(0,resources_compose/* onDisk */.FC)(desired)
+    warnings: (desired, { room }) => room === '' || !onDisk(desired)
         ? []
         : [
             `the disk is nearly full, ${room}; delete what is not needed or enlarge it, for uploads are refused when less than a tenth or 2 GiB is left, whichever is smaller`,
@@ -368,7 +704,7 @@ const guard = {
             {
                 resource: 'guard',
                 changes: [{ action: 'delete', summary: `${unit(domain)}.service` }],
-                call: ['guard_down', unit(domain), directory, (0,resources_compose/* bridge */.yS)(domain)],
+                call: ['guard_down', unit(domain), directory, bridge(domain)],
             },
         ],
 };
@@ -402,8 +738,8 @@ function flag(domain) {
 }
 function guardScript(desired) {
     const { domain, directory } = desired;
-    const data = (0,resources_compose/* onDisk */.FC)(desired) ? [`${directory}/data`] : [];
-    const call = (0,script/* line */.n8)(['guard', flag(domain), (0,resources_compose/* container */.kL)(domain), (0,resources_compose/* bridge */.yS)(domain), ...data]);
+    const data = onDisk(desired) ? [`${directory}/data`] : [];
+    const call = (0,script/* line */.n8)(['guard', flag(domain), container(domain), bridge(domain), ...data]);
     return `#!/bin/sh\n# Written by Berth, which undoes changes made here.\n${(0,script/* library */.Yv)('resources/guard')}\n${call}\n`;
 }
 /** It needs root to speak to Docker and to the firewall, and of root's powers no other. */
@@ -455,10 +791,12 @@ function chainFile({ domain, directory, certificate, }) {
 }
 /** The one that a version of nginx understands. */
 function dialect(version) {
-    return dialects.find(({ since }) => atLeast(version, since)) ?? dialects[2];
+    return dialects.find(({ since }) => rank(version) >= rank(since)) ?? dialects[2];
 }
-function atLeast(found, wanted) {
-    return found.localeCompare(wanted, 'en', { numeric: true }) >= 0;
+/** `1.25.1` is 1025001. To compare as a language collates would have Node load all of that first, for 20 ms. */
+function rank(version) {
+    const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+    return (major * 1000 + minor) * 1000 + patch;
 }
 /** Port 80: the authority's challenge, and the way to HTTPS. It is all there is before the first certificate. */
 function challengeConf(domain, ipv6) {
@@ -739,7 +1077,7 @@ const registry = {
     name: 'registry',
     units: () => [dockerUnit],
     probe: ({ domain, directory, registry }) => [
-        ['registry_probe', directory, (0,resources_compose/* container */.kL)(domain), `${registry.port}`],
+        ['registry_probe', directory, container(domain), `${registry.port}`],
     ],
     read(facts) {
         const [status = '', restart = '', label = ''] = facts.get('registry.container').split(' ');
@@ -766,8 +1104,8 @@ const registry = {
     },
     plan(desired, seen) {
         const { directory, domain, registry } = desired;
-        const config = (0,resources_compose/* configYaml */.Gu)(desired);
-        const compose = (0,resources_compose/* composeYaml */.ee)(desired, config);
+        const config = configYaml(desired);
+        const compose = composeYaml(desired, config);
         const texts = [
             {
                 path: `${directory}/compose.yaml`,
@@ -776,13 +1114,13 @@ const registry = {
                 mode: '644',
                 owner: 'root:root',
             },
-            { path: `${directory}/config.yml`, seen: seen.config, after: config, mode: '600', owner: resources_compose/* account */.ct },
+            { path: `${directory}/config.yml`, seen: seen.config, after: config, mode: '600', owner: account },
         ];
         const files = texts.flatMap(({ path, seen, after, mode, owner }) => fileChanges(path, seen, after, mode, owner));
         const changes = [...files, ...containerChanges(desired, seen, config)];
         if (changes.length === 0)
             return [];
-        const made = [directory, (0,resources_compose/* container */.kL)(domain), resources_compose/* account */.ct, registry.image, compose, config];
+        const made = [directory, container(domain), account, registry.image, compose, config];
         return [
             {
                 resource: 'registry',
@@ -808,8 +1146,8 @@ const registry = {
         if (status !== 'absent' || compose !== undefined) {
             steps.push({
                 resource: 'registry',
-                changes: [{ action: 'delete', summary: `container ${(0,resources_compose/* container */.kL)(domain)}` }],
-                call: ['registry_down', directory, (0,resources_compose/* container */.kL)(domain)],
+                changes: [{ action: 'delete', summary: `container ${container(domain)}` }],
+                call: ['registry_down', directory, container(domain)],
             });
         }
         if (purge && data !== 'absent') {
@@ -833,11 +1171,11 @@ function containerChanges(desired, seen, config) {
     }
     const reasons = [
         status !== 'running' && `it is ${status}`,
-        label !== (0,resources_compose/* fingerprint */.Rj)(desired, config) && 'its files have changed',
+        label !== fingerprint(desired, config) && 'its files have changed',
         restart !== 'always' && 'it would not restart by itself',
         !seen.settled && 'its last change was cut off',
         !seen.secret && 'its secret is gone',
-        seen.data !== resources_compose/* account */.ct && 'its images belong to another account',
+        seen.data !== account && 'its images belong to another account',
         !seen.enabled && 'Docker does not start with the machine',
     ].filter(reason => typeof reason === 'string');
     return reasons.length === 0
@@ -1138,8 +1476,160 @@ const site = {
         ],
 };
 
-// EXTERNAL MODULE: ./build/resources/users.js + 1 modules
-var users = __webpack_require__(879);
+// EXTERNAL MODULE: ./node_modules/bcryptjs/index.js
+var bcryptjs = __webpack_require__(6242);
+// EXTERNAL MODULE: ./build/inputs/users.js
+var users = __webpack_require__(5432);
+;// CONCATENATED MODULE: ./build/resources/users.js
+
+
+
+
+/** Who may log in. What the `users` input says is the whole truth. */
+const users_users = {
+    name: 'users',
+    probe: ({ adopt, directory, registry }) => [
+        ['users_probe', directory, ...(adopt ? [`${registry.port}`] : [])],
+    ],
+    read: facts => facts.file('users.htpasswd') ?? facts.file('users.adopted'),
+    plan({ directory, users, sealKey }, seen) {
+        if (users === null) {
+            return seen === undefined
+                ? []
+                : [
+                    {
+                        resource: 'users',
+                        changes: [{ action: 'delete', summary: 'everybody: the registry becomes open' }],
+                        call: ['users_remove', directory],
+                    },
+                ];
+        }
+        const { content, changes, kept, gone } = htpasswd(users, seen?.content ?? '', sealKey);
+        if (changes.length === 0 && content !== seen?.content) {
+            changes.push({ action: 'update', summary: 'write htpasswd anew, with the same users' });
+        }
+        if (changes.length === 0 && (seen?.mode !== '600' || seen.owner !== account)) {
+            changes.push({ action: 'update', summary: 'make htpasswd readable by root and the registry only' });
+        }
+        if (changes.length === 0)
+            return [];
+        return [
+            {
+                resource: 'users',
+                changes,
+                call: ['users_write', directory, account, content, ...gone],
+                ...(kept.length > 0 && { keeps: `keep ${names(kept)}` }),
+            },
+        ];
+    },
+};
+/**
+ * The file that lets exactly these users in, in their order. A line that is still right is kept byte for byte, so that
+ * whoever did not change is not disturbed. It is known to be right by its seal, or else by checking the password.
+ */
+function htpasswd(users, current, sealKey) {
+    const entries = users_parse(current);
+    const isSealed = (user, { line, seals }) => sealKey !== undefined && seals.includes(seal(sealKey, user, line));
+    const result = { content: '', changes: [], kept: [], gone: [] };
+    for (const user of users) {
+        const { name, password } = user;
+        const entry = entries.get(name);
+        entries.delete(name);
+        const same = entry !== undefined && (isSealed(user, entry) || verifies(password, entry.line.slice(name.length + 1)));
+        let line = entry?.line ?? '';
+        if (same)
+            result.kept.push(name);
+        else {
+            line = `${name}:${(0,bcryptjs/* hashSync */.Y8)(password, cost(password))}`;
+            if (entry !== undefined && opens(entry.line))
+                result.gone.push(entry.line);
+            result.changes.push(entry === undefined
+                ? { action: 'create', summary: `add ${name}`, subject: name }
+                : { action: 'update', summary: `new password for ${name}`, subject: name });
+        }
+        result.content += `${sealed(user, line, line === entry?.line ? entry.seals : [], sealKey)}${line}\n`;
+    }
+    for (const [name, { line }] of entries) {
+        // A damaged file may hold anything, and most of that is nobody.
+        if (!/^[^#:\0\uFFFD]+:/.test(line))
+            continue;
+        const subject = printable(name);
+        result.changes.push({ action: 'delete', summary: `revoke ${subject}`, subject });
+        if (opens(line))
+            result.gone.push(line);
+    }
+    return result;
+}
+/** Entries by name. As for the registry, the last line of a name counts. */
+function users_parse(content) {
+    const entries = new Map();
+    let seals = [];
+    for (const line of content.split('\n')) {
+        const comment = /^# sealed((?: [\w-]{43})+)$/.exec(line)?.[1];
+        if (comment === undefined && line !== '')
+            entries.set(line.split(':', 1)[0] ?? '', { line, seals });
+        seals = comment?.trim().split(' ') ?? [];
+    }
+    return entries;
+}
+/**
+ * A seal says that a line was made for this password: bcrypt is slow by design, and to ask it about a thousand users
+ * who did not change would take seconds in every run.
+ *
+ * It is an HMAC-SHA256 over name, password and line, and SHA-256 is fast: with the key, one could guess passwords far
+ * faster than bcrypt allows. But the key comes from the SSH private key, which has some 256 bits of chance and is never
+ * on the server. Without it a seal is indistinguishable from random bytes, so whoever steals the file has only the
+ * bcrypt hashes to try guesses on.
+ */
+function seal(key, { name, password }, line) {
+    return (0,external_node_crypto_.createHmac)('sha256', key)
+        .update(JSON.stringify([name, password, line]))
+        .digest('base64url');
+}
+/** Workflows with SSH keys of their own may share a server; each finds its seal as long as there are no more of them. */
+const maxSeals = 4;
+/** The comment before a line, for the registry skips those. */
+function sealed(user, line, seals, key) {
+    const own = key && seal(key, user, line);
+    const all = own === undefined || seals.includes(own) ? seals : [own, ...seals].slice(0, maxSeals);
+    return all.length === 0 ? '' : `# sealed ${all.join(' ')}\n`;
+}
+// The registry takes bcrypt only; anything else in a file that was edited by hand lets nobody in.
+function verifies(password, found) {
+    return /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(found) && (0,bcryptjs/* compareSync */.Dm)(password, found);
+}
+/** Whether the registry might let somebody in by a line. */
+function opens(line) {
+    return /^[^:\0]+:\$2[^\0]*$/.test(line);
+}
+/**
+ * The registry checks the hash on every request, so its cost is paid hundreds of times in a push: some 1.3 ms of a core at
+ * cost 4, the least that bcrypt has, and twice that with each step up, so 80 ms at cost 10. A strong password can't be
+ * guessed at any cost; another one needs all the help that it can get. For a name that it does not know the registry
+ * checks a hash of cost 5, so by the time of an answer one can find out which names there are: those are no secret.
+ */
+function cost(password) {
+    return (0,users/* isStrong */.kg)(password) ? 4 : 10;
+}
+/** Users who have a password that they did not have before these steps. */
+function freshUsers(users, steps) {
+    const subjects = new Set(steps
+        .filter(({ resource }) => resource === 'users')
+        .flatMap(({ changes }) => changes.map(({ subject }) => subject)));
+    return users.filter(({ name }) => subjects.has(name));
+}
+/** More names than this are told by their number. */
+const maxNames = 50;
+/** A list for the reader of a log. */
+function names(all) {
+    const rest = all.length - maxNames;
+    return all.slice(0, maxNames).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+// A name that a person wrote into the file may hold anything, terminal escapes too.
+function printable(name) {
+    return name.replace(/[^\w.@+-]/g, '?');
+}
+
 ;// CONCATENATED MODULE: ./build/plan.js
 
 
@@ -1150,7 +1640,7 @@ var users = __webpack_require__(879);
 
 
 /** All that Berth owns on a server, each after what it stands on. */
-const resources = [packages_packages, users/* users */.VV, registry, certificate, site, renewal, guard];
+const resources = [packages_packages, users_users, registry, certificate, site, renewal, guard];
 const libraries = [...resources.map(({ name }) => `resources/${name}`), 'resources/order'];
 /** The read-only script whose answer `Facts.parse` reads. */
 function factsScript(desired) {
@@ -1210,7 +1700,8 @@ function probes(desired) {
         ['units_probe', ...units],
         ...resources.flatMap(resource => resource.probe(desired)),
     ].map(script/* line */.n8);
-    return [calls.map((call, index) => (index === 0 ? call : `{ ${call} </dev/null; cat; }`)).join(' |\n')];
+    const chain = calls.map((call, index) => (index === 0 ? call : `{ ${call} </dev/null; cat; }`));
+    return [[...chain, 'files'].join(' |\n')];
 }
 
 ;// CONCATENATED MODULE: ./build/converge.js
@@ -2743,12 +3234,12 @@ function up(inputs, around) {
 }
 /** A rotation is done when the new password has let its user in, which it does once the registry has read the new file. */
 async function proveLogins(inputs, { listener, group }, steps) {
-    const fresh = (0,users/* freshUsers */.vJ)(inputs.desired.users ?? [], steps);
+    const fresh = freshUsers(inputs.desired.users ?? [], steps);
     if (fresh.length === 0)
         return;
     await group('Log in with new passwords', async () => {
         await onEndpoint(inputs, endpoint => endpoint.admit(fresh));
-        listener.said(`logged in as ${(0,users/* names */.Dy)(fresh.map(({ name }) => name))}`);
+        listener.said(`logged in as ${names(fresh.map(({ name }) => name))}`);
     });
 }
 /** Says what `up` would change, on the pull request too. */
@@ -2928,7 +3419,7 @@ async function renew(inputs, around) {
     let failure = trouble?.fatal ? trouble.reason : undefined;
     try {
         served = await around.group(`Check https://${domain}`, () => endpoint.certificate());
-        failure ??= assess(inputs, served, onDisk(inputs, facts), steps.some(isOrder), trouble?.reason, Date.now());
+        failure ??= assess(inputs, served, renew_onDisk(inputs, facts), steps.some(isOrder), trouble?.reason, Date.now());
     }
     catch (error) {
         failure = [failure, error.message].filter(Boolean).join('\n');
@@ -2973,7 +3464,7 @@ async function renewed(inputs, around) {
     return { steps, facts, trouble };
 }
 /** The certificate that the server had on disk before this run. */
-function onDisk({ desired }, facts) {
+function renew_onDisk({ desired }, facts) {
     if (desired.certificate)
         return new external_node_crypto_.X509Certificate(desired.certificate.chain);
     return facts && readLineage(facts).leaf;
