@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -10,11 +10,16 @@ import { environment, lastLine } from '../program.ts'
  * long to start as the engine needs for ten answers.
  */
 export class Dial extends Agent {
+  readonly #children = new Set<ChildProcess>()
   /** Why a connection ended, once its process has. */
   readonly #ends = new WeakMap<Duplex, Promise<string>>()
 
   constructor() {
     super({ keepAlive: true })
+    // They would notice that nobody is there any more, but some time later.
+    process.once('exit', () => {
+      for (const child of this.#children) child.kill('SIGKILL')
+    })
   }
 
   override createConnection(): Duplex {
@@ -29,7 +34,13 @@ export class Dial extends Agent {
       code = error.code
       connection.destroy(error)
     })
-    const ended = new Promise<string>(resolve => child.on('close', () => resolve(unreachable(code, words))))
+    const ended = new Promise<string>(resolve => {
+      child.on('close', () => {
+        this.#children.delete(child)
+        resolve(unreachable(code, words))
+      })
+    })
+    this.#children.add(child)
     this.#ends.set(connection, ended)
     connection.on('close', () => child.kill())
     // Heard by a request as long as there is one; between two it is nobody’s.
@@ -47,7 +58,7 @@ export class Dial extends Agent {
     return (await this.#ends.get(connection)) ?? unreachable(undefined, '')
   }
 
-  // What waits for another request keeps nobody from ending; it ends with this process, which its input comes from.
+  // What waits for another request keeps nobody from ending.
   override keepSocketAlive(connection: Duplex & { unref(): void }): boolean {
     connection.unref()
     return true
