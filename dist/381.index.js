@@ -1922,10 +1922,16 @@ function lastLine(text) {
  * long to start as the engine needs for ten answers.
  */
 class Dial extends external_node_http_.Agent {
+    #children = new Set();
     /** Why a connection ended, once its process has. */
     #ends = new WeakMap();
     constructor() {
         super({ keepAlive: true });
+        // They would notice that nobody is there any more, but some time later.
+        process.once('exit', () => {
+            for (const child of this.#children)
+                child.kill('SIGKILL');
+        });
     }
     createConnection() {
         const child = (0,external_node_child_process_.spawn)('docker', ['system', 'dial-stdio'], { env: environment() });
@@ -1939,7 +1945,13 @@ class Dial extends external_node_http_.Agent {
             code = error.code;
             connection.destroy(error);
         });
-        const ended = new Promise(resolve => child.on('close', () => resolve(dial_unreachable(code, words))));
+        const ended = new Promise(resolve => {
+            child.on('close', () => {
+                this.#children.delete(child);
+                resolve(dial_unreachable(code, words));
+            });
+        });
+        this.#children.add(child);
         this.#ends.set(connection, ended);
         connection.on('close', () => child.kill());
         // Heard by a request as long as there is one; between two it is nobody’s.
@@ -1955,7 +1967,7 @@ class Dial extends external_node_http_.Agent {
     async reason(connection) {
         return (await this.#ends.get(connection)) ?? dial_unreachable(undefined, '');
     }
-    // What waits for another request keeps nobody from ending; it ends with this process, which its input comes from.
+    // What waits for another request keeps nobody from ending.
     keepSocketAlive(connection) {
         connection.unref();
         return true;
@@ -3515,7 +3527,7 @@ const topics = [
     ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST|the engine ended/],
     [
         'The server does not let SSH in',
-        /let `.*` in with this key|let the key in and closed|takes no keys from|runs no commands for this user/,
+        /let `.*` in with this key|let the key in and closed|closed the connection while|takes no keys from|runs no commands for this user/,
     ],
     ['Berth can’t become root', /become root|sudo (wants|does not|asks)|no sudo/],
     [

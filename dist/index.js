@@ -1400,6 +1400,11 @@ function refusalToConnect(stderr, target) {
     if (find(/Their offer: /)) {
         return `this runner’s OpenSSH and ${server} have no algorithm in common (${lastLine(stderr)}); update the older of the two`;
     }
+    // Who has shown a host key speaks SSH.
+    const shown = [...stderr.matchAll(/^berth:offered=(\S+)/gm)].at(-1)?.[1];
+    if (shown === (0,hosts/* hostKeyName */.tc)(target.host, target.port) && find(/Connection (closed|reset)/)) {
+        return `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`;
+    }
     if (jump && find(/timed out|Connection (closed|reset)/)) {
         return `${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`;
     }
@@ -1419,7 +1424,7 @@ function refusalToRun({ code, stdout, stderr }, target) {
     if (code === 255) {
         return ran || user !== 'root'
             ? `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`
-            : `${place(target)} let the key in and closed the connection before anything ran; run the workflow again, and if it says the same, look at \`PermitRootLogin\` in its sshd’s settings: with \`forced-commands-only\` the key needs a forced command`;
+            : `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`;
     }
     if (ran)
         return undefined;
@@ -1443,6 +1448,13 @@ function strangeKey(key, { fingerprints, knownHosts }) {
         return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``;
     }
     return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was set up anew, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be in between`;
+}
+// sshd tells it before it has taken root's key, or after, as it happens.
+function hungUp({ user }) {
+    const where = user === 'root'
+        ? 'look at `PermitRootLogin` in its sshd’s settings: with `forced-commands-only` the key needs a forced command'
+        : 'look at its sshd’s log (`journalctl -u ssh -n 20`)';
+    return `run the workflow again, and if it says the same, ${where}`;
 }
 function noRoot(stderr, { user, sudoPassword }) {
     const said = (pattern) => pattern.test(stderr);

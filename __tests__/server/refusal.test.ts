@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Target } from '../../src/desired.ts'
-import { refusalToRun } from '../../src/server/refusal.ts'
+import { refusalToConnect, refusalToRun } from '../../src/server/refusal.ts'
 
 const target: Target = {
   host: 'registry.example.com',
@@ -31,5 +31,29 @@ describe('a server that lets us in and runs nothing', () => {
     ],
   ])('%s', (_, stdout, stderr, words) => {
     expect(refusalToRun({ code: 1, stdout, stderr }, target)).toContain(words)
+  })
+})
+
+describe('a connection that is closed', () => {
+  const offered = 'berth:offered=registry.example.com ssh-ed25519 AAAA\n'
+  const closed = 'Connection closed by 192.0.2.1 port 22\n'
+  test.each([
+    [
+      'by whatever listens there',
+      'kex_exchange_identification: Connection closed by remote host\n',
+      'does not speak SSH',
+    ],
+    [
+      'by an sshd that has shown its key',
+      offered + closed,
+      'while `deploy` logged in; run the workflow again',
+    ],
+    ['by another machine that has', `${offered.replace('registry', 'door')}${closed}`, 'does not speak SSH'],
+  ])('%s', (_, stderr, words) => {
+    expect(refusalToConnect(stderr, target)).toContain(words)
+  })
+
+  test('root may need a forced command', () => {
+    expect(refusalToConnect(offered + closed, { ...target, user: 'root' })).toContain('`PermitRootLogin`')
   })
 })

@@ -82,10 +82,16 @@ function program_lastLine(text) {
  * long to start as the engine needs for ten answers.
  */
 class dial_Dial extends external_node_http_namespaceObject.Agent {
+    #children = new Set();
     /** Why a connection ended, once its process has. */
     #ends = new WeakMap();
     constructor() {
         super({ keepAlive: true });
+        // They would notice that nobody is there any more, but some time later.
+        process.once('exit', () => {
+            for (const child of this.#children)
+                child.kill('SIGKILL');
+        });
     }
     createConnection() {
         const child = (0,external_node_child_process_namespaceObject.spawn)('docker', ['system', 'dial-stdio'], { env: environment() });
@@ -99,7 +105,13 @@ class dial_Dial extends external_node_http_namespaceObject.Agent {
             code = error.code;
             connection.destroy(error);
         });
-        const ended = new Promise(resolve => child.on('close', () => resolve(unreachable(code, words))));
+        const ended = new Promise(resolve => {
+            child.on('close', () => {
+                this.#children.delete(child);
+                resolve(unreachable(code, words));
+            });
+        });
+        this.#children.add(child);
         this.#ends.set(connection, ended);
         connection.on('close', () => child.kill());
         // Heard by a request as long as there is one; between two it is nobody’s.
@@ -115,7 +127,7 @@ class dial_Dial extends external_node_http_namespaceObject.Agent {
     async reason(connection) {
         return (await this.#ends.get(connection)) ?? unreachable(undefined, '');
     }
-    // What waits for another request keeps nobody from ending; it ends with this process, which its input comes from.
+    // What waits for another request keeps nobody from ending.
     keepSocketAlive(connection) {
         connection.unref();
         return true;

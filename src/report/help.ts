@@ -24,7 +24,7 @@ const topics: readonly (readonly [heading: string, ...patterns: RegExp[]])[] = [
   ['The runner’s Docker does not answer', /^Docker can’t|DOCKER_HOST|the engine ended/],
   [
     'The server does not let SSH in',
-    /let `.*` in with this key|let the key in and closed|takes no keys from|runs no commands for this user/,
+    /let `.*` in with this key|let the key in and closed|closed the connection while|takes no keys from|runs no commands for this user/,
   ],
   ['Berth can’t become root', /become root|sudo (wants|does not|asks)|no sudo/],
   [

@@ -1,5 +1,5 @@
 import type { Target } from '../desired.ts'
-import { fingerprint } from '../inputs/hosts.ts'
+import { fingerprint, hostKeyName } from '../inputs/hosts.ts'
 
 /** How a program ended. */
 export interface Said {
@@ -54,6 +54,11 @@ export function refusalToConnect(stderr: string, target: Target): string {
   if (find(/Their offer: /)) {
     return `this runner’s OpenSSH and ${server} have no algorithm in common (${lastLine(stderr)}); update the older of the two`
   }
+  // Who has shown a host key speaks SSH.
+  const shown = [...stderr.matchAll(/^berth:offered=(\S+)/gm)].at(-1)?.[1]
+  if (shown === hostKeyName(target.host, target.port) && find(/Connection (closed|reset)/)) {
+    return `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`
+  }
   if (jump && find(/timed out|Connection (closed|reset)/)) {
     return `${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`
   }
@@ -74,7 +79,7 @@ export function refusalToRun({ code, stdout, stderr }: Said, target: Target): st
   if (code === 255) {
     return ran || user !== 'root'
       ? `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`
-      : `${place(target)} let the key in and closed the connection before anything ran; run the workflow again, and if it says the same, look at \`PermitRootLogin\` in its sshd’s settings: with \`forced-commands-only\` the key needs a forced command`
+      : `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`
   }
   if (ran) return undefined
   const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1)
@@ -100,6 +105,15 @@ function strangeKey(key: string, { fingerprints, knownHosts }: Target): string {
     return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``
   }
   return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was set up anew, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be in between`
+}
+
+// sshd tells it before it has taken root's key, or after, as it happens.
+function hungUp({ user }: Target): string {
+  const where =
+    user === 'root'
+      ? 'look at `PermitRootLogin` in its sshd’s settings: with `forced-commands-only` the key needs a forced command'
+      : 'look at its sshd’s log (`journalctl -u ssh -n 20`)'
+  return `run the workflow again, and if it says the same, ${where}`
 }
 
 function noRoot(stderr: string, { user, sudoPassword }: Target): string | undefined {
