@@ -217,8 +217,8 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 14 modules
 var core = __webpack_require__(6421);
-// EXTERNAL MODULE: ./build/inputs.js + 5 modules
-var inputs = __webpack_require__(4377);
+// EXTERNAL MODULE: ./build/inputs.js + 6 modules
+var inputs = __webpack_require__(2498);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __webpack_require__(6760);
 // EXTERNAL MODULE: external "node:crypto"
@@ -1478,15 +1478,15 @@ const site = {
 
 // EXTERNAL MODULE: ./node_modules/bcryptjs/index.js
 var bcryptjs = __webpack_require__(6242);
-// EXTERNAL MODULE: ./build/inputs/users.js
-var users = __webpack_require__(5432);
+// EXTERNAL MODULE: ./build/desired.js
+var desired = __webpack_require__(350);
 ;// CONCATENATED MODULE: ./build/resources/users.js
 
 
 
 
 /** Who may log in. What the `users` input says is the whole truth. */
-const users_users = {
+const users = {
     name: 'users',
     probe: ({ adopt, directory, registry }) => [
         ['users_probe', directory, ...(adopt ? [`${registry.port}`] : [])],
@@ -1609,7 +1609,7 @@ function opens(line) {
  * checks a hash of cost 5, so by the time of an answer one can find out which names there are: those are no secret.
  */
 function cost(password) {
-    return (0,users/* isStrong */.kg)(password) ? 4 : 10;
+    return (0,desired/* isStrong */.k)(password) ? 4 : 10;
 }
 /** Users who have a password that they did not have before these steps. */
 function freshUsers(users, steps) {
@@ -1640,7 +1640,7 @@ function printable(name) {
 
 
 /** All that Berth owns on a server, each after what it stands on. */
-const resources = [packages_packages, users_users, registry, certificate, site, renewal, guard];
+const resources = [packages_packages, users, registry, certificate, site, renewal, guard];
 const libraries = [...resources.map(({ name }) => `resources/${name}`), 'resources/order'];
 /** The read-only script whose answer `Facts.parse` reads. */
 function factsScript(desired) {

@@ -302,7 +302,25 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 4377:
+/***/ 350:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   k: () => (/* binding */ isStrong)
+/* harmony export */ });
+/** What the user asks for, after parsing and validation: the left-hand side of every plan. */
+/**
+ * Whether a password is long and mixed enough to have been made by a machine: from 20 characters on, 10 of them
+ * different. `openssl rand -base64 24` gives 32 characters, some 25 of them different.
+ */
+function isStrong(password) {
+    return password.length >= 20 && new Set(password).size >= 10;
+}
+
+
+/***/ }),
+
+/***/ 2498:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -574,8 +592,85 @@ function parseJump(text) {
     return (0,hosts/* isHostname */.Kq)(host) || (0,external_node_net_.isIP)(host) !== 0 ? { user, host, port: Number(port ?? 22) } : undefined;
 }
 
-// EXTERNAL MODULE: ./build/inputs/users.js
-var inputs_users = __nccwpck_require__(5432);
+// EXTERNAL MODULE: ./build/desired.js
+var desired = __nccwpck_require__(350);
+;// CONCATENATED MODULE: ./build/inputs/users.js
+
+
+/** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
+const maxBytes = 72;
+/**
+ * Reads `users`: one `name:password` a line. `problem` hears of every line that can't be taken, by number only, for
+ * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does,
+ * `warning` of passwords that can be guessed.
+ */
+function parseUsers(text, problem, secret, warning) {
+    const users = [];
+    const lineOf = new Map();
+    for (const [index, raw] of text.split('\n').entries()) {
+        const number = index + 1;
+        const line = raw.replace(/\r$/, '');
+        if (line.trim() === '')
+            continue;
+        secret(line);
+        const colon = line.indexOf(':');
+        if (colon < 0) {
+            problem(`line ${number} has no colon; write name:password`);
+            continue;
+        }
+        const name = line.slice(0, colon).trimStart();
+        const password = line.slice(colon + 1);
+        // A single character is refused below; masking it would blank every word of the log that has it.
+        if ([...password].length > 1)
+            secret(password);
+        secret(Buffer.from(`${name}:${password}`).toString('base64'));
+        const fault = nameFault(name) ?? passwordFault(password);
+        const earlier = lineOf.get(name);
+        if (fault)
+            problem(`line ${number}: ${fault}`);
+        else if (earlier)
+            problem(`line ${number} has the same name as line ${earlier}`);
+        else {
+            lineOf.set(name, number);
+            users.push({ name, password });
+        }
+    }
+    const weak = users.filter(({ password }) => !(0,desired/* isStrong */.k)(password)).map(({ name }) => lineOf.get(name));
+    if (weak.length > 0) {
+        warning(`the password${weak.length > 1 ? 's' : ''} in line ${weak.join(', ')} could be guessed, and the stronger hash that this needs makes each request of that user slower; \`openssl rand -base64 24\` makes a good one`);
+    }
+    return users;
+}
+/**
+ * A key that nobody has who has not got the SSH key: 32 bytes, the same in every run with that key. The server knows
+ * only the public half.
+ */
+function sealKey(privateKey) {
+    return new Uint8Array((0,external_node_crypto_.hkdfSync)('sha256', privateKey, '', 'berth: seals of users', 32));
+}
+function nameFault(name) {
+    if (name === '')
+        return 'the name is empty';
+    if (name.startsWith('#'))
+        return 'a name can’t begin with #, for htpasswd takes such a line as a comment';
+    if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
+        return 'a name is made of letters, digits and . _ @ + - and begins with a letter, a digit or _';
+    }
+    return undefined;
+}
+function passwordFault(password) {
+    if (password === '')
+        return 'the password is empty';
+    if (password.includes('\0'))
+        return 'the password has a NUL byte';
+    if ([...password].length === 1)
+        return 'the password is a single character';
+    if (Buffer.byteLength(password) > maxBytes) {
+        return `the password is longer than ${maxBytes} bytes, and bcrypt would ignore the rest`;
+    }
+    return undefined;
+}
+
 ;// CONCATENATED MODULE: ./build/inputs.js
 
 
@@ -623,7 +718,7 @@ async function readInputs(get, secret, event) {
         registry: await readRegistry(reader),
         users,
         access: mode === 'down' ? undefined : await readAccess(reader, users),
-        sealKey: target && (0,inputs_users/* sealKey */.FD)(target.key),
+        sealKey: target && sealKey(target.key),
         acme: readAcme(reader),
         certificate: readCertificate(reader, domain, Date.now()),
         adopt: reader.flag('adopt'),
@@ -677,7 +772,7 @@ function readUsers(reader, mode, domain) {
         reader.warning('auth')(`\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`);
         return null;
     }
-    const users = (0,inputs_users/* parseUsers */.YN)(reader.raw('users'), reader.problem('users'), reader.secret, reader.warning('users'));
+    const users = parseUsers(reader.raw('users'), reader.problem('users'), reader.secret, reader.warning('users'));
     if (users.length === 0 && mode !== 'renew' && !reader.failed('users')) {
         reader.problem('users')('is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry');
     }
@@ -1032,100 +1127,6 @@ function string(blob, at) {
 
 /***/ }),
 
-/***/ 5432:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   FD: () => (/* binding */ sealKey),
-/* harmony export */   YN: () => (/* binding */ parseUsers),
-/* harmony export */   kg: () => (/* binding */ isStrong)
-/* harmony export */ });
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-
-/** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
-const maxBytes = 72;
-/**
- * Reads `users`: one `name:password` a line. `problem` hears of every line that can't be taken, by number only, for
- * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does,
- * `warning` of passwords that can be guessed.
- */
-function parseUsers(text, problem, secret, warning) {
-    const users = [];
-    const lineOf = new Map();
-    for (const [index, raw] of text.split('\n').entries()) {
-        const number = index + 1;
-        const line = raw.replace(/\r$/, '');
-        if (line.trim() === '')
-            continue;
-        secret(line);
-        const colon = line.indexOf(':');
-        if (colon < 0) {
-            problem(`line ${number} has no colon; write name:password`);
-            continue;
-        }
-        const name = line.slice(0, colon).trimStart();
-        const password = line.slice(colon + 1);
-        // A single character is refused below; masking it would blank every word of the log that has it.
-        if ([...password].length > 1)
-            secret(password);
-        secret(Buffer.from(`${name}:${password}`).toString('base64'));
-        const fault = nameFault(name) ?? passwordFault(password);
-        const earlier = lineOf.get(name);
-        if (fault)
-            problem(`line ${number}: ${fault}`);
-        else if (earlier)
-            problem(`line ${number} has the same name as line ${earlier}`);
-        else {
-            lineOf.set(name, number);
-            users.push({ name, password });
-        }
-    }
-    const weak = users.filter(({ password }) => !isStrong(password)).map(({ name }) => lineOf.get(name));
-    if (weak.length > 0) {
-        warning(`the password${weak.length > 1 ? 's' : ''} in line ${weak.join(', ')} could be guessed, and the stronger hash that this needs makes each request of that user slower; \`openssl rand -base64 24\` makes a good one`);
-    }
-    return users;
-}
-/**
- * Whether a password is long and mixed enough to have been made by a machine: from 20 characters on, 10 of them
- * different. `openssl rand -base64 24` gives 32 characters, some 25 of them different.
- */
-function isStrong(password) {
-    return password.length >= 20 && new Set(password).size >= 10;
-}
-/**
- * A key that nobody has who has not got the SSH key: 32 bytes, the same in every run with that key. The server knows
- * only the public half.
- */
-function sealKey(privateKey) {
-    return new Uint8Array((0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.hkdfSync)('sha256', privateKey, '', 'berth: seals of users', 32));
-}
-function nameFault(name) {
-    if (name === '')
-        return 'the name is empty';
-    if (name.startsWith('#'))
-        return 'a name can’t begin with #, for htpasswd takes such a line as a comment';
-    if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
-        return 'a name is made of letters, digits and . _ @ + - and begins with a letter, a digit or _';
-    }
-    return undefined;
-}
-function passwordFault(password) {
-    if (password === '')
-        return 'the password is empty';
-    if (password.includes('\0'))
-        return 'the password has a NUL byte';
-    if ([...password].length === 1)
-        return 'the password is a single character';
-    if (Buffer.byteLength(password) > maxBytes) {
-        return `the password is longer than ${maxBytes} bytes, and bcrypt would ignore the rest`;
-    }
-    return undefined;
-}
-
-
-/***/ }),
-
 /***/ 9479:
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
@@ -1134,8 +1135,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4377);
-/* harmony import */ var _server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1660);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2498);
+/* harmony import */ var _server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7579);
 
 
 
@@ -1263,7 +1264,7 @@ function library(name) {
 
 /***/ }),
 
-/***/ 1660:
+/***/ 7579:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1353,6 +1354,50 @@ const asRoot = [
     'printf "%s\\n" "$password" | sudo -k -S -p "" sh -s || exit 1',
     '{ printf "%s\\n" "$password"; cat; } | sudo -k -S -p "" sh -s',
 ].join('; ');
+
+;// CONCATENATED MODULE: ./build/server/connection.js
+/** What a shell that goes on says when a script has run. */
+const end = 'berth:ran';
+/**
+ * The ssh that holds the connection, and that runs the first script itself: a command of its own would cost another
+ * process here. Its shell waits for more until it is killed, and so keeps the connection for the commands after it.
+ */
+class Connection {
+    #process;
+    #greeting;
+    #hear = () => { };
+    ended;
+    /** Once the server has let us in. */
+    up;
+    /** Whether no script has run yet. */
+    free = true;
+    constructor(start, greeting) {
+        let letIn = () => { };
+        this.up = new Promise(resolve => {
+            letIn = () => resolve(undefined);
+        });
+        this.#process = start((line, stream) => {
+            if (stream === 'stdout')
+                this.#hear(line);
+            else if (line === 'berth:connected')
+                letIn();
+        });
+        this.#greeting = greeting;
+        this.ended = this.#process.ended;
+    }
+    async first(script, onLine) {
+        this.free = false;
+        const ran = new Promise(resolve => {
+            this.#hear = line => (line === end ? resolve(undefined) : onLine(line));
+        });
+        this.#process.write(`${this.#greeting}${script}\necho ${end}\n`);
+        const said = await Promise.race([this.ended, ran]);
+        if (said)
+            return said;
+        const { stdout, stderr } = this.#process.said;
+        return { code: 0, stdout: stdout.slice(0, stdout.lastIndexOf(end)), stderr };
+    }
+}
 
 ;// CONCATENATED MODULE: ./build/server/refusal.js
 
@@ -1496,6 +1541,7 @@ function isWord(line) {
 }
 
 ;// CONCATENATED MODULE: ./build/server.js
+
 
 
 
@@ -1664,48 +1710,6 @@ class Server {
         };
         this.#running.add(started);
         return started;
-    }
-}
-/** What a shell that goes on says when a script has run. */
-const end = 'berth:ran';
-/**
- * The ssh that holds the connection, and that runs the first script itself: a command of its own would cost another
- * process here. Its shell waits for more until it is killed, and so keeps the connection for the commands after it.
- */
-class Connection {
-    #process;
-    #greeting;
-    #hear = () => { };
-    ended;
-    /** Once the server has let us in. */
-    up;
-    /** Whether no script has run yet. */
-    free = true;
-    constructor(start, greeting) {
-        let letIn = () => { };
-        this.up = new Promise(resolve => {
-            letIn = () => resolve(undefined);
-        });
-        this.#process = start((line, stream) => {
-            if (stream === 'stdout')
-                this.#hear(line);
-            else if (line === 'berth:connected')
-                letIn();
-        });
-        this.#greeting = greeting;
-        this.ended = this.#process.ended;
-    }
-    async first(script, onLine) {
-        this.free = false;
-        const ran = new Promise(resolve => {
-            this.#hear = line => (line === end ? resolve(undefined) : onLine(line));
-        });
-        this.#process.write(`${this.#greeting}${script}\necho ${end}\n`);
-        const said = await Promise.race([this.ended, ran]);
-        if (said)
-            return said;
-        const { stdout, stderr } = this.#process.said;
-        return { code: 0, stdout: stdout.slice(0, stdout.lastIndexOf(end)), stderr };
     }
 }
 const config = ['-F', 'config'];

@@ -6,6 +6,14 @@ export interface User {
   password: string
 }
 
+/**
+ * Whether a password is long and mixed enough to have been made by a machine: from 20 characters on, 10 of them
+ * different. `openssl rand -base64 24` gives 32 characters, some 25 of them different.
+ */
+export function isStrong(password: string): boolean {
+  return password.length >= 20 && new Set(password).size >= 10
+}
+
 /** PEM, checked: the chain from the server’s own certificate upwards, and its private key. */
 export interface OwnCertificate {
   chain: string

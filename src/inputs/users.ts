@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import type { User } from '../desired.ts'
+import { isStrong, type User } from '../desired.ts'
 
 /** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
 const maxBytes = 72
@@ -49,14 +49,6 @@ export function parseUsers(
     )
   }
   return users
-}
-
-/**
- * Whether a password is long and mixed enough to have been made by a machine: from 20 characters on, 10 of them
- * different. `openssl rand -base64 24` gives 32 characters, some 25 of them different.
- */
-export function isStrong(password: string): boolean {
-  return password.length >= 20 && new Set(password).size >= 10
 }
 
 /**

@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { compareSync, hashSync } from 'bcryptjs'
-import type { User } from '../desired.ts'
+import { isStrong, type User } from '../desired.ts'
 import type { ServerFile } from '../facts.ts'
-import { isStrong } from '../inputs/users.ts'
 import type { Change, Resource, Step } from '../resource.ts'
 import { account } from './compose.ts'
 
