@@ -330,6 +330,23 @@ nginx -t -q && systemctl reload nginx`)
     },
   )
 
+  test('a first registry that does not start leaves the certificate for the run that mends it', async () => {
+    const fresh = await registry()
+    try {
+      const run = await fresh.step({ 'registry-config': 'storage: { nonsense: {} }' })
+      expect(run.errors).toEqual([
+        expect.stringMatching(/^registry \(.*\) failed: .*does not start[\s\S]*exactly one storage type/),
+      ])
+      const chain = `cat /etc/letsencrypt/live/${fresh.server.domain}/fullchain.pem`
+      const ordered = await fresh.server.sh(chain)
+      const mended = succeeded(await fresh.step())
+      expect(mended.outputs.plan).not.toContain('order')
+      expect(await fresh.server.sh(chain)).toBe(ordered)
+    } finally {
+      await fresh.server.remove()
+    }
+  })
+
   test('a site of somebody else that nginx refuses is named before anything changes', async () => {
     await here.server.write('/etc/nginx/sites-enabled/shop', 'server { listen 80; nonsense on; }\n')
     const before = await snapshot()
