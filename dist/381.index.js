@@ -2091,7 +2091,7 @@ class Docker {
             outgoing.on('error', error => {
                 if (signal.aborted)
                     reject(new Error('cancelled'));
-                // An engine that was started anew since has not heard it.
+                // The engine was started anew meanwhile. Whatever it had heard of this may be asked again.
                 else if (outgoing.reusedSocket)
                     resolve(this.#send(method, path, signal, headers));
                 else if (outgoing.socket)

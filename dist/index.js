@@ -701,7 +701,7 @@ const notYet = {
  * `get` gives an input as it was written, `''` if absent; `secret` masks a text in the log from then on. Throws an
  * InputError that names every mistake.
  *
- * What only some inputs need, YAML most of all, is loaded only for them: it takes half as long as Node itself to start, and
+ * What only some inputs need, YAML most of all, is loaded only for them: it takes a third as long as Node itself to start, and
  * ssh waits for it.
  */
 async function readInputs(get, secret, event) {
@@ -1494,7 +1494,7 @@ function strangeKey(key, { fingerprints, knownHosts }) {
     }
     return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was set up anew, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be in between`;
 }
-// sshd tells it before it has taken root's key, or after, as it happens.
+// Whether sshd hangs up before root's key counts as taken or after is a race, so both say the same.
 function hungUp({ user }) {
     const where = user === 'root'
         ? 'look at `PermitRootLogin` in its sshd’s settings: with `forced-commands-only` the key needs a forced command'

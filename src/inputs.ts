@@ -49,7 +49,7 @@ const notYet = {
  * `get` gives an input as it was written, `''` if absent; `secret` masks a text in the log from then on. Throws an
  * InputError that names every mistake.
  *
- * What only some inputs need, YAML most of all, is loaded only for them: it takes half as long as Node itself to start, and
+ * What only some inputs need, YAML most of all, is loaded only for them: it takes a third as long as Node itself to start, and
  * ssh waits for it.
  */
 export async function readInputs(

@@ -17,7 +17,7 @@ export interface Step {
   resource: string
   changes: Change[]
   call: Call
-  /** The resource whose step need not have ended when this one begins, if that is the one before: neither needs the other. */
+  /** Runs at the same time as the step before it, if that is of this resource: neither needs the other. */
   beside?: string
   /** What it leaves as it is, in words that are safe to print. */
   keeps?: string

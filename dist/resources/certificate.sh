@@ -90,10 +90,10 @@ certificate_served() { # DOMAIN
   fi
 }
 
-# Those of containers come and go, and nobody outside knows them.
+# Those of containers come and go, and nobody outside knows them; `berth-` is the bridge of a registry.
 certificate_addresses() {
   ip -o addr show scope global 2>/dev/null |
-    awk '$2 !~ /^(docker|br-|veth)/ && $3 ~ /^inet/ { sub("/.*", "", $4); printf "%s ", $4 }'
+    awk '$2 !~ /^(docker|br-|veth|berth-)/ && $3 ~ /^inet/ { sub("/.*", "", $4); printf "%s ", $4 }'
 }
 
 # `right`, or the date that this clock shows, if it is more than a day away from SECONDS since 1970.

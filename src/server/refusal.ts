@@ -107,7 +107,7 @@ function strangeKey(key: string, { fingerprints, knownHosts }: Target): string {
   return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was set up anew, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be in between`
 }
 
-// sshd tells it before it has taken root's key, or after, as it happens.
+// Whether sshd hangs up before root's key counts as taken or after is a race, so both say the same.
 function hungUp({ user }: Target): string {
   const where =
     user === 'root'
