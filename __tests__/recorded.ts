@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Desired } from '../src/desired.ts'
-import { Facts } from '../src/facts.ts'
+import { Facts } from '../src/server/facts.ts'
 
 export const suites = ['bookworm', 'trixie'] as const
 

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { describe, expect, jest, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { tables } from '../script/readme.ts'
-import { Facts } from '../src/facts.ts'
-import { applyScript, factsScript, plan } from '../src/plan.ts'
+import { applyScript, factsScript, plan } from '../src/converge/plan.ts'
+import { Facts } from '../src/server/facts.ts'
 import { recorded } from './recorded.ts'
 
 jest.setTimeout(120_000)
@@ -39,7 +39,7 @@ describe('shellcheck', () => {
 
   test('knows where shell is', () => {
     expect(files).toEqual(
-      expect.arrayContaining(['.ci/run', 'script/test', 'src/apply.sh', 'lab/images/server/boot']),
+      expect.arrayContaining(['.ci/run', 'script/test', 'src/server/apply.sh', 'lab/images/server/boot']),
     )
   })
 
@@ -112,10 +112,7 @@ describe('action.yml', () => {
   })
 
   test('declares every input that the sources read, and no other but those of the interface', () => {
-    const sources = [
-      'src/inputs.ts',
-      ...readdirSync(join(root, 'src/inputs')).map(file => `src/inputs/${file}`),
-    ]
+    const sources = [...readdirSync(join(root, 'src/inputs')).map(file => `src/inputs/${file}`)]
     const text = sources.map(read).join('')
     const asked = [...text.matchAll(/reader\.(?:text|raw|flag|choice|integer)\(\s*'([a-z-]+)'/g)].map(
       match => match[1],
@@ -126,7 +123,7 @@ describe('action.yml', () => {
   })
 
   test('declares every output that the entry sets, and no other', () => {
-    const set = [...read('src/step.ts').matchAll(/setOutput\('([a-z-]+)'/g)].map(match => match[1])
+    const set = [...read('src/action.ts').matchAll(/setOutput\('([a-z-]+)'/g)].map(match => match[1])
     expect(Object.keys(metadata.outputs).sort()).toEqual(set.sort())
   })
 

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { copy } from '../lab/machine.ts'
 import { cache } from '../lab/place.ts'
 import { run } from '../lab/process.ts'
-import { challengeConf } from '../src/resources/nginx.ts'
+import { challengeConf } from '../src/resources/site/nginx.ts'
 import { type Command, home, type Stage } from './stage.ts'
 
 /** Where the peers have what they keep on the server: what Berth has written there, so that they find nothing to do. */

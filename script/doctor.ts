@@ -5,9 +5,9 @@ import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import type { User } from '../src/desired.ts'
-import { type Answer, Endpoint } from '../src/endpoint.ts'
-import { Outside } from '../src/outside.ts'
-import { count, daysUntil } from '../src/units.ts'
+import { count, daysUntil } from '../src/format.ts'
+import { type Answer, Endpoint } from '../src/registry/endpoint.ts'
+import { Outside } from '../src/resources/certificate/preflight.ts'
 
 const help = `script/doctor DOMAIN [--ca FILE] [--login]: what is wrong with a registry, as seen from this machine
 

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { appendFileSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Begun } from './action.ts'
 import type { GitHubEvent } from './inputs/images.ts'
-import { readInputs } from './inputs.ts'
-import { Server } from './server.ts'
-import type { Begun } from './step.ts'
+import { readInputs } from './inputs/inputs.ts'
+import { Server } from './server/server.ts'
 
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().slice(0, 8)}`)
@@ -88,7 +88,7 @@ const begun = begin()
 const loaded = begun
   .catch(() => {}) // The step tells why.
   .then(async () => {
-    const step = await import('./step.ts')
+    const step = await import('./action.ts')
     step.mask(secrets)
     return step
   })

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { distrust } from './docker.ts'
+import { distrust } from './runner/docker.ts'
 
 // Runs also when the step failed or was cancelled. STATE_* is what the step saved before it wrote anything.
 const { STATE_folder: folder, STATE_trust: trust } = process.env

@@ -9,9 +9,9 @@ import {
   type World,
   world,
 } from '../../lab/index.ts'
+import { applyScript } from '../../src/converge/plan.ts'
 import type { Desired } from '../../src/desired.ts'
-import { Facts } from '../../src/facts.ts'
-import { applyScript } from '../../src/plan.ts'
+import { Facts } from '../../src/server/facts.ts'
 
 jest.setTimeout(180_000)
 

@@ -64,7 +64,7 @@ function messages(): string[] {
     const sentence = text.trim().split(/\s+/).length >= 4 && !/[\n$]/.test(text)
     if (sentence && (thrown || /\S; \S/.test(text))) found.add(text)
   }
-  for (const path of sources.filter(path => !/^(inputs|help)/.test(path) && /\.(ts|sh)$/.test(path))) {
+  for (const path of sources.filter(path => !/^(inputs|report.help)/.test(path) && /\.(ts|sh)$/.test(path))) {
     const text = readFileSync(join(root, 'src', path), 'utf8')
     if (path.endsWith('.sh')) {
       for (const [, , words = ''] of text.matchAll(/echo (['"])(.*)\1/g)) {

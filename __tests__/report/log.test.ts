@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { Log } from '../../src/report/log.ts'
-import type { Step } from '../../src/resource.ts'
+import type { Step } from '../../src/resources/resource.ts'
 
 const env = {
   GITHUB_SERVER_URL: 'https://github.com',

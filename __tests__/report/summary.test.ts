@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from '@jest/globals'
+import type { Outcome } from '../../src/report/outcome.ts'
 import { mistakes, summary } from '../../src/report/summary.ts'
-import type { Outcome } from '../../src/report.ts'
-import type { Step } from '../../src/resource.ts'
+import type { Step } from '../../src/resources/resource.ts'
 import { recorded } from '../recorded.ts'
 
 const domain = 'registry.example.com'

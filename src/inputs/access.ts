@@ -1,6 +1,6 @@
 import { parse } from 'yaml'
 import type { Access, Rights, User } from '../desired.ts'
-import { ownerOf, rightsOf } from '../resources/door.ts'
+import { ownerOf, rightsOf } from '../resources/site/access.ts'
 
 /** Wildcards in one pattern: each more multiplies the steps that nginx takes to find that a name does not match. */
 const maxWildcards = 2

@@ -1,4 +1,4 @@
-import type { Manifest, RegistryApi } from './registry-api.ts'
+import type { Manifest, RegistryApi } from '../registry/api.ts'
 
 /** What somebody wants to know of an image before they pull it. */
 export interface Portrait {

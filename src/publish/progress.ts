@@ -1,5 +1,5 @@
-import type { PushMessage } from '../docker.ts'
-import { count } from '../units.ts'
+import { count } from '../format.ts'
+import type { PushMessage } from '../runner/docker.ts'
 
 /** Milliseconds between two lines of the log. */
 const pause = 5000

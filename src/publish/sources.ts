@@ -2,11 +2,11 @@ import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Image, Source, User } from '../desired.ts'
-import { Docker, type PushMessage } from '../docker.ts'
 import { ownName, repositoryFault } from '../inputs/images.ts'
-import { InputError } from '../inputs.ts'
-import { run } from '../program.ts'
-import type { Skopeo } from './skopeo.ts'
+import { InputError } from '../inputs/inputs.ts'
+import { Docker, type PushMessage } from '../runner/docker.ts'
+import { run } from '../runner/exec.ts'
+import type { Skopeo } from '../runner/skopeo.ts'
 
 /** An image that was found on this runner. */
 export interface Local {

@@ -1,9 +1,9 @@
-import type { Listener } from '../converge.ts'
-import { planLine } from '../report.ts'
-import type { Step } from '../resource.ts'
-import { count, duration } from '../units.ts'
+import type { Listener } from '../converge/converge.ts'
+import { count, duration } from '../format.ts'
+import type { Step } from '../resources/resource.ts'
 import { diff } from './diff.ts'
 import { helpFor, topic } from './help.ts'
+import { planLine } from './outcome.ts'
 
 /** As much of @actions/core as the log needs. */
 export interface Console {

@@ -1,9 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
+import { count, daysUntil, duration } from '../format.ts'
 import { megabytes } from '../publish/progress.ts'
-import type { Outcome } from '../report.ts'
-import type { Step } from '../resource.ts'
-import { count, daysUntil, duration } from '../units.ts'
+import type { Step } from '../resources/resource.ts'
 import type { Timing } from './log.ts'
+import type { Outcome } from './outcome.ts'
 
 /** What is told of a run besides its outcome. */
 export interface Circumstances {

@@ -1,4 +1,4 @@
-import type { Said } from './refusal.ts'
+import type { Said } from './failure.ts'
 
 export type Listen = (line: string, stream: 'stdout' | 'stderr') => void
 

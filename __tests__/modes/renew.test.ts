@@ -1,0 +1,53 @@
+import { X509Certificate } from 'node:crypto'
+import { expect, test } from '@jest/globals'
+import { assess } from '../../src/modes/renew.ts'
+import { recorded } from '../recorded.ts'
+
+const { desired } = recorded('trixie', 'converged')
+const leaf = (suite: 'trixie' | 'bookworm') =>
+  new X509Certificate(recorded(suite, 'converged').facts.file('certificate.chain')?.content ?? '')
+const [served, other] = [leaf('trixie'), leaf('bookworm')]
+const day = 24 * 60 * 60 * 1000
+const young = served.validFromDate.getTime() + day
+/** Two days and a half before it expires. */
+const old = served.validToDate.getTime() - 2.5 * day
+
+const assessed = (
+  now: number,
+  disk: X509Certificate | undefined,
+  ordered = false,
+  reason?: string,
+  own?: { chain: string; key: string },
+) => assess({ desired: { ...desired, certificate: own } }, served, disk, ordered, reason, now)
+
+test('a young certificate that is the one on disk is well', () => {
+  expect(assessed(young, served)).toBeUndefined()
+})
+
+test('one that can’t be compared, for the server could not be asked, is judged by its dates', () => {
+  expect(assessed(young, undefined)).toBeUndefined()
+  expect(assessed(old, undefined, false, 'no SSH')).toContain('could not be renewed: no SSH')
+})
+
+test('after a renewal, the new one must be served', () => {
+  expect(assessed(young, other, true)).toBeUndefined()
+  expect(assessed(young, served, true)).toContain('was renewed, and the old one is still served')
+})
+
+test('another one than the server’s comes from somewhere else', () => {
+  expect(assessed(young, other)).toContain('it is not the one on the server’s disk')
+})
+
+test('one that is due says how long it lives and why it was not renewed', () => {
+  expect(assessed(old, served, false, 'the authority is down')).toMatch(
+    /is valid for 2 more days only, until 20\S+Z, and could not be renewed: the authority is down$/,
+  )
+  expect(assessed(served.validToDate.getTime() - 1.5 * day, served)).toContain('1 more day only')
+  expect(assessed(old, other, true)).toContain('the authority gave one that lives no longer')
+})
+
+test('one that the user brought can be replaced by the user only', () => {
+  expect(assessed(old, served, false, undefined, { chain: '', key: '' })).toMatch(
+    /give a newer one as `certificate` and `certificate-key`, and run mode `up`$/,
+  )
+})

@@ -1,0 +1,41 @@
+import { describe, expect, test } from '@jest/globals'
+import { DiskFull, rejection } from '../../src/publish/failure.ts'
+import { Transient } from '../../src/registry/retry.ts'
+
+const attempt = { domain: 'r.example.com', repository: 'app', user: 'ci', client: 'Docker' }
+
+describe('what a client says becomes', () => {
+  test.each([
+    'received unexpected HTTP status: 502 Bad Gateway',
+    'received unexpected HTTP status: 503 Service Unavailable',
+    'toomanyrequests: too many requests',
+    'write tcp 10.0.0.1:1->10.0.0.2:443: write: connection reset by peer',
+    'Put "https://r.example.com/v2/app/blobs/uploads/1": EOF',
+    'net/http: TLS handshake timeout',
+    'blob upload unknown: blob upload unknown to registry',
+  ])('a new try: %s', words => {
+    expect(rejection(words, attempt)).toBeInstanceOf(Transient)
+  })
+
+  test.each([
+    ['denied: requested access to the resource is denied', '`ci` may not push to r.example.com/app'],
+    ['unauthorized: authentication required', '`ci` may not push to r.example.com/app'],
+    ['error parsing HTTP 413 response body: invalid character', 'raise its limit'],
+    [
+      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+      'does not trust the certificate',
+    ],
+    ['dial tcp: lookup r.example.com on 127.0.0.53:53: no such host', 'can’t resolve r.example.com'],
+    ['something that nobody knows', 'Docker can’t push r.example.com/app: something that nobody knows'],
+  ])('an end: %s', (words, sentence) => {
+    const error = rejection(words, attempt)
+    expect(error).not.toBeInstanceOf(Transient)
+    expect(error.message).toContain(sentence)
+  })
+
+  test('a full disk, as the registry tells it', () => {
+    const body =
+      '{"errors":[{"code":"UNKNOWN","detail":{"DriverName":"filesystem","Enclosed":{"Op":"write","Err":28}}}]}'
+    expect(rejection(body, attempt)).toBeInstanceOf(DiskFull)
+  })
+})

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from '@jest/globals'
+import { publish } from '../../src/publish/publish.ts'
+import type { Local } from '../../src/publish/sources.ts'
+import type { Manifest, RegistryApi } from '../../src/registry/api.ts'
+
+const sha = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
+const manifestOf = (id: string): Manifest => ({
+  digest: sha(`manifest of ${id}`),
+  type: 'application/json',
+  body: id,
+  config: id,
+  manifests: [],
+  blobs: [],
+})
+
+/** A registry in memory, and what was done to it. */
+function world(tags: Record<string, string> = {}) {
+  const has = new Map(Object.entries(tags).map(([tag, id]) => [tag, manifestOf(id)]))
+  const done: string[] = []
+  const missing: string[] = []
+  const registry = {
+    manifest: async (repository: string, tag: string) => has.get(`${repository}:${tag}`),
+    tag: async (repository: string, tag: string, manifest: Manifest) => {
+      done.push(`tag ${repository}:${tag}`)
+      has.set(`${repository}:${tag}`, manifest)
+    },
+    missing: async () => missing,
+  } as unknown as RegistryApi
+  const image = (id: string, repository: string, ...own: string[]): Local => ({
+    id,
+    repository,
+    tags: own,
+    client: 'Docker',
+    size: 1,
+    push: async (_, tag) => {
+      done.push(`push ${repository}:${tag}`)
+      has.set(`${repository}:${tag}`, manifestOf(id))
+      return manifestOf(id).digest
+    },
+  })
+  const run = (images: Local[], immutable = false) =>
+    publish(images, {
+      domain: 'r.example.com',
+      registry,
+      user: undefined,
+      immutable,
+      say: () => {},
+      cancelled: new AbortController().signal,
+    })
+  return { has, done, missing, image, run }
+}
+
+describe('publish', () => {
+  test('pushes once and gives the other tags to what is there', async () => {
+    const { image, run, done } = world()
+    expect(await run([image('a', 'app', 'v1', 'v2')])).toEqual([
+      { repository: 'app', tags: ['v1', 'v2'], digest: manifestOf('a').digest },
+    ])
+    expect(done).toEqual(['push app:v1', 'tag app:v2'])
+  })
+
+  test('sends nothing when the tags are there', async () => {
+    const { image, run, done } = world({ 'app:v1': 'a' })
+    await run([image('a', 'app', 'v1')])
+    expect(done).toEqual([])
+  })
+
+  test('only tags, when one of the tags has the image', async () => {
+    const { image, run, done } = world({ 'app:latest': 'a', 'app:v1': 'b' })
+    await run([image('a', 'app', 'v1', 'latest')])
+    expect(done).toEqual(['tag app:v1'])
+  })
+
+  test('immutable: refuses before anything is pushed, and takes what is the same', async () => {
+    const { image, run, done } = world({ 'app:v1': 'a', 'other:v1': 'b' })
+    await expect(run([image('a', 'new', 'v1'), image('a', 'other', 'v1')], true)).rejects.toThrow(
+      `r.example.com/other:v1 (${manifestOf('b').digest})`,
+    )
+    expect(done).toEqual([])
+    await run([image('a', 'app', 'v1')], true)
+  })
+
+  test('fails when the registry lacks a blob', async () => {
+    const { image, run, missing } = world()
+    missing.push('sha256:gone')
+    await expect(run([image('a', 'app', 'v1')])).rejects.toThrow('lacks parts of')
+  })
+
+  test('fails when the registry has another digest than was pushed', async () => {
+    const { image, run } = world()
+    const pushed = { ...image('a', 'app', 'v1'), push: async () => 'sha256:other' }
+    await expect(run([pushed])).rejects.toThrow(
+      'was pushed as sha256:other, and the registry has no such tag',
+    )
+  })
+
+  test('one image that fails lets the others end', async () => {
+    const { image, run, done } = world()
+    const broken: Local = { ...image('b', 'broken', 'v1'), push: () => Promise.reject(new Error('denied')) }
+    await expect(run([image('a', 'app', 'v1'), broken, image('c', 'last', 'v1')])).rejects.toThrow(
+      'may not push',
+    )
+    expect(done).toEqual(['push app:v1', 'push last:v1'])
+  })
+})

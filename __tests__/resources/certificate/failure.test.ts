@@ -1,0 +1,85 @@
+import { expect, test } from '@jest/globals'
+import type { Desired } from '../../../src/desired.ts'
+import { explainOrder } from '../../../src/resources/certificate/failure.ts'
+
+const desired = {
+  domain: 'registry.example.com',
+  acme: {
+    server: 'https://acme-v02.api.letsencrypt.org/directory',
+    email: 'ops@example.com',
+    ca: undefined,
+    eab: undefined,
+  },
+} as Desired
+
+// What certbot wrote, by version, before Let's Encrypt and before Pebble.
+test.each([
+  [
+    'An unexpected error occurred:\nThere were too many requests of a given type :: Error creating new order :: too many certificates already issued for exact set of domains: registry.example.com: see https://letsencrypt.org/docs/rate-limits/',
+    /takes the next one in some hours, at the latest after a week; run again then/,
+  ],
+  [
+    'An unexpected error occurred:\ntoo many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2026-05-16 19:11:28 UTC: see https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers',
+    /takes the next one after 2026-05-16 19:11:28 UTC/,
+  ],
+  [
+    'An unexpected error occurred:\ntoo many failed authorizations (5) for "registry.example.com" in the last 1h0m0s, retry after 2026-05-16 19:11:28 UTC: see https://letsencrypt.org/docs/rate-limits/',
+    /after 2026-05-16 19:11:28 UTC/,
+  ],
+  [
+    'Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported these problems:\n  Domain: registry.example.com\n  Type:   caa\n  Detail: CAA record for registry.example.com prevents issuance',
+    /a CAA record forbids acme-v02\.api\.letsencrypt\.org/,
+  ],
+  [
+    '  Domain: registry.example.com\n  Type:   dns\n  Detail: DNS problem: NXDOMAIN looking up A for registry.example.com - check that a DNS record exists for this domain',
+    /can’t resolve registry\.example\.com, though this runner can/,
+  ],
+  [
+    '  Domain: registry.example.com\n  Type:   connection\n  Detail: 192.0.2.1: Fetching http://registry.example.com/.well-known/acme-challenge/x: Timeout during connect (likely firewall problem)',
+    /can’t reach http:\/\/registry\.example\.com on port 80/,
+  ],
+  [
+    '  Domain: registry.example.com\n  Type:   unauthorized\n  Detail: 192.0.2.1: Invalid response from http://registry.example.com/.well-known/acme-challenge/x: 404',
+    /got another answer than this server’s/,
+  ],
+  [
+    "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='acme-v02.api.letsencrypt.org', port=443): Max retries exceeded with url: /directory (Caused by NewConnectionError('<urllib3.connection.HTTPSConnection object>: Failed to establish a new connection: [Errno 111] Connection refused'))",
+    /does not answer the server, or is out of order; see its status page, and run again in an hour/,
+  ],
+  [
+    "HTTPSConnectionPool(host='acme-v02.api.letsencrypt.org', port=443): Read timed out. (read timeout=45)",
+    /does not answer the server/,
+  ],
+  [
+    'Max retries exceeded with url: /directory (Caused by NameResolutionError("<urllib3.connection.HTTPSConnection object>: Failed to resolve \'acme-v02.api.letsencrypt.org\' ([Errno -2] Name or service not known)"))',
+    /the server can’t resolve acme-v02\.api\.letsencrypt\.org/,
+  ],
+  [
+    'Max retries exceeded with url: /dir (Caused by SSLError(SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate")))',
+    /does not trust .*; give that as `ca`/,
+  ],
+  [
+    'The ACME server requires External Account Binding. externalAccountRequired',
+    /give `acme-eab` as kid:hmac/,
+  ],
+  ['urn:ietf:params:acme:error:badNonce :: JWS has an invalid anti-replay nonce', /went on rejecting nonces/],
+  [
+    'Error creating new order :: Cannot issue for "registry.example.com": Policy forbids issuing',
+    /by its policy/,
+  ],
+  // What is in front of an authority answers without a word of ACME.
+  ['acme.errors.ClientError: <Response [429]>', /takes the next one in some hours/],
+  ['acme.errors.ClientError: <Response [502]>', /is out of order; see its status page/],
+  ['acme.errors.ClientError: <Response [404]>', /is `acme-server` the URL of its directory\?/],
+  [
+    'the runner did not give the word within 30 s',
+    /has not said within 30 s .* so nothing was ordered; run again/,
+  ],
+  ["OSError: [Errno 28] No space left on device: '/etc/letsencrypt/archive'", /disk is full/],
+])('%s', (output, sentence) => {
+  expect(explainOrder(desired, output)).toMatch(sentence)
+})
+
+test('what it does not know is left to certbot’s own words', () => {
+  expect(explainOrder(desired, 'nginx: [emerg] unknown directive')).toBeUndefined()
+})

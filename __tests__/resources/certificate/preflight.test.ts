@@ -1,0 +1,99 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { Outside } from '../../../src/resources/certificate/preflight.ts'
+
+const domain = 'registry.example.com'
+let web: Server | undefined
+let asked: string[] = []
+
+afterEach(() => {
+  web?.close()
+  web = undefined
+  asked = []
+})
+
+/** A web server on a port of its own that answers every request so. */
+async function serve(status: number, body: string): Promise<number> {
+  web = createServer(({ url, headers }, outgoing) => {
+    asked.push(`${headers.host} ${url}`)
+    outgoing.writeHead(status).end(body)
+  })
+  await new Promise<void>(resolve => web?.listen(0, '::', resolve))
+  return (web.address() as AddressInfo).port
+}
+
+const failing = (code: string) => async () => {
+  throw Object.assign(new Error(`query ${code}`), { code })
+}
+
+describe('resolve', () => {
+  test.each([
+    [
+      'ENOTFOUND',
+      /registry\.example\.com does not exist in DNS; add an A record.*this server has 192\.0\.2\.7/,
+    ],
+    ['ENODATA', /neither an A nor an AAAA record/],
+    ['ESERVFAIL', /DNS has no answer for registry\.example\.com \(ESERVFAIL\); check its name servers/],
+  ])('%s', async (code, message) => {
+    await expect(new Outside(domain, { records: failing(code) }).resolve(['192.0.2.7'])).rejects.toThrow(
+      message,
+    )
+  })
+
+  test.each(['127.0.0.1', '0.0.0.0', '169.254.1.1', '::1', 'fe80::1'])(
+    '%s is nobody’s public address',
+    async address => {
+      const outside = new Outside(domain, { records: async () => [address] })
+      await expect(outside.resolve([])).rejects.toThrow(
+        `is ${address}, which no certificate authority can reach`,
+      )
+    },
+  )
+
+  test('a private address may be that of a private network', async () => {
+    await expect(new Outside(domain, { records: async () => ['10.0.0.5'] }).resolve([])).resolves.toEqual([
+      '10.0.0.5',
+    ])
+  })
+})
+
+describe('confirm', () => {
+  // Loopback is nobody's public address, so this machine has to be asked under one of its others.
+  const own = Object.values(networkInterfaces())
+    .flatMap(each => each ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)
+  const addresses = [own?.address ?? '']
+
+  async function confirm(status: number, body: string): Promise<string | undefined> {
+    const outside = new Outside(domain, { records: async () => addresses, port: await serve(status, body) })
+    await outside.resolve(['192.0.2.7'])
+    return outside.confirm('abc')
+  }
+
+  test('gives the word when the token is there', async () => {
+    expect(await confirm(200, 'abc')).toBeUndefined()
+    expect(asked).toEqual([
+      `${domain} /.well-known/acme-challenge/berth-abc`,
+      `${domain} /.well-known/acme-challenge/berth-abc-seen`,
+    ])
+  })
+
+  test('says what answers instead, and does not give the word', async () => {
+    expect(await confirm(404, 'nginx')).toMatch(
+      /the A record of registry\.example\.com, .*, leads to a web server that answers 404 instead of this server’s token; point it to this server \(this server has 192\.0\.2\.7\)/,
+    )
+    expect(asked.some(each => each.endsWith('-seen'))).toBe(false)
+  })
+
+  test('says that nobody listens', async () => {
+    const port = await serve(200, 'abc')
+    web?.close()
+    const outside = new Outside(domain, { records: async () => addresses, port })
+    await outside.resolve([])
+    expect(await outside.confirm('abc')).toMatch(
+      /refuses connections on port 80; does it lead to this server\?/,
+    )
+  })
+})

@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { guard, guardLocation, guardMaps } from '../../../src/resources/guard/guard.ts'
+import { onDisk } from '../../../src/resources/registry/compose.ts'
+import { recorded } from '../../recorded.ts'
+
+const { desired, facts } = recorded('trixie', 'converged')
+const seen = guard.read(facts, desired)
+const inS3 = {
+  ...desired,
+  registry: { ...desired.registry, config: { storage: { filesystem: null, s3: { bucket: 'images' } } } },
+}
+
+describe('plan', () => {
+  test.each([
+    ['nothing', {}, []],
+    [
+      'a service that does not run, or would not after a reboot',
+      { guarding: false },
+      ['start berth-guard-recorded-trixie.berth.test'],
+    ],
+    [
+      'an edited script',
+      { script: { mode: '644', owner: 'root:root', content: 'x' } },
+      ['/opt/berth/guard.sh'],
+    ],
+    ['no service', { unit: undefined, guarding: false }, ['berth-guard-recorded-trixie.berth.test.service']],
+  ])('%s', (_, changes, expected) => {
+    const steps = guard.plan(desired, { ...seen, ...changes })
+    expect(steps.flatMap(({ changes }) => changes.map(({ summary }) => summary))).toEqual(expected)
+  })
+})
+
+describe('warnings', () => {
+  const room = '1.2G of 20G are free on /'
+  test.each([
+    ['plenty of room', desired, '', []],
+    ['little room', desired, room, [expect.stringContaining(`the disk is nearly full, ${room}; delete`)]],
+    ['little room, and images elsewhere', inS3, room, []],
+  ])('%s', (_, desired, room, expected) => {
+    expect(guard.warnings?.(desired, { ...seen, room })).toEqual(expected)
+  })
+})
+
+test.each([
+  ['Berth’s own', {}, true],
+  ['a setting of the disk’s', { storage: { filesystem: { maxthreads: 50 } } }, true],
+  ['another driver', { storage: { filesystem: null, s3: { bucket: 'images' } } }, false],
+])('images on the disk: %s', (_, config, expected) => {
+  expect(onDisk({ registry: { ...desired.registry, config } })).toBe(expected)
+})
+
+test('where images are kept elsewhere the disk is not watched', () => {
+  const script = (wanted: typeof desired) =>
+    guard
+      .plan(wanted, { ...seen, script: undefined })[0]
+      ?.call[3]?.split('\n')
+      .at(-2)
+  expect(script(desired)).toMatch(/^guard .* \/opt\/berth\/data$/)
+  expect(script(inS3)).not.toContain('/opt/berth/data')
+})
+
+test('nginx looks for the word of the guard of this registry', () => {
+  expect(guardMaps(desired)).toContain('PATCH /run/berth-guard-recorded-trixie.berth.test/full;')
+  expect(guardLocation(desired)).toMatch(/if \(-f \$berth_[0-9a-f]{8}_full\) \{ return 403 /)
+})
+
+// What `df` says of other disks than there are here: size and free bytes, inodes and free inodes.
+test.each([
+  ['20 GB, half of it free', '20000000000 10000000000 1300000 900000', 'ample'],
+  ['20 GB, 3 GB free', '20000000000 3000000000 1300000 900000', 'short'],
+  ['20 GB, 1.9 GB free', '20000000000 1900000000 1300000 900000', 'low'],
+  ['20 GB, 900 MB free', '20000000000 900000000 1300000 900000', 'critical'],
+  ['4 TB, 5 GB free', '4000000000000 5000000000 1300000 900000', 'ample'],
+  ['4 TB, 2 GB free', '4000000000000 2000000000 1300000 900000', 'low'],
+  ['100 MB, 9 MB free', '100000000 9000000 6000 5000', 'low'],
+  ['few inodes', '20000000000 10000000000 1300000 20000', 'low'],
+  ['no count of inodes, as btrfs', '20000000000 10000000000 0 0', 'ample'],
+  ['no count of inodes, as some network disks', '20000000000 10000000000 - -', 'ample'],
+])('room: %s', (_, words, expected) => {
+  const script = `df() { printf 'head\\n%s\\n' '${words}'; }
+. '${join(import.meta.dirname, '../../../src/resources/guard/guard.sh')}'
+room /`
+  expect(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stdout).toBe(`${expected}\n`)
+})

@@ -1,0 +1,83 @@
+import { expect, test } from '@jest/globals'
+import type { Access, Rights } from '../../../src/desired.ts'
+import {
+  doorLocation,
+  doorMaps,
+  doorRefused,
+  ownerOf,
+  patternRegex,
+  rightsOf,
+} from '../../../src/resources/site/access.ts'
+
+const domain = 'registry.example.com'
+const registry = { image: 'registry:3', port: 5000, config: {} }
+const users = ['ci', 'a.b', 'me+x@example.com'].map(name => ({ name, password: 'x' }))
+
+test('an open registry has no door', () => {
+  const desired = { domain, users: null, access: undefined, registry }
+  expect(doorMaps(desired) + doorLocation(desired) + doorRefused(desired)).toBe('')
+})
+
+test('without rules nothing but guessing is looked at', () => {
+  const desired = { domain, users, access: undefined, registry }
+  expect(doorMaps(desired)).not.toMatch(/remote_user|request_uri/)
+  expect(doorLocation(desired)).not.toMatch(/proxy_set_header|if \(/)
+})
+
+test('names are taken literally, and as a whole', () => {
+  const maps = doorMaps({ domain, users, access: new Map([['*', { pull: ['**'], push: [] }]]) })
+  expect(maps).toContain('"~^(?:ci|a\\.b|me\\+x@example\\.com) [Bb]')
+  expect(maps).toContain('"~^(?:ci|a\\.b|me\\+x@example\\.com) pull (?:.*)\\z" "";')
+})
+
+test('two registries on a server share no variable', () => {
+  const variables = (name: string) =>
+    new Set(doorMaps({ domain: name, users, access: new Map() }).match(/\$berth_\w+/g))
+  const other = variables('a-b.example.com')
+  for (const variable of variables('a.b.example.com')) expect(other).not.toContain(variable)
+})
+
+test('no parameter is longer than nginx takes, however many users there are', () => {
+  const many = Array.from({ length: 1000 }, (_, index) => ({
+    name: `user${index}`.padEnd(100, 'x'),
+    password: 'x',
+  }))
+  const pattern = `${'a/'.repeat(120)}*`
+  const maps = doorMaps({
+    domain,
+    users: many,
+    access: new Map([
+      ['*', { pull: Array.from({ length: 30 }, (_, index) => `${pattern}${index}`), push: [] }],
+    ]),
+  })
+  const parameters = maps.match(/"[^"]*"/g) ?? []
+  expect(parameters.length).toBeGreaterThan(1000)
+  expect(Math.max(...parameters.map(each => each.length))).toBeLessThan(4096)
+})
+
+test('a second password has the rights of its owner, unless it has a rule of its own', () => {
+  const all = { pull: [], push: ['**'] }
+  const some = { pull: ['a'], push: [] }
+  const access: Access = new Map<string, Rights>([
+    ['ci', all],
+    ['ci+ro', some],
+  ])
+  expect(rightsOf('ci+next', access)).toBe(all)
+  expect(rightsOf('ci+ro', access)).toBe(some)
+  expect(rightsOf('bob', access)).toEqual({ pull: [], push: [] })
+  expect(rightsOf('bob', new Map<string, Rights>([...access, ['*', some]]))).toBe(some)
+  expect(ownerOf('me+x@example.com')).toBe('me+x@example.com')
+})
+
+test.each([
+  ['team/app', ['team/app', 'team%2Fapp'], ['team/app2', 'xteam/app', 'team/app/x']],
+  ['team/*', ['team/app', 'team%2fapp'], ['team/a/b', 'team', 'teams/a', 'team%2Fa%2Fb']],
+  ['team/**', ['team/app', 'team/a/b'], ['team', 'teams/a']],
+  ['app-*', ['app-1', 'app-'], ['app', 'app-1/x']],
+  ['a.b', ['a.b'], ['axb']],
+  ['**', ['a', 'a/b/c'], []],
+])('%s', (pattern, matching, others) => {
+  const regex = new RegExp(`^(?:${patternRegex(pattern)})$`)
+  for (const each of matching) expect(each).toMatch(regex)
+  for (const each of others) expect(each).not.toMatch(regex)
+})

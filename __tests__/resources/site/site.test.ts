@@ -1,0 +1,125 @@
+import { describe, expect, test } from '@jest/globals'
+import { site } from '../../../src/resources/site/site.ts'
+import { recorded } from '../../recorded.ts'
+
+const { desired, facts } = recorded('trixie', 'converged')
+const { domain } = desired
+const seen = site.read(facts, desired)
+const file = `berth-${domain}.conf`
+const plan = (changes: Partial<typeof seen>, wanted = desired) => site.plan(wanted, { ...seen, ...changes })
+const summaries = (changes: Partial<typeof seen>) =>
+  plan(changes).flatMap(step => step.changes.map(({ summary }) => summary))
+
+test.each([
+  ['nothing', {}, []],
+  ['no file', { file: undefined }, [file]],
+  ['not enabled', { enabled: false }, [`${file}: enable it`]],
+  [
+    'written, and nginx killed before its reload',
+    { loaded: false },
+    [`${file}: reload nginx, which has not taken it yet`],
+  ],
+  [
+    'nginx stopped and disabled',
+    { running: false, boot: false },
+    [`${file}: start nginx, let nginx start with the machine`],
+  ],
+  [
+    'writable by others',
+    { file: seen.file && { ...seen.file, mode: '666' } },
+    [`${file} from 666 root:root to 644 root:root`],
+  ],
+])('%s', (_, changes, expected) => {
+  expect(summaries(changes)).toEqual(expected)
+})
+
+describe('obstacles', () => {
+  const nginx = [
+    { port: 80, holder: 'program nginx' },
+    { port: 443, holder: 'program nginx' },
+  ]
+  test.each([
+    ['nginx itself', nginx, '', false, false, []],
+    [
+      'Apache',
+      [{ port: 80, holder: 'program apache2' }],
+      '',
+      false,
+      false,
+      ['port 80 is taken by program apache2, and nginx needs it; stop it or move it to another port'],
+    ],
+    [
+      'a container',
+      [{ port: 443, holder: 'container caddy' }],
+      '',
+      false,
+      false,
+      ['port 443 is taken by container caddy, and nginx needs it; stop it or move it to another port'],
+    ],
+    [
+      'a site of the same name',
+      nginx,
+      '/etc/nginx/sites-enabled/reg',
+      false,
+      false,
+      [
+        `/etc/nginx/sites-enabled/reg serves ${domain} already; replace it by \`adopt: true\`, or take it away`,
+      ],
+    ],
+    ['a site of the same name, to adopt', nginx, '/etc/nginx/sites-enabled/reg', false, true, []],
+    [
+      'a site of several names',
+      nginx,
+      '/etc/nginx/sites-enabled/all',
+      true,
+      true,
+      [`/etc/nginx/sites-enabled/all serves ${domain} together with other names; move ${domain} out of it`],
+    ],
+  ])('%s', (_, holders, rival, shared, adopt, expected) => {
+    expect(site.obstacles?.({ ...desired, adopt }, { ...seen, holders, rival, shared })).toEqual(expected)
+  })
+})
+
+describe('the file', () => {
+  const conf = (nginx: string, ipv6 = true, wanted = desired) =>
+    plan({ nginx, ipv6, file: undefined }, wanted)[0]?.call.find(argument => argument.includes('server {')) ??
+    ''
+
+  test.each([
+    ['1.22.1', 'listen 443 ssl http2;', 'http2 on;'],
+    ['1.25.0', 'listen 443 ssl http2;', 'http2 on;'],
+    ['1.25.1', 'http2 on;', 'ssl http2;'],
+    ['1.30.0', 'http2 on;', 'ssl http2;'],
+  ])('nginx %s says HTTP/2 as %s', (version, there, not) => {
+    expect(conf(version)).toContain(there)
+    expect(conf(version)).not.toContain(not)
+  })
+
+  test('before nginx is there, the server gets every dialect and takes what fits', () => {
+    const [step] = plan({ nginx: '', file: undefined })
+    expect(step?.call.filter(argument => argument.includes('server {'))).toHaveLength(3)
+  })
+
+  test.each([true, false])('IPv6: %s', ipv6 => {
+    expect(conf('1.26.3', ipv6).includes('listen [::]:443 ssl;')).toBe(ipv6)
+    expect(conf('1.26.3', ipv6).includes('listen [::]:80;')).toBe(ipv6)
+  })
+
+  test('what Docker clients need', () => {
+    const text = conf('1.26.3', true, { ...desired, registry: { ...desired.registry, port: 5999 } })
+    for (const directive of [
+      'client_max_body_size 0;',
+      'proxy_request_buffering off;',
+      'proxy_max_temp_file_size 0;',
+      'proxy_http_version 1.1;',
+      'proxy_set_header Host $http_host;',
+      'proxy_set_header X-Forwarded-Proto $scheme;',
+      'proxy_read_timeout 900s;',
+      'proxy_pass http://127.0.0.1:5999;',
+      'location /.well-known/acme-challenge/ { root /var/www/berth; }',
+      'return 301 https://$host$request_uri;',
+    ]) {
+      expect(text).toContain(directive)
+    }
+  })
+})

@@ -1,0 +1,112 @@
+import * as core from '@actions/core'
+import type { Mode } from './desired.ts'
+import { InputError, type Inputs } from './inputs/inputs.ts'
+import { renew } from './modes/renew.ts'
+import { down, plan, push, type Surroundings, up } from './modes/up.ts'
+import { helpFor } from './report/help.ts'
+import { Log } from './report/log.ts'
+import { closing, type Outcome, planJson, references } from './report/outcome.ts'
+import { mistakes, summary } from './report/summary.ts'
+import type { Server } from './server/server.ts'
+
+const log = new Log(core, process.env)
+
+/** The registry’s name, once it is known to be one. */
+let domain = 'Berth'
+
+/** Masks texts in the log from now on. */
+export function mask(secrets: readonly string[]): void {
+  for (const each of secrets) core.setSecret(each)
+}
+
+export const { debug } = log
+
+/** What is known and under way when the toolkit is there. */
+export interface Begun {
+  inputs: Inputs
+  /** The number of the pull request that the workflow runs for. */
+  pull: number | undefined
+  /** `undefined` in a mode without SSH. */
+  server: Server | undefined
+}
+
+/** The step, from inputs that are being read and a server that is being connected to. */
+export async function run(begun: Promise<Begun>, folder: string, cancelled: AbortSignal): Promise<void> {
+  let server: Server | undefined
+  try {
+    const known = await begun
+    server = known.server
+    domain = known.inputs.desired.domain
+    known.inputs.warnings.forEach(log.warned)
+    await report(await work(known, folder, cancelled))
+  } catch (error) {
+    await reportFailure(error)
+  } finally {
+    await server?.close()
+  }
+}
+
+const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, renew, down }
+
+function work({ inputs, pull, server }: Begun, folder: string, cancelled: AbortSignal): Promise<Outcome> {
+  const mode = modes[inputs.mode]
+  if (!mode) throw new Error(`mode ${inputs.mode} is not there yet in this version of Berth`)
+  return mode(inputs, {
+    folder,
+    listener: log,
+    server,
+    cancelled,
+    group: log.group,
+    leaves: file => core.saveState('trust', file),
+    github: repository(pull),
+  })
+}
+
+async function report(outcome: Outcome): Promise<void> {
+  core.setOutput('registry', outcome.domain)
+  core.setOutput('changed', outcome.steps.length > 0)
+  core.setOutput('plan', planJson(outcome.steps))
+  core.setOutput('images', references(outcome).join('\n'))
+  core.setOutput('digest', outcome.pushed[0]?.digest ?? '')
+  core.setOutput('certificate-expires', outcome.certificate?.validToDate.toISOString() ?? '')
+  for (const reference of references(outcome)) log.said(`pushed ${reference}`)
+  if (outcome.failure === undefined) log.said(closing(outcome, Date.now(), performance.now()))
+  else fail(outcome.failure)
+  await summarize(outcome)
+}
+
+/** A failed run has no outcome, but its plan and what became of that. */
+async function reportFailure(error: unknown): Promise<void> {
+  if (error instanceof InputError) {
+    error.problems.forEach(fail)
+    const help = helpFor(error.problems[0] ?? '', process.env)
+    await write(mistakes(error.problems, help))
+  } else {
+    const failure = error instanceof Error ? error.message : String(error)
+    fail(failure)
+    if (error instanceof Error) log.debug(error.stack ?? '')
+    await summarize({ domain, steps: log.steps, applied: true, pushed: [], failure })
+  }
+}
+
+/** Never a stack trace, which tells a user nothing. */
+function fail(problem: string): void {
+  log.failed(problem)
+  process.exitCode = 1
+}
+
+async function summarize(outcome: Outcome): Promise<void> {
+  const help = helpFor(outcome.failure ?? '', process.env)
+  const { phases, taken } = log
+  await write(summary(outcome, { now: Date.now(), phases, taken, help }))
+}
+
+/** Adds to the job summary; a run by hand has none. */
+async function write(markdown: string): Promise<void> {
+  if (process.env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(markdown).write()
+}
+
+function repository(pull: number | undefined): Surroundings['github'] {
+  const { GITHUB_REPOSITORY: name, GITHUB_API_URL: api } = process.env
+  return name && api ? { name, api, pull } : undefined
+}

@@ -1,0 +1,49 @@
+import { Transient } from '../registry/retry.ts'
+
+/** The server has no room for what is pushed. */
+export class DiskFull extends Error {}
+
+/** Something between here and the registry limits the size of an upload. */
+export class TooLarge extends Error {}
+
+/** What a push was about, for the words of its failure. */
+export interface Attempt {
+  domain: string
+  repository: string
+  user: string | undefined
+  /** Who pushed: Docker or skopeo. */
+  client: string
+}
+
+/** What a client or the registry said, as an error whose message is a sentence with the next action. */
+export function rejection(words: string, { domain, repository, user, client }: Attempt): Error {
+  const there = `${domain}/${repository}`
+  const quoted = words.replace(/\s+/g, ' ').slice(0, 300)
+  if (/no space left|"?Err"?:\s*28\b/i.test(words))
+    return new DiskFull(`the server’s disk is full, ${there} can’t be pushed`)
+  if (/\b413\b|entity too large/i.test(words)) {
+    return new TooLarge(
+      `a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or let the name lead straight to the server`,
+    )
+  }
+  if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
+    return new Error(
+      `\`${user ?? 'anonymous'}\` may not push to ${there}; allow it in \`access\`, or choose another \`push-user\` (${quoted})`,
+    )
+  }
+  if (/x509|certificate/i.test(words)) {
+    return new Error(
+      `this runner’s ${client} does not trust the certificate that ${domain} shows; does the name lead to this server from the runner? A private authority is given as \`ca\` (${quoted})`,
+    )
+  }
+  if (/no such host|server misbehaving/i.test(words))
+    return new Error(`this runner’s ${client} can’t resolve ${domain}; look at its DNS settings (${quoted})`)
+  if (isTransient(words)) return new Transient(`${there} could not be pushed: ${quoted}`)
+  return new Error(`${client} can’t push ${there}: ${quoted}`)
+}
+
+function isTransient(words: string): boolean {
+  return /\b(5\d\d|429)\b|too ?many ?requests|connection (reset|refused)|broken pipe|\bEOF\b|time(d )?out|deadline exceeded|closed network|blob upload (unknown|invalid)|unknown blob|service unavailable|bad gateway|hang up|ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE/i.test(
+    words,
+  )
+}

@@ -1,0 +1,197 @@
+import type { User } from '../desired.ts'
+import type { Manifest, RegistryApi } from '../registry/api.ts'
+import { retry, Transient } from '../registry/retry.ts'
+import type { PushMessage } from '../runner/docker.ts'
+import { type Attempt, DiskFull, rejection, TooLarge } from './failure.ts'
+import { megabytes, Progress } from './progress.ts'
+import type { Local } from './sources.ts'
+
+/** What the registry has after a push. */
+export interface Pushed {
+  repository: string
+  tags: string[]
+  digest: string
+}
+
+export interface Publication {
+  domain: string
+  registry: RegistryApi
+  user: User | undefined
+  /** Whether a tag that exists with another digest stays. */
+  immutable: boolean
+  say(line: string): void
+  cancelled: AbortSignal
+}
+
+/** Images at a time: more only share the same line, and the registry checks a password with every request. */
+const atOnce = 3
+
+/**
+ * Pushes each image under each of its tags, and asks the registry what it has now. The first image goes alone, so that
+ * the others find the layers that they share with it.
+ */
+export async function publish(images: readonly Local[], to: Publication): Promise<Pushed[]> {
+  const known = await Promise.all(images.map(image => tagsOf(image, to)))
+  if (to.immutable) refuseMoves(images, known, to.domain)
+  const results: Pushed[][] = []
+  const work = async (index: number) => {
+    const image = images[index]
+    if (image) results[index] = await publishOne(image, known[index] ?? new Map(), to)
+  }
+  await work(0)
+  const rest = [...images.keys()].slice(1).values()
+  const workers = Array.from({ length: atOnce }, async () => {
+    for (const index of rest) await work(index)
+  })
+  // One that fails lets the others end what they have begun.
+  for (const each of await Promise.allSettled(workers)) if (each.status === 'rejected') throw each.reason
+  return results.flat()
+}
+
+type Tags = Map<string, Manifest | undefined>
+
+async function tagsOf({ repository, tags }: Local, to: Publication): Promise<Tags> {
+  const found = await Promise.all(
+    tags.map(async tag => [tag, await again(to, () => to.registry.manifest(repository, tag))] as const),
+  )
+  return new Map(found)
+}
+
+function refuseMoves(images: readonly Local[], known: readonly Tags[], domain: string): void {
+  const moved = images.flatMap((image, index) =>
+    [...(known[index] ?? [])].flatMap(([tag, there]) =>
+      there && !isSame(image, there) ? [`${domain}/${image.repository}:${tag} (${there.digest})`] : [],
+    ),
+  )
+  if (moved.length > 0)
+    throw new Error(
+      `\`immutable\` is set, and other images have these tags already: ${moved.join(', ')}; choose a new tag, or leave \`tags\` without it. Nothing was pushed`,
+    )
+}
+
+/** A manifest with the same configuration has the same layers, however they are compressed. */
+function isSame({ id }: Local, { digest, config }: Manifest): boolean {
+  return digest === id || config === id
+}
+
+async function publishOne(image: Local, known: Tags, to: Publication): Promise<Pushed[]> {
+  const { repository, tags } = image
+  const { domain, registry, user, say } = to
+  const there = new Map([...known].filter(([, manifest]) => manifest && isSame(image, manifest)))
+  for (const tag of there.keys()) say(`${domain}/${repository}:${tag} is there already`)
+  const [next, ...others] = tags.filter(tag => !there.has(tag))
+
+  if (next !== undefined) {
+    let manifest = [...there.values()][0]
+    if (manifest === undefined) {
+      manifest = await send(image, next, to)
+      there.set(next, manifest)
+    } else others.unshift(next)
+    for (const tag of others) {
+      const same = manifest
+      try {
+        await again(to, async () => {
+          await refuseTaken(image, tag, to)
+          await registry.tag(repository, tag, same)
+        })
+      } catch (error) {
+        throw rejection((error as Error).message, { domain, repository, user: user?.name, client: 'Berth' })
+      }
+      there.set(tag, await verified(repository, tag, manifest.digest, to))
+      say(`${domain}/${repository}:${tag} is the same image`)
+    }
+  }
+
+  const pushed = new Map<string, { manifest: Manifest; tags: string[] }>()
+  for (const tag of tags) {
+    const manifest = there.get(tag)
+    if (!manifest) continue
+    const same = pushed.get(manifest.digest)
+    if (same) same.tags.push(tag)
+    else pushed.set(manifest.digest, { manifest, tags: [tag] })
+  }
+  for (const { manifest } of pushed.values()) await complete(repository, manifest, to)
+  return [...pushed].map(([digest, { tags }]) => ({ repository, tags, digest }))
+}
+
+/** Pushes an image under one tag, trying again what may be gone in a moment. */
+async function send(image: Local, tag: string, to: Publication): Promise<Manifest> {
+  const { repository } = image
+  const name = `${to.domain}/${repository}`
+  const digest = await again(to, async () => {
+    await refuseTaken(image, tag, to)
+    const progress = new Progress(line => to.say(`${name}:${tag}: ${line}`))
+    // Docker tries each layer for more than a minute before it tells what it was told.
+    const hopeless = new AbortController()
+    let asked = false
+    const hear = (message: PushMessage) => {
+      progress.hear(message)
+      if (asked || !/^Retrying in/.test(message.status ?? '')) return
+      asked = true
+      void obstacle(image, to).then(reason => reason && hopeless.abort(reason))
+    }
+    try {
+      const either = AbortSignal.any([to.cancelled, hopeless.signal])
+      const pushed = await image.push(name, tag, to.user, hear, either)
+      to.say(`${name}:${tag} pushed: ${progress.summary()}`)
+      return pushed
+    } catch (error) {
+      if (to.cancelled.aborted) throw new Error('cancelled')
+      if (hopeless.signal.aborted) throw hopeless.signal.reason
+      const reason = rejection((error as Error).message, attempt(image, to))
+      throw (reason instanceof Transient && (await obstacle(image, to))) || sized(reason, image)
+    }
+  })
+  return verified(repository, tag, digest, to)
+}
+
+/** What stands in the way of every upload and won’t go by itself, as the registry says when it is asked; `undefined` if nothing does. */
+async function obstacle(image: Local, to: Publication): Promise<Error | undefined> {
+  const words = await to.registry.complaint(image.repository).catch(() => '')
+  const reason = rejection(words, attempt(image, to))
+  return reason instanceof DiskFull || reason instanceof TooLarge ? sized(reason, image) : undefined
+}
+
+function sized(reason: Error, { size }: Local): Error {
+  return reason instanceof DiskFull && size > 0
+    ? new DiskFull(`${reason.message}: the image has ${megabytes(size)}`)
+    : reason
+}
+
+function attempt({ repository, client }: Local, { domain, user }: Publication): Attempt {
+  return { domain, repository, user: user?.name, client }
+}
+
+/**
+ * A workflow beside this one may have taken an immutable tag since the first look; a registry has no request that takes only a
+ * free one.
+ */
+async function refuseTaken(image: Local, tag: string, to: Publication): Promise<void> {
+  if (!to.immutable) return
+  const there = await to.registry.manifest(image.repository, tag)
+  if (there && !isSame(image, there))
+    throw new Error(
+      `\`immutable\` is set, and another workflow has given ${to.domain}/${image.repository}:${tag} to ${there.digest} meanwhile; choose a new tag`,
+    )
+}
+
+/** What the registry has under a tag, which must be this digest. */
+async function verified(repository: string, tag: string, digest: string, to: Publication): Promise<Manifest> {
+  const found = await again(to, () => to.registry.manifest(repository, tag))
+  if (found?.digest === digest) return found
+  throw new Error(
+    `${to.domain}/${repository}:${tag} was pushed as ${digest}, and the registry has ${found?.digest ?? 'no such tag'}; is another workflow pushing the same tag?`,
+  )
+}
+
+async function complete(repository: string, manifest: Manifest, to: Publication): Promise<void> {
+  const missing = await again(to, () => to.registry.missing(repository, manifest))
+  if (missing.length > 0)
+    throw new Error(
+      `the registry lacks parts of ${to.domain}/${repository}@${manifest.digest} (${missing.slice(0, 3).join(', ')}); is its disk damaged? Delete the tag there and push again`,
+    )
+}
+
+function again<Result>({ say, cancelled }: Publication, work: () => Promise<Result>): Promise<Result> {
+  return retry(work, say, cancelled)
+}

@@ -1,0 +1,129 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { User } from '../desired.ts'
+import type { Answer, Endpoint } from './endpoint.ts'
+
+/** What a tag or digest leads to: an image, or an index of images. */
+export interface Manifest {
+  digest: string
+  type: string
+  /** Byte by byte as the registry has it. */
+  body: string
+  /** Digest of the image’s configuration; an index has none. */
+  config: string | undefined
+  manifests: Descriptor[]
+  /** Configuration and layers. */
+  blobs: Descriptor[]
+}
+
+interface Descriptor {
+  digest: string
+  size: number
+}
+
+/**
+ * Bytes of a trial upload: more than the mebibyte that nginx lets through where nobody has set `client_max_body_size`.
+ */
+const trial = (1 << 20) + 1
+
+/**
+ * What one user may ask of a registry, in the words of the OCI Distribution Specification. All methods throw a sentence, as
+ * `Transient` if the same question may be answered in a moment.
+ */
+export class RegistryApi {
+  readonly #endpoint: Endpoint
+  readonly #user: User | undefined
+
+  constructor(endpoint: Endpoint, user: User | undefined) {
+    this.#endpoint = endpoint
+    this.#user = user
+  }
+
+  /** What a tag or digest leads to; `undefined` if it is not there. */
+  async manifest(repository: string, reference: string): Promise<Manifest | undefined> {
+    const answer = await this.#ask('GET', manifestPath(repository, reference), { accept: manifestTypes })
+    if (answer.status === 404) return undefined
+    if (answer.status !== 200) throw this.#endpoint.refused(answer, `${repository}:${reference}`)
+    const digest = `sha256:${createHash('sha256').update(answer.body).digest('hex')}`
+    return { digest, type: String(answer.headers['content-type']), body: answer.body, ...read(answer.body) }
+  }
+
+  /** The configuration of an image, in JSON. */
+  async config(repository: string, digest: string): Promise<string> {
+    const answer = await this.#ask('GET', `/v2/${repository}/blobs/${digest}`)
+    if (answer.status !== 200) throw this.#endpoint.refused(answer, `${repository}@${digest}`)
+    return answer.body
+  }
+
+  /** Gives a manifest that the registry has another tag. */
+  async tag(repository: string, tag: string, { type, body }: Manifest): Promise<void> {
+    const path = manifestPath(repository, tag)
+    const answer = await this.#ask('PUT', path, { 'content-type': type }, Buffer.from(body))
+    if (answer.status !== 201) throw this.#endpoint.refused(answer, `${repository}:${tag}`)
+  }
+
+  /** Digests of manifests and blobs, on every platform of an image, that the registry should have and has not. */
+  async missing(repository: string, manifest: Manifest): Promise<string[]> {
+    const children = await Promise.all(
+      manifest.manifests.map(async ({ digest }) => {
+        const child = await this.manifest(repository, digest)
+        return child ? this.missing(repository, child) : [digest]
+      }),
+    )
+    const blobs = await Promise.all(
+      manifest.blobs.map(async ({ digest, size }) => {
+        const answer = await this.#ask('HEAD', `/v2/${repository}/blobs/${digest}`)
+        if (answer.status !== 200 && answer.status !== 404)
+          throw this.#endpoint.refused(answer, `${repository}@${digest}`)
+        return answer.status === 404 || Number(answer.headers['content-length']) !== size ? [digest] : []
+      }),
+    )
+    return [...new Set([...children, ...blobs].flat())]
+  }
+
+  /**
+   * Uploads a little and takes it back, for Docker does not repeat what a registry says about its own failure, such as that
+   * its disk is full. Returns the status and words of that, or `''` if the upload works.
+   */
+  async complaint(repository: string): Promise<string> {
+    const started = await this.#ask('POST', `/v2/${repository}/blobs/uploads/`, {}, Buffer.alloc(0))
+    if (started.status !== 202) return `${started.status} ${started.body}`
+    const type = { 'content-type': 'application/octet-stream' }
+    const sent = await this.#ask('PATCH', upload(started), type, randomBytes(trial))
+    await this.#ask('DELETE', upload(sent.status === 202 ? sent : started)).catch(() => {})
+    return sent.status === 202 ? '' : `${sent.status} ${sent.body}`
+  }
+
+  #ask(method: string, path: string, headers: Record<string, string> = {}, body?: Buffer): Promise<Answer> {
+    return this.#endpoint.ask(method, path, this.#user, headers, body)
+  }
+}
+
+const manifestPath = (repository: string, reference: string) => `/v2/${repository}/manifests/${reference}`
+
+/** Where an upload goes on, which a registry may say with or without its own name. */
+function upload({ headers }: Answer): string {
+  const { pathname, search } = new URL(String(headers.location), 'https://registry')
+  return pathname + search
+}
+
+/** A registry that was cut off may have half a manifest; a push puts that right. */
+function read(body: string): Pick<Manifest, 'config' | 'manifests' | 'blobs'> {
+  let manifest: Partial<Record<'layers' | 'manifests', (Descriptor & { urls?: string[] })[]>> & {
+    config?: Descriptor
+  } = {}
+  try {
+    manifest = JSON.parse(body)
+  } catch {}
+  const { config, layers = [], manifests = [] } = manifest
+  // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
+  const own = layers.filter(({ urls = [] }) => urls.length === 0)
+  return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own }
+}
+
+/** All that a tag may be; a registry answers 404 for a type that was not asked for. */
+const manifestTypes = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ')

@@ -1,0 +1,231 @@
+import type { X509Certificate } from 'node:crypto'
+import { Agent, request } from 'node:https'
+import type { Socket } from 'node:net'
+import { type PeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
+import type { User } from '../desired.ts'
+import { Transient } from './retry.ts'
+
+/** What the registry answered. */
+export interface Answer {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  body: string
+  certificate: X509Certificate | undefined
+}
+
+/** Milliseconds after which an answer is not coming. */
+const timeout = 30_000
+
+/** Milliseconds in which a new password must have begun to work. */
+const patience = 10_000
+
+/** The registry’s name as its clients see it: HTTPS from this machine, the certificate, and who is let in. */
+export class Endpoint {
+  readonly #domain: string
+  readonly #address: string
+  readonly #port: number
+  readonly #agent: Agent
+  /** What each connection showed when it was made: later, when it is used again or was closed, Node does not tell. */
+  readonly #shown = new WeakMap<Socket, X509Certificate>()
+  /** Once all was well, a connection that fails is likely to come back. */
+  #verified = false
+
+  /**
+   * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it is not all
+   * the same which of the name’s.
+   */
+  constructor(domain: string, ca: string | undefined, { address = domain, port = 443 } = {}) {
+    this.#domain = domain
+    this.#address = address
+    this.#port = port
+    // A resumed session shows no certificate.
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxSockets: 4,
+      maxCachedSessions: 0,
+      ...(ca && { ca: [...rootCertificates, ca] }),
+    })
+  }
+
+  /**
+   * Looks at the registry as a client does: a certificate that this machine trusts, nobody let in without credentials, and
+   * the user let in with them (or everybody, if there are no users). Throws a sentence if anything is amiss.
+   */
+  async verify(user: User | undefined): Promise<X509Certificate> {
+    const anonymous = await this.ask('GET', '/v2/')
+    if (isPassing(anonymous)) throw this.refused(anonymous, 'v2/')
+    if (user === undefined && anonymous.status !== 200) {
+      throw new Error(`${this.#domain} should be open to everybody, and answers ${anonymous.status}`)
+    }
+    if (user !== undefined) {
+      const challenge = anonymous.headers['www-authenticate'] ?? ''
+      if (anonymous.status !== 401 || !/^Basic /i.test(String(challenge))) {
+        throw new Error(
+          `${this.#domain} should ask for credentials, and answers ${anonymous.status}; is it this server that the name leads to?`,
+        )
+      }
+      const known = await this.ask('GET', '/v2/', user)
+      if (known.status !== 200)
+        throw isPassing(known)
+          ? this.refused(known, 'v2/')
+          : new Error(
+              `${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
+            )
+    }
+    if (anonymous.certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
+    this.#verified = true
+    return anonymous.certificate
+  }
+
+  /** The certificate that is shown: for this name, within its dates, and with a chain up to an authority that is trusted here. */
+  async certificate(): Promise<X509Certificate> {
+    const { certificate } = await this.ask('GET', '/v2/')
+    if (certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
+    return certificate
+  }
+
+  /** Logs in as each user; throws a sentence that names who is not let in. */
+  async admit(users: readonly User[]): Promise<void> {
+    const [first, ...others] = users
+    // nginx goes on with its old rules for a moment after it was told of new ones.
+    if (first) await this.#admit(first, performance.now() + patience)
+    await Promise.all(others.map(user => this.#admit(user, performance.now() + patience)))
+  }
+
+  async #admit(user: User, deadline: number): Promise<void> {
+    for (;;) {
+      const { status } = await this.ask('GET', '/v2/', user)
+      if (status === 200) return
+      if (performance.now() > deadline)
+        throw new Error(
+          `${this.#domain} answers ${status} to \`${user.name}\` with the new password; does its registry read the htpasswd file in Berth’s directory?`,
+        )
+      await new Promise(resolve => setTimeout(resolve, 200))
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  /** Throws a sentence that says why, if the name does not answer with a certificate that can be trusted. */
+  ask(
+    method: string,
+    path: string,
+    user?: User,
+    headers: Record<string, string> = {},
+    body?: Buffer,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request({
+        host: this.#address,
+        servername: this.#domain,
+        port: this.#port,
+        path,
+        method,
+        agent: this.#agent,
+        timeout,
+        headers: {
+          host: this.#domain,
+          ...headers,
+          ...(body && { 'content-length': String(body.length) }),
+        },
+        ...(user && { auth: `${user.name}:${user.password}` }),
+      })
+      outgoing.on('timeout', () =>
+        outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })),
+      )
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // nginx closes idle connections when it is reloaded; what was asked on one just then was never heard.
+        if (outgoing.reusedSocket && error.code === 'ECONNRESET' && body === undefined) {
+          resolve(this.ask(method, path, user, headers))
+        } else {
+          reject(this.#failure(error))
+        }
+      })
+      let connection: Socket | undefined
+      outgoing.on('socket', socket => {
+        connection = socket
+        if (this.#shown.has(socket)) return
+        socket.once('secureConnect', () => {
+          const certificate = (socket as TLSSocket).getPeerX509Certificate()
+          if (certificate) this.#shown.set(socket, certificate)
+        })
+      })
+      outgoing.on('response', incoming => {
+        const chunks: Buffer[] = []
+        incoming.on('data', chunk => chunks.push(chunk))
+        incoming.on('error', error => reject(this.#failure(error)))
+        incoming.on('end', () =>
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            body: Buffer.concat(chunks).toString(),
+            certificate: connection && this.#shown.get(connection),
+          }),
+        )
+      })
+      outgoing.end(body)
+    })
+  }
+
+  /** What to throw for an answer that is no use; `what` is what was asked for, without the registry’s name. */
+  refused(answer: Answer, what: string): Error {
+    const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200)
+    const message = `${this.#domain}/${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
+    return isPassing(answer) ? new Transient(message) : new Error(message)
+  }
+
+  #failure(error: NodeJS.ErrnoException): Error {
+    const message = this.#explain(error)
+    // Who resets a connection is there.
+    return this.#verified || error.code === 'ECONNRESET' ? new Transient(message) : new Error(message)
+  }
+
+  #explain({ code, message, cert }: NodeJS.ErrnoException & { cert?: PeerCertificate }): string {
+    const name = this.#domain
+    switch (code) {
+      case 'ENOTFOUND':
+      case 'EAI_AGAIN':
+        return `the name ${name} does not resolve; add its DNS record`
+      case 'ECONNREFUSED':
+        return `nothing listens on port 443 at ${name}; does the name lead to this server?`
+      case 'ETIMEDOUT':
+      case 'EHOSTUNREACH':
+      case 'ENETUNREACH':
+        return `${name} does not answer on port 443; does the server’s firewall let HTTPS in?`
+      case 'ECONNRESET':
+        return `${name} closes connections to port 443 without an answer; is a proxy or firewall in between?`
+      case 'ERR_SSL_WRONG_VERSION_NUMBER':
+      case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+        return `${name} does not speak HTTPS on port 443; does the name lead to this server?`
+      case 'CERT_NOT_YET_VALID':
+        return `the certificate that ${name} shows is not valid yet; are the clocks of server and runner right?`
+      case 'CERT_HAS_EXPIRED':
+        return `the certificate that ${name} shows has expired; run mode \`up\` or \`renew\``
+      case 'ERR_TLS_CERT_ALTNAME_INVALID':
+        return `the certificate that ${name} shows is for other names${cert?.subjectaltname ? ` (${alternatives(cert.subjectaltname)})` : ''}; does the name lead to this server?`
+      case 'SELF_SIGNED_CERT_IN_CHAIN':
+      case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+      case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      case 'UNABLE_TO_GET_ISSUER_CERT':
+      case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+        return `the certificate that ${name} shows is not from an authority that this runner trusts; give a private one as \`ca\``
+      default:
+        // OpenSSL's alert has no code of its own here.
+        if (/unrecognized name/.test(message))
+          return `the server that ${name} leads to does not know this name on port 443; does the name lead to the right one, and is the registry set up there?`
+        return `${name} can’t be asked over HTTPS: ${message}`
+    }
+  }
+}
+
+function isPassing({ status }: Answer): boolean {
+  return status >= 500 || status === 429
+}
+
+/** The names of a certificate: `DNS:a.example, DNS:b.example` as a few words. */
+function alternatives(names: string): string {
+  const all = names.replaceAll('DNS:', '').split(', ')
+  return all.length > 3 ? `${all.slice(0, 3).join(', ')}, …` : all.join(', ')
+}

@@ -1,0 +1,95 @@
+import type { Step } from '../resources/resource.ts'
+import { diff } from './diff.ts'
+import { connect, findEntry, isSame, type Repository } from './github.ts'
+import { planLine } from './outcome.ts'
+
+/** Characters of the plan: GitHub takes 65,536 in one comment, the mark and the note among them. */
+const room = 65_536 - 1_000
+
+/** Characters that the list of changes may have of them; the rest is for the differences of files. */
+const roomForList = 20_000
+
+/**
+ * One comment on a pull request says what `up` would do to the server of `domain`. It is known by an invisible mark at its
+ * beginning: whoever quotes it has not written another. Returns what was done, or `undefined` if it says so already.
+ */
+export async function keepComment(
+  to: Repository,
+  pull: number,
+  domain: string,
+  text: string,
+): Promise<string | undefined> {
+  const { octokit, repository } = await connect(to)
+  const mark = `<!-- berth plan ${domain} -->`
+  const body = `${mark}\n${text}`
+  const comments = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
+    ...repository,
+    ...{ issue_number: pull, per_page: 100 },
+  })
+  const comment = await findEntry(comments, each => !!each.body?.startsWith(mark))
+  if (!comment) {
+    await octokit.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
+      ...repository,
+      ...{ issue_number: pull, body },
+    })
+    return `wrote the plan into a comment on pull request #${pull}`
+  }
+  if (isSame(comment.body, body)) return undefined
+  await octokit.request('PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}', {
+    ...repository,
+    ...{ comment_id: comment.id, body },
+  })
+  return `updated the comment on pull request #${pull}`
+}
+
+/** The plan in Markdown: every change, and a diff of each text file, folded; what is too long is left to the log. */
+export function planComment(domain: string, steps: readonly Step[]): string {
+  if (steps.length === 0) return `${title(domain)}There is nothing to do: the server is as it should be.\n`
+  const lines = steps.flatMap(({ resource, changes, keeps }) => [
+    ...changes.map(change => planLine(resource, change)),
+    ...(keeps ? [`= ${resource}: ${keeps}`] : []),
+  ])
+  const list = shortened(lines, roomForList)
+  const details = steps
+    .flatMap(({ changes }) => changes)
+    .flatMap(({ file }) =>
+      file ? [folded(file.path, fenced(diff(file).replace(/^ {2}/gm, ''), 'diff'))] : [],
+    )
+  let text = `${title(domain)}Mode \`up\` would change this:\n\n${fenced(list.join('\n'), 'diff')}`
+  let missing = lines.length - list.length
+  const note = 'Not all of it has room here; the whole plan is in the log of the step.\n'
+  for (const each of details) {
+    if (text.length + each.length <= room) text += each
+    else missing += 1
+  }
+  return missing > 0 ? `${text}\n${note}` : text
+}
+
+/** That there is no plan, in the place of an older one that may not be true any more. */
+export function failureComment(domain: string, failure: string): string {
+  return `${title(domain)}There is no plan:\n\n${fenced(failure.slice(0, roomForList))}`
+}
+
+function title(domain: string): string {
+  return `## ⚓ ${domain}\n\n`
+}
+
+/** As many of the lines as there is room for. */
+function shortened(lines: readonly string[], characters: number): string[] {
+  let left = characters
+  return lines.filter(line => {
+    left -= line.length + 1
+    return left >= 0
+  })
+}
+
+// The text may hold a fence itself, which must not end this one.
+function fenced(text: string, language = ''): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length))
+  const fence = '`'.repeat(longest + 1)
+  return `${fence}${language}\n${text}\n${fence}\n`
+}
+
+function folded(heading: string, text: string): string {
+  return `\n<details><summary><code>${heading}</code></summary>\n\n${text}\n</details>\n`
+}

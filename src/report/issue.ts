@@ -1,0 +1,46 @@
+import { connect, findEntry, isSame, type Repository } from './github.ts'
+
+/**
+ * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text, so that its
+ * title and labels are free to be changed. `trouble` is a sentence; `undefined` closes the issue.
+ * Returns what was done, in a sentence, or `undefined` if nothing was to be done.
+ */
+export async function keepIssue(
+  to: Repository,
+  domain: string,
+  trouble: string | undefined,
+  expires: Date | undefined,
+): Promise<string | undefined> {
+  const { octokit, repository } = await connect(to)
+  const mark = `<!-- berth certificate ${domain} -->`
+  const issues = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues', {
+    ...repository,
+    ...{ state: 'open', sort: 'created', direction: 'desc', per_page: 100 },
+  })
+  // The API lists pull requests among them.
+  const issue = await findEntry(issues, ({ body, pull_request }) => !pull_request && !!body?.includes(mark))
+  if (trouble === undefined) {
+    if (!issue) return undefined
+    const body = `The certificate of ${domain} is well again${expires ? `, and valid until ${expires.toISOString()}` : ''}.\n\n${mark}\n`
+    await octokit.request('PATCH /repos/{owner}/{repo}/issues/{issue_number}', {
+      ...repository,
+      ...{ issue_number: issue.number, body, state: 'closed', state_reason: 'completed' },
+    })
+    return `closed issue #${issue.number}`
+  }
+  const body = `${trouble}\n\nThis issue is kept up to date, and closed when the certificate is well again.\n\n${mark}\n`
+  if (!issue) {
+    const title = `The certificate of ${domain} is at risk`
+    const { data } = await octokit.request('POST /repos/{owner}/{repo}/issues', {
+      ...repository,
+      ...{ title, body },
+    })
+    return `opened issue #${data.number}`
+  }
+  if (isSame(issue.body, body)) return undefined
+  await octokit.request('PATCH /repos/{owner}/{repo}/issues/{issue_number}', {
+    ...repository,
+    ...{ issue_number: issue.number, body },
+  })
+  return `updated issue #${issue.number}`
+}

@@ -1,0 +1,127 @@
+import type { Desired } from '../../desired.ts'
+import type { ServerFile, Unit } from '../../server/facts.ts'
+import { library, line } from '../../shell.ts'
+import { bridge, container, onDisk } from '../registry/compose.ts'
+import { change, fileChanges, type Resource } from '../resource.ts'
+import { prefix } from '../site/access.ts'
+
+interface Guard {
+  script: ServerFile | undefined
+  unit: ServerFile | undefined
+  /** Whether it runs, and will after a reboot. */
+  guarding: boolean
+  /** How much is free on the data's disk, in words; empty if that is plenty. */
+  room: string
+}
+
+/** A service that has nginx refuse uploads while the disk is nearly full, and keeps others from going round nginx. */
+export const guard: Resource<Guard> = {
+  name: 'guard',
+
+  units: ({ domain }) => [`${unit(domain)}.service`],
+
+  probe: ({ domain, directory }) => [['guard_probe', unit(domain), directory]],
+
+  read: (facts, { domain }) => ({
+    script: facts.file('guard.script'),
+    unit: facts.file('guard.unit'),
+    guarding: isGuarding(facts.unit(`${unit(domain)}.service`)),
+    room: facts.get('guard.room'),
+  }),
+
+  warnings: (desired, { room }) =>
+    room === '' || !onDisk(desired)
+      ? []
+      : [
+          `the disk is nearly full, ${room}; delete what is not needed or enlarge it, for uploads are refused when less than a tenth or 2 GiB is left, whichever is smaller`,
+        ],
+
+  plan(desired, seen) {
+    const { domain, directory } = desired
+    const script = guardScript(desired)
+    const service = serviceUnit(desired)
+    const changes = [
+      ...fileChanges(`${directory}/guard.sh`, seen.script, script, '644'),
+      ...fileChanges(`${unit(domain)}.service`, seen.unit, service, '644'),
+      ...(seen.unit && !seen.guarding ? change(true, `start ${unit(domain)}`) : []),
+    ]
+    if (changes.length === 0) return []
+    return [{ resource: 'guard', changes, call: ['guard_up', unit(domain), directory, script, service] }]
+  },
+
+  remove: ({ domain, directory }, seen) =>
+    seen.unit === undefined
+      ? []
+      : [
+          {
+            resource: 'guard',
+            changes: [{ action: 'delete', summary: `${unit(domain)}.service` }],
+            call: ['guard_down', unit(domain), directory, bridge(domain)],
+          },
+        ],
+}
+
+/** What belongs before the site's servers: where to look for the guard's word, for requests that take room. */
+export function guardMaps({ domain }: Pick<Desired, 'domain'>): string {
+  const uploads = ['POST', 'PUT', 'PATCH'].map(method => `    ${method} ${flag(domain)};\n`).join('')
+  return `map $request_method $${prefix(domain)}_full {
+    default "";
+${uploads}}
+`
+}
+
+/**
+ * What belongs into the location that proxies. Docker shows a 403's words and does not try again, of a 507 it shows the
+ * number only.
+ */
+export function guardLocation({ domain }: Pick<Desired, 'domain'>): string {
+  return `
+        # The disk is nearly full, says berth-guard.
+        open_file_cache off;
+        if (-f $${prefix(domain)}_full) { return 403 '{"errors":[{"code":"DENIED","message":"no space left: the disk of this registry is nearly full, so nothing can be pushed until something is deleted"}]}'; }
+`
+}
+
+function isGuarding({ active, enabled }: Unit): boolean {
+  return active && enabled
+}
+
+function unit(domain: string): string {
+  return `berth-guard-${domain}`
+}
+
+function flag(domain: string): string {
+  return `/run/${unit(domain)}/full`
+}
+
+function guardScript(desired: Desired): string {
+  const { domain, directory } = desired
+  const data = onDisk(desired) ? [`${directory}/data`] : []
+  const call = line(['guard', flag(domain), container(domain), bridge(domain), ...data])
+  return `#!/bin/sh\n# Written by Berth, which undoes changes made here.\n${library('resources/guard/guard')}\n${call}\n`
+}
+
+/** It needs root to speak to Docker and to the firewall, and of root's powers no other. */
+function serviceUnit({ domain, directory }: Desired): string {
+  return `# Written by Berth, which undoes changes made here.
+[Unit]
+Description=Guards the disk and the port of the registry ${domain}
+After=docker.service
+PartOf=docker.service
+
+[Service]
+ExecStart=/bin/sh ${directory}/guard.sh
+Environment=LC_ALL=C
+RuntimeDirectory=${unit(domain)}
+Restart=always
+RestartSec=5
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_READ_SEARCH
+ProtectSystem=strict
+ReadWritePaths=/run
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target docker.service
+`
+}

@@ -1,0 +1,175 @@
+import type { Desired } from '../../desired.ts'
+import { guardLocation, guardMaps } from '../guard/guard.ts'
+import { doorLocation, doorMaps, doorRefused, prefix } from './access.ts'
+
+/** What differs between versions of nginx: the newest first, each from the version that brought it. */
+export const dialects = [
+  { since: '1.25.1', http2: true, reject: true },
+  { since: '1.19.4', http2: false, reject: true },
+  { since: '0', http2: false, reject: false },
+] as const
+
+type Dialect = (typeof dialects)[number]
+
+/** What a site has to fit in with. */
+export interface Surroundings {
+  ipv6: boolean
+  /** On which of `4` and `6` another site answers on port 443 for names that nobody knows. */
+  others: string
+}
+
+/** Is there while nginx is about to be reloaded. */
+const draining = '/run/berth-draining'
+
+export function siteFile(domain: string): string {
+  return `berth-${domain}.conf`
+}
+
+/** The user's own certificate, chain and key in one file. */
+export function ownFile(directory: string): string {
+  return `${directory}/tls.pem`
+}
+
+/** What nginx and the clients get: the chain from the server's own certificate upwards. */
+export function chainFile({
+  domain,
+  directory,
+  certificate,
+}: Pick<Desired, 'domain' | 'directory' | 'certificate'>): string {
+  return certificate ? ownFile(directory) : `/etc/letsencrypt/live/${domain}/fullchain.pem`
+}
+
+/** The one that a version of nginx understands. */
+export function dialect(version: string): Dialect {
+  return dialects.find(({ since }) => rank(version) >= rank(since)) ?? dialects[2]
+}
+
+/** `1.25.1` is 1025001. To compare as a language collates would have Node load all of that first, for 20 ms. */
+function rank(version: string): number {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
+  return (major * 1000 + minor) * 1000 + patch
+}
+
+/** Port 80: the authority's challenge, and the way to HTTPS. It is all there is before the first certificate. */
+export function challengeConf(domain: string, ipv6: boolean): string {
+  return `# Written by Berth, which undoes changes made here.
+server {
+    ${listen('80', ipv6)}
+    server_name ${domain};
+    server_tokens off;
+    access_log /var/log/nginx/${domain}.access.log;
+    error_log /var/log/nginx/${domain}.error.log;
+
+    location /.well-known/acme-challenge/ { root /var/www/berth; }
+    location / { return 301 https://$host$request_uri; }
+}
+`
+}
+
+function listen(port: string, ipv6: boolean): string {
+  return [`listen ${port};`, ...(ipv6 ? [`listen [::]:${port};`] : [])].join('\n    ')
+}
+
+/** Both of Berth's servers, and one for strangers where no other site wants them. */
+export function siteConf(
+  desired: Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access'>,
+  dialect: Dialect,
+  { ipv6, others }: Surroundings,
+): string {
+  const { domain, registry, directory, certificate } = desired
+  const id = prefix(domain)
+  const chain = chainFile(desired)
+  const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
+  const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
+  return `${challengeConf(domain, ipv6)}
+${guardMaps(desired)}${doorMaps(desired)}server {
+    ${tls}
+    server_name ${domain};
+    server_tokens off;
+    access_log /var/log/nginx/${domain}.access.log;
+    error_log /var/log/nginx/${domain}.error.log;
+
+    ssl_certificate ${chain};
+    ssl_certificate_key ${key};
+
+${protocols}
+    ssl_session_timeout 1d;
+    ssl_session_cache shared:berth:10m;
+    add_header Strict-Transport-Security "max-age=63072000" always;
+    gzip off;
+
+    # A reload closes connections that are idle, while a client may be about to use one again: HTTP/1.1 can't tell it in
+    # time. So shortly before a reload none is kept. HTTP/2 has words of its own for that.
+    set $${id}_connection "";
+    if (-f ${draining}) { set $${id}_connection close; }
+    if ($server_protocol = HTTP/2.0) { set $${id}_connection ""; }
+    add_header Connection $${id}_connection always;
+
+    # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
+    # the speed of an upload. In pieces of some size, for with the default of 4 to 64 KB the switching costs more than the work.
+    client_max_body_size 0;
+    client_body_buffer_size 1m;
+    http2_body_preread_size 1m;
+    http2_chunk_size 128k;
+    chunked_transfer_encoding on;
+
+    location / {
+        proxy_pass http://127.0.0.1:${registry.port};
+        proxy_http_version 1.1;
+        proxy_request_buffering off;
+        proxy_max_temp_file_size 0;
+        proxy_buffer_size 256k;
+        proxy_buffers 8 256k;
+        proxy_busy_buffers_size 512k;
+        proxy_set_header Connection "";
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Real-IP $remote_addr;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_connect_timeout 60s;
+        proxy_send_timeout 900s;
+        proxy_read_timeout 900s;
+        client_body_timeout 900s;
+        send_timeout 900s;
+        default_type application/json;
+${guardLocation(desired)}${doorLocation(desired)}    }
+${doorRefused(desired)}}
+${stranger(dialect, directory, others, ipv6)}`
+}
+
+/**
+ * Mozilla's intermediate configuration, version 6.0. It names no curves: OpenSSL 3.5's own list begins with the
+ * post-quantum X25519MLKEM768, and an older OpenSSL would refuse a list that has it. Tickets would be encrypted with a key
+ * that lives as long as nginx does.
+ */
+const protocols = `    # Mozilla's intermediate configuration, version 6.0.
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;
+    ssl_prefer_server_ciphers off;
+    ssl_session_tickets off;`
+
+/** Who asks for a name that nobody knows gets no certificate, where no other site has claimed such visitors. */
+function stranger({ http2, reject }: Dialect, directory: string, others: string, ipv6: boolean): string {
+  const kind = http2 ? 'ssl' : 'ssl http2'
+  const listens = [
+    ...(others.includes('4') ? [] : [`listen 443 ${kind} default_server;`]),
+    ...(others.includes('6') || !ipv6 ? [] : [`listen [::]:443 ${kind} default_server;`]),
+  ]
+  if (listens.length === 0) return ''
+  const answer = reject
+    ? `ssl_reject_handshake on;
+    # A connection for our name may still ask for another.
+    return 421;`
+    : `ssl_certificate ${directory}/nobody.pem;
+    ssl_certificate_key ${directory}/nobody.pem;
+    return 444;`
+  return `
+server {
+    ${listens.join('\n    ')}
+    server_name _;
+    ${answer}
+
+${protocols}
+}
+`
+}

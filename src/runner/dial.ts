@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { Agent } from 'node:http'
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { environment, lastLine } from './exec.ts'
+
+/**
+ * Connections to the runner’s Docker engine, each used again when its request has ended. `docker system dial-stdio`, which
+ * Docker itself uses over SSH, leads to it by the user’s own context, TLS and socket; but it is a process that takes as
+ * long to start as the engine needs for ten answers.
+ */
+export class Dial extends Agent {
+  readonly #children = new Set<ChildProcess>()
+  /** Why a connection ended, once its process has. */
+  readonly #ends = new WeakMap<Duplex, Promise<string>>()
+
+  constructor() {
+    super({ keepAlive: true })
+    // They would notice that nobody is there any more, but some time later.
+    process.once('exit', () => {
+      for (const child of this.#children) child.kill('SIGKILL')
+    })
+  }
+
+  override createConnection(): Duplex {
+    const child = spawn('docker', ['system', 'dial-stdio'], { env: environment() })
+    const connection = Duplex.from({ readable: child.stdout, writable: child.stdin })
+    let code: string | undefined
+    let words = ''
+    child.stderr.setEncoding('utf8').on('data', chunk => {
+      words += chunk
+    })
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      code = error.code
+      connection.destroy(error)
+    })
+    const ended = new Promise<string>(resolve => {
+      child.on('close', () => {
+        this.#children.delete(child)
+        resolve(unreachable(code, words))
+      })
+    })
+    this.#children.add(child)
+    this.#ends.set(connection, ended)
+    connection.on('close', () => child.kill())
+    // Heard by a request as long as there is one; between two it is nobody’s.
+    connection.on('error', () => {})
+    const handles = [child, ...([child.stdin, child.stdout, child.stderr] as Socket[])]
+    return Object.assign(connection, {
+      // Node’s agent expects it of a socket.
+      ref: () => handles.forEach(handle => void handle.ref()),
+      unref: () => handles.forEach(handle => void handle.unref()),
+    })
+  }
+
+  /** Why a connection does not lead to the engine, in a sentence. */
+  async reason(connection: Duplex): Promise<string> {
+    return (await this.#ends.get(connection)) ?? unreachable(undefined, '')
+  }
+
+  // What waits for another request keeps nobody from ending.
+  override keepSocketAlive(connection: Duplex & { unref(): void }): boolean {
+    connection.unref()
+    return true
+  }
+}
+
+function unreachable(code: string | undefined, words: string): string {
+  if (code === 'ENOENT')
+    return 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)'
+  if (/permission denied/i.test(words))
+    return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own'
+  return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`
+}

@@ -1,0 +1,215 @@
+import { type IncomingMessage, request } from 'node:http'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { User } from '../desired.ts'
+import { Dial } from './dial.ts'
+import { lastLine, run } from './exec.ts'
+
+/** What the engine says while it pushes; `progressDetail` counts bytes. */
+export interface PushMessage {
+  id?: string
+  status?: string
+  progressDetail?: { current?: number; total?: number }
+  error?: string
+  aux?: { Digest?: string }
+}
+
+export interface LocalImage {
+  /** The digest of its configuration or, in the containerd image store, of its manifest or index. */
+  id: string
+  /** In bytes, uncompressed. */
+  size: number
+  /** As `docker images` shows them. */
+  names: string[]
+}
+
+interface Answer {
+  status: number
+  body: string
+}
+
+/** Milliseconds for taking back a tag, after which a cancelled job would be killed anyhow. */
+const patience = 10_000
+
+/**
+ * The runner’s Docker engine, through its API.
+ *
+ * The API takes a login with each push, so ours is never written anywhere, no credential helper keeps it, and the
+ * user’s own logins stay as they are.
+ */
+export class Docker {
+  readonly #cancelled: AbortSignal
+  readonly #dial = new Dial()
+  #prefix = ''
+
+  private constructor(cancelled: AbortSignal) {
+    this.#cancelled = cancelled
+  }
+
+  /** Throws a sentence if there is no engine that answers. */
+  static async connect(cancelled: AbortSignal): Promise<Docker> {
+    const docker = new Docker(cancelled)
+    const pong = await docker.#send('GET', '/_ping')
+    pong.resume()
+    const version = pong.headers['api-version']
+    if (typeof version === 'string') docker.#prefix = `/v${version}`
+    return docker
+  }
+
+  async image(name: string): Promise<LocalImage | undefined> {
+    const { status, body } = await this.#ask('GET', `/images/${name}/json`)
+    if (status === 404) return undefined
+    if (status !== 200) throw new Error(`Docker can’t look at ${name}: ${complaint(body)}`)
+    const found = JSON.parse(body) as { Id: string; Size: number; RepoTags?: string[] | null }
+    return { id: found.Id, size: found.Size, names: found.RepoTags ?? [] }
+  }
+
+  /** The names of all images, as `docker images` shows them. */
+  async names(): Promise<string[]> {
+    const { body } = await this.#ask('GET', '/images/json')
+    const images = JSON.parse(body) as { RepoTags?: string[] | null }[]
+    return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter(name => name !== '<none>:<none>')
+  }
+
+  /**
+   * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
+   * digest; throws what the engine says.
+   */
+  async push(
+    { id, names }: LocalImage,
+    name: string,
+    tag: string,
+    user: User | undefined,
+    hear: (message: PushMessage) => void,
+    cancelled: AbortSignal,
+  ): Promise<string> {
+    const reference = `${name}:${tag}`
+    const before = await this.image(reference)
+    if (before?.id !== id) await this.#tag(id, name, tag)
+    try {
+      let digest: string | undefined
+      let error: string | undefined
+      const headers = { 'x-registry-auth': login(name, user) }
+      const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, cancelled, headers)
+      for await (const line of lines(response)) {
+        const message = JSON.parse(line) as PushMessage & { message?: string }
+        error ??= message.error ?? message.message
+        digest = message.aux?.Digest ?? digest
+        hear(message)
+      }
+      if (error !== undefined) throw new Error(error)
+      // Before 28 the containerd store does not tell the digest; there it is the image’s own, and the caller checks it.
+      return digest ?? id
+    } finally {
+      const signal = AbortSignal.timeout(patience)
+      if (before && before.id !== id) await this.#tag(before.id, name, tag, signal)
+      // Docker deletes an image with its last name.
+      if (!before && names.length > 0) await this.#ask('DELETE', `/images/${reference}?noprune=1`, signal)
+    }
+  }
+
+  /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
+  async rootless(): Promise<boolean> {
+    const { body } = await this.#ask('GET', '/info')
+    const { SecurityOptions = [] } = JSON.parse(body) as { SecurityOptions?: string[] }
+    return SecurityOptions.includes('name=rootless')
+  }
+
+  async #tag(id: string, name: string, tag: string, signal?: AbortSignal): Promise<void> {
+    const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`, signal)
+    if (status !== 201) throw new Error(`Docker can’t tag ${id} as ${name}:${tag}: ${complaint(body)}`)
+  }
+
+  async #ask(method: string, path: string, signal?: AbortSignal): Promise<Answer> {
+    const response = await this.#send(method, path, signal)
+    let body = ''
+    for await (const chunk of response.setEncoding('utf8')) body += chunk
+    return { status: response.statusCode ?? 0, body }
+  }
+
+  #send(
+    method: string,
+    path: string,
+    signal = this.#cancelled,
+    headers: Record<string, string> = {},
+  ): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request({
+        agent: this.#dial,
+        method,
+        path: this.#prefix + path,
+        headers: { host: 'docker', ...headers },
+        signal,
+      })
+      outgoing.on('error', error => {
+        if (signal.aborted) reject(new Error('cancelled'))
+        // The engine was started anew meanwhile. Whatever it had heard of this may be asked again.
+        else if (outgoing.reusedSocket) resolve(this.#send(method, path, signal, headers))
+        else if (outgoing.socket)
+          void this.#dial.reason(outgoing.socket).then(text => reject(new Error(text)))
+        else reject(error)
+      })
+      outgoing.on('response', resolve)
+      outgoing.end()
+    })
+  }
+}
+
+/** The lines of an answer that comes bit by bit. */
+async function* lines(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = ''
+  try {
+    for await (const chunk of response.setEncoding('utf8')) {
+      const whole = (rest + chunk).split('\n')
+      rest = whole.pop() ?? ''
+      yield* whole.filter(line => line.trim() !== '')
+    }
+  } catch {
+    throw new Error('the engine ended the connection half way (connection reset)')
+  }
+  if (rest.trim() !== '') yield rest
+}
+
+// The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
+function login(name: string, user: User | undefined): string {
+  const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {}
+  return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
+}
+
+function complaint(body: string): string {
+  try {
+    return (JSON.parse(body) as { message: string }).message
+  } catch {
+    return lastLine(body)
+  }
+}
+
+/**
+ * Where Docker looks for the authorities of one registry. `id` tells the files of jobs at the same time apart, and
+ * whatever else is there is left alone.
+ */
+export function trustFile(domain: string, id: string, rootless: boolean): string {
+  const own = join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'docker')
+  return `${rootless ? own : '/etc/docker'}/certs.d/${domain}/${id}.crt`
+}
+
+/** Makes the engine trust a private authority for one registry; it reads the folder at each connection. */
+export async function trust(file: string, ca: string): Promise<void> {
+  const said = await privileged(file, 'mkdir -p "${1%/*}" && cat >"$1"', ca)
+  if (said.code !== 0)
+    throw new Error(
+      `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written: ${lastLine(said.text)}`,
+    )
+}
+
+/** Takes back what `trust` did. */
+export async function distrust(file: string): Promise<void> {
+  await privileged(file, 'rm -f "$1"; rmdir "${1%/*}" 2>/dev/null || :')
+}
+
+// Docker's own folder belongs to root; a hosted runner's user has sudo.
+function privileged(file: string, script: string, input = '') {
+  const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n']
+  const [program = '', ...args] = [...sudo, 'sh', '-c', script, 'sh', file]
+  return run(program, args, { input })
+}

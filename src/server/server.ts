@@ -1,0 +1,203 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Target } from '../desired.ts'
+import { isPlain } from '../inputs/key.ts'
+import { quote } from '../shell.ts'
+import { asRoot, files } from './config.ts'
+import { Connection, type Listen, type Process } from './connection.ts'
+import { offeredKey, refusalToConnect, refusalToOpen, refusalToRun, type Said } from './failure.ts'
+
+/**
+ * The server, over one SSH connection that all commands share.
+ *
+ * OpenSSH finds the home folder in the password database, not in $HOME, so every path is given and nothing of the
+ * machine's own configuration, agent or known hosts is used. Paths are relative to the folder in which ssh runs: a
+ * Unix socket's may have 108 bytes at most, and a runner's own folder may be deeper than that.
+ */
+export class Server {
+  readonly #target: Target
+  readonly #folder: string
+  readonly #debug: (text: string) => void
+  readonly #cancelled: AbortSignal
+  #opening: Promise<Connection> | undefined
+  readonly #running = new Set<Process>()
+  /** Patterns of host key algorithms by host, as known_hosts writes it: what was offered there and is not pinned. */
+  readonly #unpinned = new Map<string, string[]>()
+
+  /**
+   * Writes what OpenSSH needs below `folder` while there is a connection; it must be readable by nobody else. When
+   * `cancelled` says so, whatever runs ends at once.
+   */
+  constructor(
+    target: Target,
+    folder: string,
+    debug: (text: string) => void,
+    cancelled: AbortSignal = new AbortController().signal,
+  ) {
+    this.#target = target
+    this.#folder = folder
+    this.#debug = debug
+    this.#cancelled = cancelled
+  }
+
+  /** Begins to connect, while the caller goes on with something else; `run` tells how it went. */
+  connect(): void {
+    this.#opening ??= this.#open()
+    this.#opening.catch(() => {})
+  }
+
+  /** Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses. */
+  async run(script: string, onLine: (line: string) => void = () => {}): Promise<string> {
+    this.connect()
+    const connection = await this.#opening
+    const said = connection?.free
+      ? await connection.first(script, onLine)
+      : await this.#start('ssh', [...config, 'server', this.#command()], onLine).end(
+          this.#greeting() + script,
+        )
+    this.#stopIfCancelled()
+    const reason = refusalToRun(said, this.#target)
+    if (reason !== undefined) throw new Error(reason)
+    return said.stdout
+  }
+
+  /** Ends the connection and removes what OpenSSH needed. */
+  async close(): Promise<void> {
+    for (const { kill } of this.#running) kill()
+    const connection = await this.#opening?.catch(() => undefined)
+    await connection?.ended
+    this.#opening = undefined
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  /** A key that can't be opened is named as such: ssh itself would only say that it was refused. */
+  async #openKey(): Promise<void> {
+    const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).end()
+    this.#stopIfCancelled()
+    if (code !== 0) throw new Error(refusalToOpen(stderr, this.#target))
+  }
+
+  async #open(): Promise<Connection> {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    this.#write()
+    // Before anybody is asked, unless the input was seen to be a whole key that is open.
+    const plain = isPlain(this.#target.key)
+    if (!plain) await this.#openKey()
+    let strange: string | undefined
+    for (;;) {
+      const connection = new Connection(
+        onLine => this.#start('ssh', [...config, '-M', 'server', this.#command()], onLine),
+        this.#greeting(),
+      )
+      const said = await Promise.race([connection.ended, connection.up])
+      this.#stopIfCancelled()
+      if (said === undefined) return connection
+      if (this.#avoid(said.stderr)) {
+        strange ??= said.stderr
+        continue
+      }
+      if (plain) await this.#openKey()
+      const exhausted = /no matching host key type/.test(said.stderr)
+      throw new Error(refusalToConnect((exhausted && strange) || said.stderr, this.#target))
+    }
+  }
+
+  #command(): string {
+    return this.#target.user === 'root' ? 'sh -s' : `sh -c ${quote(asRoot)}`
+  }
+
+  /** What the command reads before the script. */
+  #greeting(): string {
+    return this.#target.user === 'root' ? '' : `${this.#target.sudoPassword ?? ''}\n`
+  }
+
+  /**
+   * A fingerprint does not tell of which type its key is, and a server shows one key only, of the type that ssh likes
+   * best. Whether to connect again, leaving out the type that was offered and is not pinned.
+   */
+  #avoid(stderr: string): boolean {
+    const [host, type = ''] = offeredKey(stderr)?.split(' ') ?? []
+    if (host === undefined || this.#target.fingerprints.length === 0) return false
+    const family = `*${/ed25519|ecdsa|rsa/.exec(type)?.[0] ?? type}*`
+    const avoided = this.#unpinned.get(host) ?? []
+    if (avoided.includes(family)) return false
+    this.#unpinned.set(host, [...avoided, family])
+    this.#write()
+    return true
+  }
+
+  #write(): void {
+    for (const [name, content] of Object.entries(files(this.#target, this.#unpinned))) {
+      writeFileSync(join(this.#folder, name), content, { mode: name === 'askpass' ? 0o700 : 0o600 })
+    }
+  }
+
+  #stopIfCancelled(): void {
+    if (this.#cancelled.aborted) throw new Error('the run was cancelled')
+  }
+
+  #start(program: string, args: string[], onLine: Listen = () => {}): Process {
+    const child = spawn(program, args, {
+      cwd: this.#folder,
+      env: environment(),
+      // A group of its own, so that a jump host's ssh ends with it.
+      detached: true,
+    })
+    const said = { code: 255, stdout: '', stderr: '' }
+    const hear = (stream: 'stdout' | 'stderr', hearLine: (line: string) => void) => {
+      child[stream].setEncoding('utf8').on('data', chunk => {
+        said[stream] += chunk
+      })
+      createInterface({ input: child[stream] }).on('line', hearLine)
+    }
+    hear('stdout', line => onLine(line, 'stdout'))
+    hear('stderr', line => {
+      onLine(line, 'stderr')
+      this.#debug(line)
+    })
+    // An ssh that ends early does not read all; its exit code tells the story.
+    child.stdin.on('error', () => {})
+
+    const kill = () => killGroup(child)
+    this.#cancelled.addEventListener('abort', kill)
+    if (this.#cancelled.aborted) kill()
+    const ended = new Promise<Said>((resolve, reject) => {
+      child.on('error', () => reject(new Error('this runner has no `ssh`; install the OpenSSH client')))
+      child.on('close', code => resolve({ ...said, code: code ?? 255 }))
+    }).finally(() => {
+      this.#cancelled.removeEventListener('abort', kill)
+      this.#running.delete(started)
+    })
+    const started: Process = {
+      ended,
+      said,
+      kill,
+      write: input => child.stdin.write(input),
+      end(input = '') {
+        child.stdin.end(input)
+        return ended
+      },
+    }
+    this.#running.add(started)
+    return started
+  }
+}
+
+const config = ['-F', 'config']
+
+// There is nothing that ssh could still do: asked politely, it takes twenty times as long to end.
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+// Our own inputs, secrets among them, are nothing to a child; by its id the runner finds what a killed step left behind.
+function environment(): Record<string, string> {
+  const { PATH = '', RUNNER_TRACKING_ID = '' } = process.env
+  return { PATH, RUNNER_TRACKING_ID, SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force' }
+}
