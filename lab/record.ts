@@ -34,6 +34,7 @@ export async function record(suite: string): Promise<void> {
     },
     certificate: undefined,
     adopt: false,
+    sshPort: 22,
     purge: false,
     renewBefore: 30,
   }

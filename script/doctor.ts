@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import type { User } from '../src/desired.ts'
 import { count, daysUntil } from '../src/format.ts'
 import { type Answer, Endpoint } from '../src/registry/endpoint.ts'
-import { Outside } from '../src/resources/certificate/preflight.ts'
+import { Preflight } from '../src/resources/certificate/preflight.ts'
 
 const help = `script/doctor DOMAIN [--ca FILE] [--login]: what is wrong with a registry, as seen from this machine
 
@@ -29,7 +29,7 @@ async function check(what: string, work: () => Promise<string>): Promise<void> {
 }
 
 async function examine(domain: string, ca: string | undefined, user: User | undefined): Promise<void> {
-  const resolved = new Outside(domain).resolve([])
+  const resolved = new Preflight(domain).resolve([])
   await check('DNS', async () => `${domain} is ${(await resolved).join(' and ')}`)
   for (const address of await resolved.catch(() => [])) {
     if (!(await isRouted(address))) {

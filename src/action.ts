@@ -1,12 +1,17 @@
 import * as core from '@actions/core'
 import type { Mode } from './desired.ts'
+import { asFailure, Failure } from './failure.ts'
 import { InputError, type Inputs } from './inputs/inputs.ts'
+import type { Context } from './modes/context.ts'
+import { down } from './modes/down.ts'
+import { plan } from './modes/plan.ts'
+import { push } from './modes/push.ts'
 import { renew } from './modes/renew.ts'
-import { down, plan, push, type Surroundings, up } from './modes/up.ts'
+import { up } from './modes/up.ts'
 import { helpFor } from './report/help.ts'
 import { Log } from './report/log.ts'
 import { closing, type Outcome, planJson, references } from './report/outcome.ts'
-import { mistakes, summary } from './report/summary.ts'
+import { mistakesSummary, summary } from './report/summary.ts'
 import type { Server } from './server/server.ts'
 
 const log = new Log(core, process.env)
@@ -50,7 +55,7 @@ const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, renew, down }
 
 function work({ inputs, pull, server }: Begun, folder: string, cancelled: AbortSignal): Promise<Outcome> {
   const mode = modes[inputs.mode]
-  if (!mode) throw new Error(`mode ${inputs.mode} is not there yet in this version of Berth`)
+  if (!mode) throw new Failure('input', `mode ${inputs.mode} is not there yet in this version of Berth`)
   return mode(inputs, {
     folder,
     listener: log,
@@ -78,11 +83,10 @@ async function report(outcome: Outcome): Promise<void> {
 /** A failed run has no outcome, but its plan and what became of that. */
 async function reportFailure(error: unknown): Promise<void> {
   if (error instanceof InputError) {
-    error.problems.forEach(fail)
-    const help = helpFor(error.problems[0] ?? '', process.env)
-    await write(mistakes(error.problems, help))
+    error.mistakes.forEach(fail)
+    await write(mistakesSummary(error.mistakes, helpFor(error.mistakes[0] ?? asFailure(error), process.env)))
   } else {
-    const failure = error instanceof Error ? error.message : String(error)
+    const failure = asFailure(error)
     fail(failure)
     if (error instanceof Error) log.debug(error.stack ?? '')
     await summarize({ domain, steps: log.steps, applied: true, pushed: [], failure })
@@ -90,13 +94,13 @@ async function reportFailure(error: unknown): Promise<void> {
 }
 
 /** Never a stack trace, which tells a user nothing. */
-function fail(problem: string): void {
-  log.failed(problem)
+function fail(failure: Failure): void {
+  log.failed(failure)
   process.exitCode = 1
 }
 
 async function summarize(outcome: Outcome): Promise<void> {
-  const help = helpFor(outcome.failure ?? '', process.env)
+  const help = outcome.failure ? helpFor(outcome.failure, process.env) : ''
   const { phases, taken } = log
   await write(summary(outcome, { now: Date.now(), phases, taken, help }))
 }
@@ -106,7 +110,7 @@ async function write(markdown: string): Promise<void> {
   if (process.env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(markdown).write()
 }
 
-function repository(pull: number | undefined): Surroundings['github'] {
+function repository(pull: number | undefined): Context['github'] {
   const { GITHUB_REPOSITORY: name, GITHUB_API_URL: api } = process.env
   return name && api ? { name, api, pull } : undefined
 }

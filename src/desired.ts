@@ -31,6 +31,16 @@ export interface Rights {
 /** Rights by user; `*` is every user without a rule of its own. */
 export type Access = ReadonlyMap<string, Rights>
 
+/** The rights of a user: by a rule of its own, by that of `NAME` for `NAME+anything`, or by that for all others. */
+export function rightsOf(name: string, access: Access): Rights {
+  return access.get(name) ?? access.get(ownerOf(name)) ?? access.get('*') ?? { pull: [], push: [] }
+}
+
+/** `ci+next` is a second password of `ci`. An address such as `me+x@example.com` is nobody's second. */
+export function ownerOf(name: string): string {
+  return /^(.+)\+[\w.-]+$/.exec(name)?.[1] ?? name
+}
+
 export interface Desired {
   domain: string
   /** Absolute path on the server. */
@@ -62,6 +72,8 @@ export interface Desired {
   }
   /** Whether a registry that was set up by hand is taken over. */
   adopt: boolean
+  /** The port of the server’s sshd; `undefined` without SSH. */
+  sshPort: number | undefined
   /** Whether `down` deletes images and users too. */
   purge: boolean
   /** Brought by the user, instead of one by ACME. */
@@ -78,6 +90,8 @@ export interface Target {
   /** Private key, repaired; ends with a newline. */
   key: string
   passphrase: string | undefined
+  /** Whether the key is seen to be whole and needs no passphrase: ssh can’t fail to open it. */
+  plainKey: boolean
   /** known_hosts lines. */
   knownHosts: string[]
   /** `SHA256:…` fingerprints of host keys. */

@@ -16,3 +16,14 @@ export function duration(milliseconds: number): string {
 export function daysUntil(date: Date, now: number): number {
   return Math.floor((date.getTime() - now) / (24 * 60 * 60 * 1000))
 }
+
+/** Bytes in the unit that a person would choose. */
+export function megabytes(bytes: number): string {
+  if (bytes < 1e5) return `${Math.ceil(bytes / 1e3)} kB`
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
+}
+
+/** What a program said last, for a sentence. */
+export function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.trim() || 'it said nothing'
+}

@@ -46,7 +46,7 @@ async function begin(): Promise<Begun> {
   saveFolder()
   const { pull } = event
   if (!inputs.target) return { inputs, pull, server: undefined }
-  const debug = (text: string) => void loaded.then(step => step.debug(text))
+  const debug = (text: string) => void loaded.then(action => action.debug(text))
   const server = new Server(inputs.target, join(folder, 'ssh'), debug, cancelled.signal)
   server.connect()
   return { inputs, pull, server }
@@ -86,11 +86,11 @@ function payload(path: string | undefined): Payload {
 
 const begun = begin()
 const loaded = begun
-  .catch(() => {}) // The step tells why.
+  .catch(() => {}) // The action tells why.
   .then(async () => {
-    const step = await import('./action.ts')
-    step.mask(secrets)
-    return step
+    const action = await import('./action.ts')
+    action.mask(secrets)
+    return action
   })
 try {
   await (await loaded).run(begun, folder, cancelled.signal)

@@ -14,7 +14,7 @@ describe('what a client says becomes', () => {
     'net/http: TLS handshake timeout',
     'blob upload unknown: blob upload unknown to registry',
   ])('a new try: %s', words => {
-    expect(rejection(words, attempt)).toBeInstanceOf(Transient)
+    expect(pushFailure(words, attempt)).toBeInstanceOf(Transient)
   })
 
   test.each([
@@ -28,7 +28,7 @@ describe('what a client says becomes', () => {
     ['dial tcp: lookup r.example.com on 127.0.0.53:53: no such host', 'can’t resolve r.example.com'],
     ['something that nobody knows', 'Docker can’t push r.example.com/app: something that nobody knows'],
   ])('an end: %s', (words, sentence) => {
-    const error = rejection(words, attempt)
+    const error = pushFailure(words, attempt)
     expect(error).not.toBeInstanceOf(Transient)
     expect(error.message).toContain(sentence)
   })
@@ -36,6 +36,6 @@ describe('what a client says becomes', () => {
   test('a full disk, as the registry tells it', () => {
     const body =
       '{"errors":[{"code":"UNKNOWN","detail":{"DriverName":"filesystem","Enclosed":{"Op":"write","Err":28}}}]}'
-    expect(rejection(body, attempt)).toBeInstanceOf(DiskFull)
+    expect(pushFailure(body, attempt)).toBeInstanceOf(DiskFull)
   })
 })

@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals'
-import { Progress } from '../../src/publish/progress.ts'
+import { PushProgress } from '../../src/publish/progress.ts'
 
 test('thousands of messages become a line every five seconds, and a summary', () => {
   const lines: string[] = []
   let now = 0
-  const progress = new Progress(
+  const progress = new PushProgress(
     line => lines.push(line),
     () => now,
   )
@@ -23,7 +23,7 @@ test('thousands of messages become a line every five seconds, and a summary', ()
 })
 
 test('one layer is one', () => {
-  const progress = new Progress(
+  const progress = new PushProgress(
     () => {},
     () => 0,
   )

@@ -1,4 +1,5 @@
 import type { Desired } from '../desired.ts'
+import { type Failure, joined } from '../failure.ts'
 import { certificate } from '../resources/certificate/certificate.ts'
 import { guard } from '../resources/guard/guard.ts'
 import { packages } from '../resources/packages/packages.ts'
@@ -8,62 +9,75 @@ import type { Resource, Step } from '../resources/resource.ts'
 import { site } from '../resources/site/site.ts'
 import { users } from '../resources/users/users.ts'
 import type { Facts } from '../server/facts.ts'
+import { marker } from '../server/protocol.ts'
 import { compose, line, quote } from '../shell.ts'
 
 /** All that Berth owns on a server, each after what it stands on. */
-const resources: readonly Resource<unknown>[] = [packages, users, registry, certificate, site, renewal, guard]
+const resources: readonly Resource[] = [packages, users, registry, certificate, site, renewal, guard]
 
-const libraries = [...resources.map(({ name }) => `resources/${name}/${name}`), 'resources/certificate/order']
+const libraries = [
+  'server/protocol',
+  'server/facts',
+  ...resources.map(({ name }) => `resources/${name}/${name}`),
+  'resources/certificate/order',
+]
 
-/** The read-only script whose answer `Facts.parse` reads. */
-export function factsScript(desired: Desired): string {
-  return compose(['server/facts', ...libraries], [...probes(desired), 'echo berth:end'])
+/** What a run would do, and what it has to say. */
+export interface Plan {
+  steps: Step[]
+  /** What is right for now and won't stay so. */
+  warnings: Failure[]
 }
 
-/**
- * Which steps lead from what the server is to what it should be; throws, naming all that is in the way. `only` names the
- * resources that are to be looked after: all of them unless told.
- */
-export function plan(desired: Desired, facts: Facts, only?: readonly string[]): Step[] {
-  const seen = resources
-    .filter(({ name }) => only?.includes(name) ?? true)
-    .map(resource => ({ resource, seen: resource.read(facts, desired) }))
-  const obstacles = seen.flatMap(({ resource, seen }) => resource.obstacles?.(desired, seen) ?? [])
-  if (obstacles.length > 0) throw new Error(obstacles.join('\n'))
-  return seen.flatMap(({ resource, seen }) => resource.plan(desired, seen))
+/** How a mode plans. */
+export type Planner = (desired: Desired, facts: Facts) => Plan
+
+/** The steps from what the server is to what it should be. Throws, naming all that is in the way. */
+export const planUp: Planner = (desired, facts) => plan(desired, facts, resources)
+
+/** The steps that keep the certificate valid: the rest of the server is `up`'s. */
+export const planRenewal: Planner = (desired, facts) => plan(desired, facts, [certificate, renewal])
+
+/** The steps that take the registry away: the last that was built goes first. */
+export const planDown: Planner = (desired, facts) => ({
+  steps: resources.toReversed().flatMap(resource => resource.look(desired, facts).removal()),
+  warnings: [],
+})
+
+function plan(desired: Desired, facts: Facts, resources: readonly Resource[]): Plan {
+  const looks = resources.map(resource => resource.look(desired, facts))
+  const failure = joined(looks.flatMap(({ failures }) => failures))
+  if (failure) throw failure
+  return {
+    steps: looks.flatMap(look => look.steps()),
+    warnings: looks.flatMap(({ warnings }) => warnings),
+  }
 }
 
-/** What is right for now and won't stay so, a sentence each. */
-export function warnings(desired: Desired, facts: Facts): string[] {
-  return resources.flatMap(resource => resource.warnings?.(desired, resource.read(facts, desired)) ?? [])
-}
-
-/** Which steps take the registry away: the last that was built goes first. */
-export function removal(desired: Desired, facts: Facts): Step[] {
-  return resources
-    .toReversed()
-    .flatMap(resource => resource.remove?.(desired, resource.read(facts, desired)) ?? [])
-}
-
-/** What a failed step means, in a sentence; `undefined` if its resource doesn't know better than the programs. */
-export function explain(desired: Desired, { resource }: Step, output: string): string | undefined {
+/** What a failed step means; `undefined` if its resource doesn't know better than the programs. */
+export function explain(desired: Desired, { resource }: Step, output: string): Failure | undefined {
   return resources.find(({ name }) => name === resource)?.explain?.(desired, output)
 }
 
+/** The read-only script whose answer `Facts.parse` reads. */
+export function factsScript(desired: Desired): string {
+  return compose(libraries, [...probes(desired), `echo ${marker('end')}`])
+}
+
 /** Seconds that a run waits for another one on the same server. */
-const patience = 900
+const lockSeconds = 900
 
 /** The script that takes the steps, if the facts still hold once it has the server for itself. */
 export function applyScript(desired: Desired, facts: Facts, steps: readonly Step[]): string {
   const checks = resources.flatMap(resource => (resource.check ? [resource.check(desired)] : []))
   return compose(
-    ['server/facts', 'server/apply', ...libraries],
+    ['server/apply', ...libraries],
     [
       'look() {',
       ...probes(desired),
       '}',
       `DISKS=${quote(['/', '/etc', '/etc/letsencrypt', '/run', '/var', '/var/lib/docker', desired.directory].join(' '))}`,
-      `lock ${patience}`,
+      `lock ${lockSeconds}`,
       `still ${facts.checksum} look`,
       ...checks.map(call => line(['step', '0', ...call])),
       ...steps.map(({ resource, call }, index) => {
@@ -82,6 +96,6 @@ function probes(desired: Desired): string[] {
     ['units_probe', ...units] as const,
     ...resources.flatMap(resource => resource.probe(desired)),
   ].map(line)
-  const chain = calls.map((call, index) => (index === 0 ? call : `{ ${call} </dev/null; cat; }`))
-  return [[...chain, 'files'].join(' |\n')]
+  const [first = '', ...others] = calls
+  return [[first, ...others.map(call => `{ ${call} </dev/null; cat; }`), 'files'].join(' |\n')]
 }

@@ -1,6 +1,5 @@
 import { parse } from 'yaml'
-import type { Access, Rights, User } from '../desired.ts'
-import { ownerOf, rightsOf } from '../resources/site/access.ts'
+import { type Access, ownerOf, type Rights, rightsOf, type User } from '../desired.ts'
 
 /** Wildcards in one pattern: each more multiplies the steps that nginx takes to find that a name does not match. */
 const maxWildcards = 2
@@ -14,19 +13,19 @@ const maxWildcards = 2
  *       push: [team/*, tools/lint]
  *     '*': pull                     # every other user
  *
- * `problem` hears of every mistake, `warning` of users who may do nothing.
+ * `mistake` hears of every mistake, `warning` of users who may do nothing.
  */
 export function parseAccess(
   text: string,
   users: readonly User[],
-  problem: (message: string) => void,
+  mistake: (message: string) => void,
   warning: (message: string) => void,
 ): Access {
   const access = new Map<string, Rights>()
-  for (const [name, value] of Object.entries(parseMap(text, problem))) {
+  for (const [name, value] of Object.entries(parseMap(text, mistake))) {
     if (name !== '*' && !users.some(user => user.name === name || ownerOf(user.name) === name))
-      problem(`${JSON.stringify(name)} is not one of \`users\``)
-    access.set(name, parseRights(name, value, problem))
+      mistake(`${JSON.stringify(name)} is not one of \`users\``)
+    access.set(name, parseRights(name, value, mistake))
   }
   const without = users.filter(({ name }) => {
     const { pull, push } = rightsOf(name, access)
@@ -41,20 +40,20 @@ export function parseAccess(
   return access
 }
 
-function parseMap(text: string, problem: (message: string) => void): Record<string, unknown> {
+function parseMap(text: string, mistake: (message: string) => void): Record<string, unknown> {
   try {
     const value: unknown = parse(text, { logLevel: 'error' })
     if (isMap(value)) return value
-    problem('is not a YAML map from users to `pull`, `push` or both')
+    mistake('is not a YAML map from users to `pull`, `push` or both')
   } catch (error) {
     const [reason = ''] = (error as Error).message.split('\n')
     const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : ''
-    problem(`is not YAML: ${reason.replace(/:$/, '')}${hint}`)
+    mistake(`is not YAML: ${reason.replace(/:$/, '')}${hint}`)
   }
   return {}
 }
 
-function parseRights(name: string, value: unknown, problem: (message: string) => void): Rights {
+function parseRights(name: string, value: unknown, mistake: (message: string) => void): Rights {
   const rights: Rights = { pull: [], push: [] }
   const path = JSON.stringify(name)
   if (value === 'pull' || value === 'push') {
@@ -62,19 +61,19 @@ function parseRights(name: string, value: unknown, problem: (message: string) =>
     return rights
   }
   if (!isMap(value)) {
-    problem(`${path} must be \`pull\`, \`push\`, or a map of the two to patterns of repositories`)
+    mistake(`${path} must be \`pull\`, \`push\`, or a map of the two to patterns of repositories`)
     return rights
   }
   for (const [verb, given] of Object.entries(value)) {
     if (verb !== 'pull' && verb !== 'push') {
-      problem(`${path} has ${JSON.stringify(verb)}; there are only \`pull\` and \`push\``)
+      mistake(`${path} has ${JSON.stringify(verb)}; there are only \`pull\` and \`push\``)
       continue
     }
     const patterns: unknown[] = Array.isArray(given) ? given : [given]
     for (const pattern of patterns) {
       if (isPattern(pattern)) rights[verb].push(pattern)
       else {
-        problem(
+        mistake(
           `${path} may ${verb} ${JSON.stringify(pattern)}, which is no pattern of repositories; write a name in lower case, with * for any part between slashes or ** for anything, at most ${maxWildcards} of them`,
         )
       }

@@ -23,7 +23,7 @@ export function readAcme(reader: Reader): Desired['acme'] {
   )
   const ca = reader.text('ca').replaceAll('\r', '')
   if (ca !== '' && !/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(ca)) {
-    reader.problem('ca')('holds no PEM certificate')
+    reader.mistake('ca')('holds no PEM certificate')
   }
   return { server, email: email || undefined, ca: ca === '' ? undefined : `${ca}\n`, eab: readEab(reader) }
 }
@@ -35,7 +35,7 @@ function readEab(reader: Reader): Desired['acme']['eab'] {
   reader.secret(text)
   const [, kid = '', hmac = ''] = /^([^\s:]+):([\w-]+)=*$/.exec(text) ?? []
   if (hmac === '') {
-    reader.problem('acme-eab')('is not kid:hmac, the two values that your certificate authority gave you')
+    reader.mistake('acme-eab')('is not kid:hmac, the two values that your certificate authority gave you')
     return undefined
   }
   reader.secret(hmac)

@@ -8,18 +8,18 @@ export function readCertificate(reader: Reader, domain: string, now: number): Ow
   const key = pem(reader.raw('certificate-key'))
   if (chain === '' && key === '') return undefined
   for (const line of key.split('\n')) if (line !== '' && !line.startsWith('-----')) reader.secret(line)
-  if (chain === '') reader.problem('certificate')('is missing, and `certificate-key` is given')
-  if (key === '') reader.problem('certificate-key')('is missing, and `certificate` is given')
+  if (chain === '') reader.mistake('certificate')('is missing, and `certificate-key` is given')
+  if (key === '') reader.mistake('certificate-key')('is missing, and `certificate` is given')
   if (chain === '' || key === '') return undefined
 
-  const certificates = readChain(chain, reader.problem('certificate'))
-  const privateKey = readKey(key, reader.problem('certificate-key'))
+  const certificates = readChain(chain, reader.mistake('certificate'))
+  const privateKey = readKey(key, reader.mistake('certificate-key'))
   const [leaf] = certificates
   if (leaf) {
-    checkLeaf(leaf, domain, now, reader.problem('certificate'))
-    checkOrder(certificates, reader.problem('certificate'))
+    checkLeaf(leaf, domain, now, reader.mistake('certificate'))
+    checkOrder(certificates, reader.mistake('certificate'))
     if (privateKey && !leaf.checkPrivateKey(privateKey)) {
-      reader.problem('certificate-key')(
+      reader.mistake('certificate-key')(
         'does not belong to `certificate`, whose first certificate has another key',
       )
     }
@@ -38,21 +38,21 @@ function pem(text: string): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
 
-function readChain(text: string, problem: (message: string) => void): X509Certificate[] {
+function readChain(text: string, mistake: (message: string) => void): X509Certificate[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []
-  if (blocks.length === 0) problem('holds no PEM certificate')
-  if (text.includes('PRIVATE KEY-----')) problem('holds a private key; that belongs into `certificate-key`')
+  if (blocks.length === 0) mistake('holds no PEM certificate')
+  if (text.includes('PRIVATE KEY-----')) mistake('holds a private key; that belongs into `certificate-key`')
   try {
     return blocks.map(block => new X509Certificate(block))
   } catch {
-    problem('holds a certificate that is damaged; paste the whole file again')
+    mistake('holds a certificate that is damaged; paste the whole file again')
     return []
   }
 }
 
-function readKey(text: string, problem: (message: string) => void): KeyObject | undefined {
+function readKey(text: string, mistake: (message: string) => void): KeyObject | undefined {
   if (text.includes('ENCRYPTED')) {
-    problem(
+    mistake(
       'is encrypted, and nginx could not start without somebody at the keyboard; give it without a passphrase',
     )
     return undefined
@@ -61,10 +61,10 @@ function readKey(text: string, problem: (message: string) => void): KeyObject | 
     const key = createPrivateKey(text)
     const bits = key.asymmetricKeyDetails?.modulusLength
     if (bits !== undefined && bits < 2048)
-      problem(`has ${bits} bits only; clients refuse RSA keys below 2048`)
+      mistake(`has ${bits} bits only; clients refuse RSA keys below 2048`)
     return key
   } catch {
-    problem(
+    mistake(
       'is not a PEM private key, or is damaged; it must begin with a line like `-----BEGIN PRIVATE KEY-----`',
     )
     return undefined
@@ -75,22 +75,22 @@ function checkLeaf(
   leaf: X509Certificate,
   domain: string,
   now: number,
-  problem: (message: string) => void,
+  mistake: (message: string) => void,
 ): void {
-  if (leaf.ca) problem('begins with the certificate of an authority; the server’s own must come first')
+  if (leaf.ca) mistake('begins with the certificate of an authority; the server’s own must come first')
   else if (domain !== '' && !leaf.checkHost(domain)) {
-    problem(`does not cover ${domain}; it is for ${leaf.subjectAltName ?? 'no name at all'}`)
+    mistake(`does not cover ${domain}; it is for ${leaf.subjectAltName ?? 'no name at all'}`)
   }
-  if (leaf.validFromDate.getTime() > now) problem(`is not valid before ${leaf.validFromDate.toISOString()}`)
-  if (leaf.validToDate.getTime() < now) problem(`has expired on ${leaf.validToDate.toISOString()}`)
+  if (leaf.validFromDate.getTime() > now) mistake(`is not valid before ${leaf.validFromDate.toISOString()}`)
+  if (leaf.validToDate.getTime() < now) mistake(`has expired on ${leaf.validToDate.toISOString()}`)
 }
 
 /** Each must be signed by the next: clients don't sort, and most of them don't fetch what is missing. */
-function checkOrder(certificates: readonly X509Certificate[], problem: (message: string) => void): void {
+function checkOrder(certificates: readonly X509Certificate[], mistake: (message: string) => void): void {
   for (const [index, certificate] of certificates.entries()) {
     const issuer = certificates[index + 1]
     if (issuer && !(certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))) {
-      problem(
+      mistake(
         `is in the wrong order: number ${index + 2} of the chain did not sign number ${index + 1}; the server’s own comes first, then each one’s issuer`,
       )
       return

@@ -14,14 +14,14 @@ export function parseImages(
   text: string,
   tags: readonly string[],
   owner: string,
-  problem: (message: string) => void,
+  mistake: (message: string) => void,
 ): Image[] {
   const images: Image[] = []
   const lineOf = new Map<string, number>()
   for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.trim()
     if (line === '') continue
-    const fail = (message: string) => problem(`line ${index + 1}: ${message}`)
+    const fail = (message: string) => mistake(`line ${index + 1}: ${message}`)
     const [left = '', target, ...rest] = line.split(/\s*=>\s*/)
     if (rest.length > 0 || left === '' || target === '') {
       fail('write source, or source => repository:tag')
@@ -34,10 +34,10 @@ export function parseImages(
     }
     const name = target ?? (source.kind === 'docker' ? ownName(source.name) : undefined)
     const { repository, tag } = name === undefined ? {} : split(lowered(name, owner))
-    const fault =
-      (repository !== undefined && repositoryFault(repository)) || (tag !== undefined && tagFault(tag))
-    if (fault) {
-      fail(fault)
+    const wrong =
+      (repository !== undefined && repositoryMistake(repository)) || (tag !== undefined && tagMistake(tag))
+    if (wrong) {
+      fail(wrong)
       continue
     }
     const image = { source, repository, tags: tag === undefined ? [...tags] : [tag] }
@@ -75,26 +75,26 @@ function lowered(name: string, owner: string): string {
 }
 
 /** What is wrong with the name of a repository. */
-export function repositoryFault(repository: string): string | undefined {
+export function repositoryMistake(repository: string): string | undefined {
   if (repositoryPattern.test(repository) && repository.length <= 255) return undefined
   const lower = repository.toLowerCase()
   const rule = 'it is made of lower-case letters, digits and . _ - between slashes'
   return `“${repository}” is not a repository; ${lower !== repository && repositoryPattern.test(lower) ? `write “${lower}”` : rule}`
 }
 
-function tagFault(tag: string): string | undefined {
+function tagMistake(tag: string): string | undefined {
   return tagPattern.test(tag)
     ? undefined
     : `“${tag}” is not a tag; it is made of letters, digits and . _ - and has at most 128 of them`
 }
 
 /** Reads `tags`, one a line. */
-export function parseTags(text: string, problem: (message: string) => void): string[] {
+export function parseTags(text: string, mistake: (message: string) => void): string[] {
   const tags = text
     .split(/[\n,]/)
     .map(tag => tag.trim())
     .filter(tag => tag !== '')
-  for (const fault of tags.map(tagFault)) if (fault) problem(fault)
+  for (const wrong of tags.map(tagMistake)) if (wrong) mistake(wrong)
   return [...new Set(tags)]
 }
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Access, Desired, Image, Mode, Target, User } from '../desired.ts'
+import type { Failure } from '../failure.ts'
 import { readAcme } from './acme.ts'
 import { readCertificate } from './certificate.ts'
 import { isHostname } from './hosts.ts'
@@ -21,17 +22,17 @@ export interface Inputs {
   pushUser: User | undefined
   /** For what Berth writes on GitHub. */
   githubToken: string | undefined
-  /** What is allowed and perhaps not meant, a line each, beginning with the input’s name. */
-  warnings: readonly string[]
+  /** What is allowed and perhaps not meant, each beginning with the input’s name. */
+  warnings: readonly Failure[]
 }
 
-/** Every mistake, a line each, beginning with the input’s name. */
+/** Every mistake, each beginning with the input’s name. */
 export class InputError extends Error {
-  readonly problems: readonly string[]
+  readonly mistakes: readonly Failure[]
 
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'))
-    this.problems = problems
+  constructor(mistakes: readonly Failure[]) {
+    super(mistakes.map(({ message }) => message).join('\n'))
+    this.mistakes = mistakes
   }
 }
 
@@ -74,6 +75,7 @@ export async function readInputs(
     acme: readAcme(reader),
     certificate: readCertificate(reader, domain, Date.now()),
     adopt: reader.flag('adopt'),
+    sshPort: target?.port,
     purge: readPurge(reader, mode, domain),
     renewBefore: reader.integer('renew-before', 1, 365),
   }
@@ -87,21 +89,21 @@ export async function readInputs(
     githubToken: readToken(reader),
     warnings: reader.warnings,
   }
-  if (reader.problems.length > 0) throw new InputError(reader.problems)
+  if (reader.mistakes.length > 0) throw new InputError(reader.mistakes)
   return inputs
 }
 
 function refuse(reader: Reader, mode: Mode): void {
   const given = notYet.inputs.filter(each => reader.text(each) !== '')
-  for (const name of given) reader.problem(name)('is not there yet in this version of Berth')
+  for (const name of given) reader.mistake(name)('is not there yet in this version of Berth')
   if (notYet.modes.includes(mode))
-    reader.problem('mode')(`\`${mode}\` is not there yet in this version of Berth`)
+    reader.mistake('mode')(`\`${mode}\` is not there yet in this version of Berth`)
 }
 
 function readDomain(reader: Reader): string {
   const domain = reader.text('domain').toLowerCase()
   if (domain === '')
-    reader.problem('domain')('is missing; give the name of the registry, such as registry.example.com')
+    reader.mistake('domain')('is missing; give the name of the registry, such as registry.example.com')
   return reader.checked(
     'domain',
     domain,
@@ -113,9 +115,9 @@ function readDomain(reader: Reader): string {
 function readPurge(reader: Reader, mode: Mode, domain: string): boolean {
   const purge = reader.text('purge')
   if (purge === '') return false
-  if (mode !== 'down') reader.problem('purge')('goes with mode `down` only')
+  if (mode !== 'down') reader.mistake('purge')('goes with mode `down` only')
   if (purge !== domain)
-    reader.problem('purge')(`must be the domain, ${domain}, for every image to be deleted`)
+    reader.mistake('purge')(`must be the domain, ${domain}, for every image to be deleted`)
   return true
 }
 
@@ -141,12 +143,12 @@ function readUsers(reader: Reader, mode: Mode, domain: string): User[] | null {
   }
   const users = parseUsers(
     reader.raw('users'),
-    reader.problem('users'),
+    reader.mistake('users'),
     reader.secret,
     reader.warning('users'),
   )
   if (users.length === 0 && mode !== 'renew' && !reader.failed('users')) {
-    reader.problem('users')(
+    reader.mistake('users')(
       'is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry',
     )
   }
@@ -163,27 +165,27 @@ async function readAccess(reader: Reader, users: User[] | null): Promise<Access 
   const text = reader.raw('access')
   if (text.trim() === '') return undefined
   if (users === null) {
-    reader.problem('access')('needs users to give rights to, and `auth: none` has none')
+    reader.mistake('access')('needs users to give rights to, and `auth: none` has none')
     return undefined
   }
   // Which names are wrong can be told only when it is known which are right.
   if (reader.failed('users')) return undefined
   const { parseAccess } = await import('./access.ts')
-  return parseAccess(text, users, reader.problem('access'), reader.warning('access'))
+  return parseAccess(text, users, reader.mistake('access'), reader.warning('access'))
 }
 
 function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {
-  const tags = parseTags(reader.raw('tags'), reader.problem('tags'))
+  const tags = parseTags(reader.raw('tags'), reader.mistake('tags'))
   const images = parseImages(
     reader.raw('image'),
     tags.length > 0 ? tags : eventTags(event),
     event.owner,
-    reader.problem('image'),
+    reader.mistake('image'),
   )
   if (mode === 'push' && reader.text('image') === '')
-    reader.problem('image')('is missing; name the image to push')
+    reader.mistake('image')('is missing; name the image to push')
   if (images.some(image => image.tags.length === 0))
-    reader.problem('tags')('are missing, and the event tells none')
+    reader.mistake('tags')('are missing, and the event tells none')
   return images
 }
 
@@ -191,6 +193,6 @@ function readPushUser(reader: Reader, users: User[] | null): User | undefined {
   const name = reader.text('push-user')
   if (name === '') return users?.[0]
   const user = users?.find(each => each.name === name)
-  if (users && !user) reader.problem('push-user')(`${JSON.stringify(name)} is not one of \`users\``)
+  if (users && !user) reader.mistake('push-user')(`${JSON.stringify(name)} is not one of \`users\``)
   return user
 }

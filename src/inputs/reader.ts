@@ -1,12 +1,29 @@
+import { Failure, type Topic } from '../failure.ts'
+
+/** Where mistakes in an input are explained: `input` unless told. */
+const topicOf: Readonly<Record<string, Topic>> = {
+  'ssh-key': 'key',
+  'ssh-key-passphrase': 'key',
+  'ssh-known-hosts': 'hostKey',
+  users: 'users',
+  access: 'users',
+  auth: 'users',
+  'push-user': 'users',
+  certificate: 'ownCertificate',
+  'certificate-key': 'ownCertificate',
+  image: 'imageName',
+  tags: 'imageName',
+}
+
 /** Reads single inputs and collects every mistake, so that all are reported at once. */
 export class Reader {
   readonly #get: (name: string) => string
   /** Masks a text in the log from now on. */
   readonly secret: (text: string) => void
-  /** A line each, beginning with the input’s name. */
-  readonly problems: string[] = []
-  /** What is allowed and perhaps not meant, a line each. */
-  readonly warnings: string[] = []
+  /** Each begins with the input’s name. */
+  readonly mistakes: Failure[] = []
+  /** What is allowed and perhaps not meant. */
+  readonly warnings: Failure[] = []
 
   /** `get` gives an input as it was written, `''` if absent. */
   constructor(get: (name: string) => string, secret: (text: string) => void) {
@@ -22,21 +39,21 @@ export class Reader {
     return this.#get(name).trim()
   }
 
-  problem(name: string): (message: string) => void {
-    return message => this.problems.push(`${name}: ${message}`)
+  mistake(name: string): (sentence: string) => void {
+    return sentence => this.mistakes.push(about(name, sentence))
   }
 
-  warning(name: string): (message: string) => void {
-    return message => this.warnings.push(`${name}: ${message}`)
+  warning(name: string): (sentence: string) => void {
+    return sentence => this.warnings.push(about(name, sentence))
   }
 
   failed(name: string): boolean {
-    return this.problems.some(each => each.startsWith(`${name}: `))
+    return this.mistakes.some(({ message }) => message.startsWith(`${name}: `))
   }
 
   /** An input that must look a certain way if it is there. A wrong one is shown, so never read a secret with it. */
   checked(name: string, value: string, good: (value: string) => boolean, form: string): string {
-    if (value !== '' && !good(value)) this.problem(name)(`${JSON.stringify(value)} is not ${form}`)
+    if (value !== '' && !good(value)) this.mistake(name)(`${JSON.stringify(value)} is not ${form}`)
     return value
   }
 
@@ -59,4 +76,8 @@ export class Reader {
     const good = (value: string) => /^\d{1,5}$/.test(value) && Number(value) >= min && Number(value) <= max
     return Number(this.checked(name, this.text(name), good, `a whole number from ${min} to ${max}`))
   }
+}
+
+function about(name: string, sentence: string): Failure {
+  return new Failure(topicOf[name] ?? 'input', `${name}: ${sentence}`)
 }

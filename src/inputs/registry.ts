@@ -11,22 +11,22 @@ export async function readRegistry(reader: Reader): Promise<Desired['registry']>
       'the reference of an image',
     ),
     port: reader.integer('registry-port', 1, 65535),
-    config: await readConfig(reader.raw('registry-config'), reader.problem('registry-config')),
+    config: await readConfig(reader.raw('registry-config'), reader.mistake('registry-config')),
   }
 }
 
 async function readConfig(
   text: string,
-  problem: (message: string) => void,
+  mistake: (message: string) => void,
 ): Promise<Record<string, unknown>> {
   if (text.trim() === '') return {}
   const { parse } = await import('yaml')
   try {
     const config: unknown = parse(text)
     if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config }
-    problem('is not a YAML map')
+    mistake('is not a YAML map')
   } catch (error) {
-    problem(`is not YAML: ${(error as Error).message.split('\n')[0]}`)
+    mistake(`is not YAML: ${(error as Error).message.split('\n')[0]}`)
   }
   return {}
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { Target } from '../desired.ts'
 import { isHostname, parseKnownHosts } from './hosts.ts'
-import { isEncrypted, repairKey } from './key.ts'
+import { isEncrypted, isPlain, repairKey } from './key.ts'
 import type { Reader } from './reader.ts'
 
 /** Reads the `ssh-*` inputs and `sudo-password`. */
@@ -15,11 +15,11 @@ export function readTarget(reader: Reader, domain: string): Target {
   const port = reader.integer('ssh-port', 1, 65535)
   const { knownHosts, fingerprints } = parseKnownHosts(
     reader.raw('ssh-known-hosts'),
-    reader.problem('ssh-known-hosts'),
+    reader.mistake('ssh-known-hosts'),
   )
   if (reader.text('ssh-known-hosts') === '') {
     const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host || 'HOST'}`
-    reader.problem('ssh-known-hosts')(
+    reader.mistake('ssh-known-hosts')(
       `is missing, and an unknown host is never trusted; run \`${scan}\` where you trust the network, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the server, and paste the lines`,
     )
   }
@@ -35,13 +35,16 @@ export function readTarget(reader: Reader, domain: string): Target {
   const sudoPassword = reader.raw('sudo-password') || undefined
   for (const each of [passphrase, sudoPassword]) if (each !== undefined) reader.secret(each)
   const key = readKey(reader, passphrase)
-  return { host, port, user, key, passphrase, knownHosts, fingerprints, jump: parseJump(jump), sudoPassword }
+  return {
+    ...{ host, port, user, key, passphrase, plainKey: isPlain(key) },
+    ...{ knownHosts, fingerprints, jump: parseJump(jump), sudoPassword },
+  }
 }
 
 function readKey(reader: Reader, passphrase: string | undefined): string {
-  const problem = reader.problem('ssh-key')
+  const mistake = reader.mistake('ssh-key')
   if (reader.text('ssh-key') === '') {
-    problem(
+    mistake(
       'is missing; give a private key that may log in to the server. Is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)?',
     )
     return ''
@@ -50,11 +53,11 @@ function readKey(reader: Reader, passphrase: string | undefined): string {
     const key = repairKey(reader.raw('ssh-key'))
     for (const line of key.split('\n')) if (line !== '' && !line.startsWith('-----')) reader.secret(line)
     if (isEncrypted(key) && passphrase === undefined) {
-      reader.problem('ssh-key-passphrase')('is missing, and `ssh-key` is encrypted')
+      reader.mistake('ssh-key-passphrase')('is missing, and `ssh-key` is encrypted')
     }
     return key
   } catch (error) {
-    problem((error as Error).message)
+    mistake((error as Error).message)
     return ''
   }
 }

@@ -5,13 +5,13 @@ import { isStrong, type User } from '../desired.ts'
 const maxBytes = 72
 
 /**
- * Reads `users`: one `name:password` a line. `problem` hears of every line that can't be taken, by number only, for
+ * Reads `users`: one `name:password` a line. `mistake` hears of every line that can't be taken, by number only, for
  * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does,
  * `warning` of passwords that can be guessed.
  */
 export function parseUsers(
   text: string,
-  problem: (message: string) => void,
+  mistake: (message: string) => void,
   secret: (text: string) => void,
   warning: (message: string) => void,
 ): User[] {
@@ -24,7 +24,7 @@ export function parseUsers(
     secret(line)
     const colon = line.indexOf(':')
     if (colon < 0) {
-      problem(`line ${number} has no colon; write name:password`)
+      mistake(`line ${number} has no colon; write name:password`)
       continue
     }
     const name = line.slice(0, colon).trimStart()
@@ -33,10 +33,10 @@ export function parseUsers(
     if ([...password].length > 1) secret(password)
     secret(Buffer.from(`${name}:${password}`).toString('base64'))
 
-    const fault = nameFault(name) ?? passwordFault(password)
+    const wrong = nameMistake(name) ?? passwordMistake(password)
     const earlier = lineOf.get(name)
-    if (fault) problem(`line ${number}: ${fault}`)
-    else if (earlier) problem(`line ${number} has the same name as line ${earlier}`)
+    if (wrong) mistake(`line ${number}: ${wrong}`)
+    else if (earlier) mistake(`line ${number} has the same name as line ${earlier}`)
     else {
       lineOf.set(name, number)
       users.push({ name, password })
@@ -59,7 +59,7 @@ export function sealKey(privateKey: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', privateKey, '', 'berth: seals of users', 32))
 }
 
-function nameFault(name: string): string | undefined {
+function nameMistake(name: string): string | undefined {
   if (name === '') return 'the name is empty'
   if (name.startsWith('#')) return 'a name can’t begin with #, for htpasswd takes such a line as a comment'
   if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
@@ -68,7 +68,7 @@ function nameFault(name: string): string | undefined {
   return undefined
 }
 
-function passwordFault(password: string): string | undefined {
+function passwordMistake(password: string): string | undefined {
   if (password === '') return 'the password is empty'
   if (password.includes('\0')) return 'the password has a NUL byte'
   if ([...password].length === 1) return 'the password is a single character'

@@ -1,44 +1,39 @@
 import { X509Certificate } from 'node:crypto'
 import { converge, type Listener } from '../converge/converge.ts'
-import { plan } from '../converge/plan.ts'
-import type { Desired } from '../desired.ts'
+import { planRenewal } from '../converge/plan.ts'
+import { asFailure, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
-import { Endpoint } from '../registry/endpoint.ts'
 import { keepIssue } from '../report/issue.ts'
 import type { Outcome } from '../report/outcome.ts'
 import { due, isOrder, readLineage } from '../resources/certificate/certificate.ts'
 import type { Step } from '../resources/resource.ts'
 import type { Facts } from '../server/facts.ts'
-import { onGitHub, onServer, type Surroundings } from './up.ts'
-
-/** What is looked after: the rest of the server is `up`'s. */
-const missing = (desired: Desired, facts: Facts) => plan(desired, facts, ['certificate', 'renewal'])
+import { type Context, onEndpoint, onGitHub, onServer } from './context.ts'
 
 /** Renews if the certificate is due, looks at what is served, and says so on GitHub if it is at risk. */
-export async function renew(inputs: Inputs, around: Surroundings): Promise<Outcome> {
-  const { domain, acme } = inputs.desired
-  const { steps, facts, trouble } = await renewed(inputs, around)
-  const endpoint = new Endpoint(domain, acme.ca)
+export async function renew(inputs: Inputs, context: Context): Promise<Outcome> {
+  const { domain } = inputs.desired
+  const { steps, facts, fatal, undone } = await renewed(inputs, context)
   let served: X509Certificate | undefined
-  let failure = trouble?.fatal ? trouble.reason : undefined
+  let failure = fatal
   try {
-    served = await around.group(`Check https://${domain}`, () => endpoint.certificate())
+    served = await context.group(`Check https://${domain}`, () =>
+      onEndpoint(inputs, endpoint => endpoint.certificate()),
+    )
     failure ??= assess(
       inputs,
       served,
       onDisk(inputs, facts),
       steps.some(isOrder),
-      trouble?.reason,
+      undone?.message,
       Date.now(),
     )
   } catch (error) {
-    failure = [failure, (error as Error).message].filter(Boolean).join('\n')
-  } finally {
-    endpoint.close()
+    failure = joined([...(failure ? [failure] : []), asFailure(error)])
   }
-  if (trouble && failure === undefined) around.listener.warned(trouble.reason)
-  await onGitHub(inputs, around, 'the issue about the certificate', 'issues', repository =>
-    keepIssue(repository, domain, failure, served?.validToDate),
+  if (undone && failure === undefined) context.listener.warned(undone)
+  await onGitHub(inputs, context, 'the issue about the certificate', 'issues', repository =>
+    keepIssue(repository, domain, failure?.message, served?.validToDate),
   )
   return {
     domain,
@@ -50,43 +45,42 @@ export async function renew(inputs: Inputs, around: Surroundings): Promise<Outco
   }
 }
 
-interface Trouble {
-  reason: string
-  /** Whether it matters however long the certificate is valid. */
-  fatal: boolean
+interface Renewed {
+  steps: Step[]
+  facts: Facts | undefined
+  /** What matters however long the certificate is valid. */
+  fatal: Failure | undefined
+  /** Why a renewal was not possible, which need not matter yet. */
+  undone: Failure | undefined
 }
 
-async function renewed(
-  inputs: Inputs,
-  around: Surroundings,
-): Promise<{ steps: Step[]; facts: Facts | undefined; trouble: Trouble | undefined }> {
-  let facts: Facts | undefined
-  let trouble: Trouble | undefined
+async function renewed(inputs: Inputs, context: Context): Promise<Renewed> {
+  const result: Renewed = { steps: [], facts: undefined, fatal: undefined, undone: undefined }
   const listener: Listener = {
-    ...around.listener,
-    looked(seen) {
-      if (seen.file('site.file') === undefined) {
-        throw new Error(
+    ...context.listener,
+    looked(facts) {
+      if (facts.file('site.file') === undefined) {
+        throw new Failure(
+          'noRegistry',
           `this server has no registry ${inputs.desired.domain} of Berth’s; set it up with mode \`up\` first`,
         )
       }
-      facts = seen
+      result.facts = facts
     },
-    warned(reason) {
-      trouble = { reason, fatal: false }
+    warned(failure) {
+      result.undone = failure
     },
   }
-  let steps: Step[] = []
   try {
-    steps = await onServer(around, server =>
-      around.group(`Server ${inputs.target?.host}`, () =>
-        converge(server, inputs.desired, missing, listener),
+    result.steps = await onServer(context, server =>
+      context.group(`Server ${inputs.target?.host}`, () =>
+        converge(server, inputs.desired, planRenewal, listener),
       ),
     )
   } catch (error) {
-    trouble = { reason: (error as Error).message, fatal: true }
+    result.fatal = asFailure(error)
   }
-  return { steps, facts, trouble }
+  return result
 }
 
 /** The certificate that the server had on disk before this run. */
@@ -103,19 +97,23 @@ export function assess(
   ordered: boolean,
   reason: string | undefined,
   now: number,
-): string | undefined {
+): Failure | undefined {
   const same = served.fingerprint256 === disk?.fingerprint256
   if (disk && same === ordered) {
-    return ordered
+    const sentence = ordered
       ? `the certificate of ${domain} was renewed, and the old one is still served, until ${date(served)}; does the name lead to this server on every address, and is there a proxy in front of it?`
       : `${domain} serves a certificate that is valid until ${date(served)}, and it is not the one on the server’s disk, which is valid until ${date(disk)}; does the name lead to this server, and is there a proxy in front of it?`
+    return new Failure('renewal', sentence)
   }
   if (!due(served, renewBefore, now)) return undefined
   const left = Math.floor((served.validToDate.getTime() - now) / (24 * 60 * 60 * 1000))
   const risk = `the certificate of ${domain} is valid for ${left} more ${left === 1 ? 'day' : 'days'} only, until ${date(served)}`
-  return certificate
-    ? `${risk}; give a newer one as \`certificate\` and \`certificate-key\`, and run mode \`up\``
-    : `${risk}, and could not be renewed: ${reason ?? 'the authority gave one that lives no longer'}`
+  return new Failure(
+    'renewal',
+    certificate
+      ? `${risk}; give a newer one as \`certificate\` and \`certificate-key\`, and run mode \`up\``
+      : `${risk}, and could not be renewed: ${reason ?? 'the authority gave one that lives no longer'}`,
+  )
 }
 
 function date({ validToDate }: X509Certificate): string {

@@ -1,10 +1,19 @@
+import { Failure } from '../failure.ts'
 import { Transient } from '../registry/retry.ts'
 
 /** The server has no room for what is pushed. */
-export class DiskFull extends Error {}
+export class DiskFull extends Failure {
+  constructor(sentence: string) {
+    super('diskFull', sentence)
+  }
+}
 
 /** Something between here and the registry limits the size of an upload. */
-export class TooLarge extends Error {}
+export class TooLarge extends Failure {
+  constructor(sentence: string) {
+    super('proxy', sentence)
+  }
+}
 
 /** What a push was about, for the words of its failure. */
 export interface Attempt {
@@ -16,7 +25,7 @@ export interface Attempt {
 }
 
 /** What a client or the registry said, as an error whose message is a sentence with the next action. */
-export function rejection(words: string, { domain, repository, user, client }: Attempt): Error {
+export function pushFailure(words: string, { domain, repository, user, client }: Attempt): Failure {
   const there = `${domain}/${repository}`
   const quoted = words.replace(/\s+/g, ' ').slice(0, 300)
   if (/no space left|"?Err"?:\s*28\b/i.test(words))
@@ -27,19 +36,24 @@ export function rejection(words: string, { domain, repository, user, client }: A
     )
   }
   if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
-    return new Error(
+    return new Failure(
+      'pushRights',
       `\`${user ?? 'anonymous'}\` may not push to ${there}; allow it in \`access\`, or choose another \`push-user\` (${quoted})`,
     )
   }
   if (/x509|certificate/i.test(words)) {
-    return new Error(
+    return new Failure(
+      'trust',
       `this runner’s ${client} does not trust the certificate that ${domain} shows; does the name lead to this server from the runner? A private authority is given as \`ca\` (${quoted})`,
     )
   }
   if (/no such host|server misbehaving/i.test(words))
-    return new Error(`this runner’s ${client} can’t resolve ${domain}; look at its DNS settings (${quoted})`)
-  if (isTransient(words)) return new Transient(`${there} could not be pushed: ${quoted}`)
-  return new Error(`${client} can’t push ${there}: ${quoted}`)
+    return new Failure(
+      'dns',
+      `this runner’s ${client} can’t resolve ${domain}; look at its DNS settings (${quoted})`,
+    )
+  if (isTransient(words)) return new Transient('push', `${there} could not be pushed: ${quoted}`)
+  return new Failure('push', `${client} can’t push ${there}: ${quoted}`)
 }
 
 function isTransient(words: string): boolean {

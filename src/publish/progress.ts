@@ -1,11 +1,11 @@
-import { count } from '../format.ts'
+import { count, megabytes } from '../format.ts'
 import type { PushMessage } from '../runner/docker.ts'
 
 /** Milliseconds between two lines of the log. */
 const pause = 5000
 
 /** Makes of the thousands of messages of a push a line now and then: layers done, bytes, rate. */
-export class Progress {
+export class PushProgress {
   readonly #say: (line: string) => void
   readonly #now: () => number
   readonly #layers = new Map<string, { current: number; total: number; state: 'open' | 'sent' | 'there' }>()
@@ -68,9 +68,4 @@ export class Progress {
   #sent(): string {
     return megabytes(this.#bytes())
   }
-}
-
-export function megabytes(bytes: number): string {
-  if (bytes < 1e5) return `${Math.ceil(bytes / 1e3)} kB`
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
 }

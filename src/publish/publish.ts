@@ -1,9 +1,11 @@
 import type { User } from '../desired.ts'
+import { Failure } from '../failure.ts'
+import { megabytes } from '../format.ts'
 import type { Manifest, RegistryApi } from '../registry/api.ts'
 import { retry, Transient } from '../registry/retry.ts'
 import type { PushMessage } from '../runner/docker.ts'
-import { type Attempt, DiskFull, rejection, TooLarge } from './failure.ts'
-import { megabytes, Progress } from './progress.ts'
+import { type Attempt, DiskFull, pushFailure, TooLarge } from './failure.ts'
+import { PushProgress } from './progress.ts'
 import type { Local } from './sources.ts'
 
 /** What the registry has after a push. */
@@ -64,7 +66,8 @@ function refuseMoves(images: readonly Local[], known: readonly Tags[], domain: s
     ),
   )
   if (moved.length > 0)
-    throw new Error(
+    throw new Failure(
+      'immutable',
       `\`immutable\` is set, and other images have these tags already: ${moved.join(', ')}; choose a new tag, or leave \`tags\` without it. Nothing was pushed`,
     )
 }
@@ -95,7 +98,7 @@ async function publishOne(image: Local, known: Tags, to: Publication): Promise<P
           await registry.tag(repository, tag, same)
         })
       } catch (error) {
-        throw rejection((error as Error).message, { domain, repository, user: user?.name, client: 'Berth' })
+        throw pushFailure((error as Error).message, { domain, repository, user: user?.name, client: 'Berth' })
       }
       there.set(tag, await verified(repository, tag, manifest.digest, to))
       say(`${domain}/${repository}:${tag} is the same image`)
@@ -120,7 +123,7 @@ async function send(image: Local, tag: string, to: Publication): Promise<Manifes
   const name = `${to.domain}/${repository}`
   const digest = await again(to, async () => {
     await refuseTaken(image, tag, to)
-    const progress = new Progress(line => to.say(`${name}:${tag}: ${line}`))
+    const progress = new PushProgress(line => to.say(`${name}:${tag}: ${line}`))
     // Docker tries each layer for more than a minute before it tells what it was told.
     const hopeless = new AbortController()
     let asked = false
@@ -128,7 +131,7 @@ async function send(image: Local, tag: string, to: Publication): Promise<Manifes
       progress.hear(message)
       if (asked || !/^Retrying in/.test(message.status ?? '')) return
       asked = true
-      void obstacle(image, to).then(reason => reason && hopeless.abort(reason))
+      void lastingFailure(image, to).then(reason => reason && hopeless.abort(reason))
     }
     try {
       const either = AbortSignal.any([to.cancelled, hopeless.signal])
@@ -136,23 +139,24 @@ async function send(image: Local, tag: string, to: Publication): Promise<Manifes
       to.say(`${name}:${tag} pushed: ${progress.summary()}`)
       return pushed
     } catch (error) {
-      if (to.cancelled.aborted) throw new Error('cancelled')
+      if (to.cancelled.aborted)
+        throw new Failure('connectionLost', 'the push was cancelled; run the workflow again')
       if (hopeless.signal.aborted) throw hopeless.signal.reason
-      const reason = rejection((error as Error).message, attempt(image, to))
-      throw (reason instanceof Transient && (await obstacle(image, to))) || sized(reason, image)
+      const reason = pushFailure((error as Error).message, attempt(image, to))
+      throw (reason instanceof Transient && (await lastingFailure(image, to))) || sized(reason, image)
     }
   })
   return verified(repository, tag, digest, to)
 }
 
 /** What stands in the way of every upload and won’t go by itself, as the registry says when it is asked; `undefined` if nothing does. */
-async function obstacle(image: Local, to: Publication): Promise<Error | undefined> {
-  const words = await to.registry.complaint(image.repository).catch(() => '')
-  const reason = rejection(words, attempt(image, to))
+async function lastingFailure(image: Local, to: Publication): Promise<Failure | undefined> {
+  const words = await to.registry.trialUpload(image.repository).catch(() => '')
+  const reason = pushFailure(words, attempt(image, to))
   return reason instanceof DiskFull || reason instanceof TooLarge ? sized(reason, image) : undefined
 }
 
-function sized(reason: Error, { size }: Local): Error {
+function sized(reason: Failure, { size }: Local): Failure {
   return reason instanceof DiskFull && size > 0
     ? new DiskFull(`${reason.message}: the image has ${megabytes(size)}`)
     : reason
@@ -170,7 +174,8 @@ async function refuseTaken(image: Local, tag: string, to: Publication): Promise<
   if (!to.immutable) return
   const there = await to.registry.manifest(image.repository, tag)
   if (there && !isSame(image, there))
-    throw new Error(
+    throw new Failure(
+      'immutable',
       `\`immutable\` is set, and another workflow has given ${to.domain}/${image.repository}:${tag} to ${there.digest} meanwhile; choose a new tag`,
     )
 }
@@ -179,7 +184,8 @@ async function refuseTaken(image: Local, tag: string, to: Publication): Promise<
 async function verified(repository: string, tag: string, digest: string, to: Publication): Promise<Manifest> {
   const found = await again(to, () => to.registry.manifest(repository, tag))
   if (found?.digest === digest) return found
-  throw new Error(
+  throw new Failure(
+    'samePush',
     `${to.domain}/${repository}:${tag} was pushed as ${digest}, and the registry has ${found?.digest ?? 'no such tag'}; is another workflow pushing the same tag?`,
   )
 }
@@ -187,7 +193,8 @@ async function verified(repository: string, tag: string, digest: string, to: Pub
 async function complete(repository: string, manifest: Manifest, to: Publication): Promise<void> {
   const missing = await again(to, () => to.registry.missing(repository, manifest))
   if (missing.length > 0)
-    throw new Error(
+    throw new Failure(
+      'push',
       `the registry lacks parts of ${to.domain}/${repository}@${manifest.digest} (${missing.slice(0, 3).join(', ')}); is its disk damaged? Delete the tag there and push again`,
     )
 }

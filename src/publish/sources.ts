@@ -2,10 +2,11 @@ import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Image, Source, User } from '../desired.ts'
-import { ownName, repositoryFault } from '../inputs/images.ts'
+import { asFailure, Failure } from '../failure.ts'
+import { ownName, repositoryMistake } from '../inputs/images.ts'
 import { InputError } from '../inputs/inputs.ts'
 import { Docker, type PushMessage } from '../runner/docker.ts'
-import { run } from '../runner/exec.ts'
+import { exec } from '../runner/exec.ts'
 import type { Skopeo } from '../runner/skopeo.ts'
 
 /** An image that was found on this runner. */
@@ -34,7 +35,7 @@ export async function findImages(
   skopeo: Skopeo,
   cancelled: AbortSignal,
 ): Promise<Local[]> {
-  const problems: string[] = []
+  const mistakes: Failure[] = []
   const locals: Local[] = []
   const docker = images.some(({ source }) => source.kind === 'docker')
     ? await Docker.connect(cancelled)
@@ -46,60 +47,28 @@ export async function findImages(
         locals.push({ ...(await findArchive(source, repository, skopeo)), tags })
       } else if (docker) {
         if (repository === undefined)
-          throw new Error(`${source.name} has no name; write ${source.name} => repository`)
+          throw new Failure('imageName', `${source.name} has no name; write ${source.name} => repository`)
         const found = await docker.image(source.name)
-        if (!found) throw new Error(absent(source.name, await docker.names()))
+        if (!found) throw new Failure('imageMissing', absent(source.name, await docker.names()))
         const push: Local['push'] = (...where) => docker.push(found, ...where)
         const { id, size } = found
         locals.push({ id, size, repository, tags, client: 'Docker', push })
       }
     } catch (error) {
-      problems.push(`image: ${(error as Error).message}`)
+      const { topic, message } = asFailure(error)
+      mistakes.push(new Failure(topic ?? 'imageMissing', `image: ${message}`))
     }
   }
-  if (problems.length > 0) throw new InputError(problems)
+  if (mistakes.length > 0) throw new InputError(mistakes)
   return locals
 }
 
-/** Says that an image is missing, with those that could have been meant. */
+/** Says that an image is missing, with those that are there. */
 function absent(name: string, names: readonly string[]): string {
   if (existsSync(name))
     return `this runner’s Docker has no image ${name}; if you mean the file of that name, write ./${name}`
-  const likely = names.filter(each => similar(each, name))
-  const shown = (likely.length > 0 ? likely : names).slice(0, 5).join(', ')
-  const hint =
-    shown === '' ? 'it has none at all' : likely.length > 0 ? `did you mean ${shown}?` : `it has ${shown}`
-  return `this runner’s Docker has no image ${name}: ${hint}${hint.endsWith('?') ? ' Else' : ';'} build it in an earlier step of the same job, with \`load: true\` if buildx builds it`
-}
-
-function similar(one: string, other: string): boolean {
-  const [a, b] = [one, other].map(
-    name =>
-      name
-        .replace(/:[^/]*$/, '')
-        .split('/')
-        .at(-1) ?? '',
-  ) as [string, string]
-  return a.includes(b) || b.includes(a) || distance(a, b) <= 2
-}
-
-/** How many letters have to change (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1]
-    for (let j = 1; j <= b.length; j++) {
-      next.push(
-        Math.min(
-          (next[j - 1] ?? 0) + 1,
-          (row[j] ?? 0) + 1,
-          (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1),
-        ),
-      )
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
+  const shown = names.slice(0, 5).join(', ')
+  return `this runner’s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`
 }
 
 interface Index {
@@ -116,15 +85,19 @@ async function findArchive(
 ): Promise<Omit<Local, 'tags'>> {
   const { path, reference } = source
   if (!existsSync(path))
-    throw new Error(`there is no ${path} in the workspace; build it in an earlier step of the same job`)
+    throw new Failure(
+      'imageMissing',
+      `there is no ${path} in the workspace; build it in an earlier step of the same job`,
+    )
   const index = (await read(path, 'index.json')) as Index | undefined
   const saved = (await read(path, 'manifest.json')) as Saved | undefined
   const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind
   const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(path, reference, index)
   const repository = wanted ?? (found.name && ownName(found.name))
-  if (repository === undefined) throw new Error(`${path} does not say its name; write ${path} => repository`)
-  const fault = repositoryFault(repository)
-  if (fault) throw new Error(`${path}: ${fault}`)
+  if (repository === undefined)
+    throw new Failure('imageName', `${path} does not say its name; write ${path} => repository`)
+  const mistake = repositoryMistake(repository)
+  if (mistake) throw new Failure('imageName', `${path}: ${mistake}`)
   const from = `${kind}:${path}${reference === undefined ? '' : `:${reference}`}`
   return {
     id: found.id,
@@ -147,7 +120,10 @@ function kindOf(path: string, index: Index | undefined, saved: Saved | undefined
   const nested = index?.manifests?.some(({ mediaType = '' }) => /index|list/.test(mediaType))
   if (index && (!saved || nested)) return 'oci-archive'
   if (saved) return 'docker-archive'
-  throw new Error(`${path} is neither a \`docker save\` archive nor an OCI one`)
+  throw new Failure(
+    'imageMissing',
+    `${path} is neither a \`docker save\` archive nor an OCI one; give one of those`,
+  )
 }
 
 function oneSaved(
@@ -190,9 +166,10 @@ function oneOf(
   return { id: manifest.digest, ...(name && { name }) }
 }
 
-function several(path: string, reference: string | undefined, kind: string, names: string[]): Error {
+function several(path: string, reference: string | undefined, kind: string, names: string[]): Failure {
   const has = names.length > 0 ? `it has ${names.slice(0, 5).join(', ')}` : 'it has no image with a name'
-  return new Error(
+  return new Failure(
+    'imageMissing',
     reference === undefined
       ? `${path} does not hold exactly one image; ${has}: write ${kind}:${path}:NAME`
       : `${path} has no image ${reference}; ${has}`,
@@ -203,6 +180,6 @@ function several(path: string, reference: string | undefined, kind: string, name
 async function read(path: string, name: string): Promise<unknown> {
   const text = statSync(path).isDirectory()
     ? await readFile(join(path, name), 'utf8').catch(() => '')
-    : (await run('tar', ['-xOf', path, name])).stdout
+    : (await exec('tar', ['-xOf', path, name])).stdout
   return text === '' ? undefined : JSON.parse(text)
 }

@@ -84,7 +84,7 @@ export class RegistryApi {
    * Uploads a little and takes it back, for Docker does not repeat what a registry says about its own failure, such as that
    * its disk is full. Returns the status and words of that, or `''` if the upload works.
    */
-  async complaint(repository: string): Promise<string> {
+  async trialUpload(repository: string): Promise<string> {
     const started = await this.#ask('POST', `/v2/${repository}/blobs/uploads/`, {}, Buffer.alloc(0))
     if (started.status !== 202) return `${started.status} ${started.body}`
     const type = { 'content-type': 'application/octet-stream' }

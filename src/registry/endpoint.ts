@@ -3,6 +3,8 @@ import { Agent, request } from 'node:https'
 import type { Socket } from 'node:net'
 import { type PeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
 import type { User } from '../desired.ts'
+import { Failure } from '../failure.ts'
+import { connectionFailure } from './failure.ts'
 import { Transient } from './retry.ts'
 
 /** What the registry answered. */
@@ -17,7 +19,7 @@ export interface Answer {
 const timeout = 30_000
 
 /** Milliseconds in which a new password must have begun to work. */
-const patience = 10_000
+const newPassword = 10_000
 
 /** The registry’s name as its clients see it: HTTPS from this machine, the certificate, and who is let in. */
 export class Endpoint {
@@ -55,12 +57,16 @@ export class Endpoint {
     const anonymous = await this.ask('GET', '/v2/')
     if (isPassing(anonymous)) throw this.refused(anonymous, 'v2/')
     if (user === undefined && anonymous.status !== 200) {
-      throw new Error(`${this.#domain} should be open to everybody, and answers ${anonymous.status}`)
+      throw new Failure(
+        'registryLogin',
+        `${this.#domain} should be open to everybody, and answers ${anonymous.status}; does the name point to this server?`,
+      )
     }
     if (user !== undefined) {
       const challenge = anonymous.headers['www-authenticate'] ?? ''
       if (anonymous.status !== 401 || !/^Basic /i.test(String(challenge))) {
-        throw new Error(
+        throw new Failure(
+          'registryLogin',
           `${this.#domain} should ask for credentials, and answers ${anonymous.status}; is it this server that the name leads to?`,
         )
       }
@@ -68,11 +74,12 @@ export class Endpoint {
       if (known.status !== 200)
         throw isPassing(known)
           ? this.refused(known, 'v2/')
-          : new Error(
+          : new Failure(
+              'registryLogin',
               `${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
             )
     }
-    if (anonymous.certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
+    if (anonymous.certificate === undefined) throw this.#noCertificate()
     this.#verified = true
     return anonymous.certificate
   }
@@ -80,7 +87,7 @@ export class Endpoint {
   /** The certificate that is shown: for this name, within its dates, and with a chain up to an authority that is trusted here. */
   async certificate(): Promise<X509Certificate> {
     const { certificate } = await this.ask('GET', '/v2/')
-    if (certificate === undefined) throw new Error(`${this.#domain} shows no certificate`)
+    if (certificate === undefined) throw this.#noCertificate()
     return certificate
   }
 
@@ -88,8 +95,8 @@ export class Endpoint {
   async admit(users: readonly User[]): Promise<void> {
     const [first, ...others] = users
     // nginx goes on with its old rules for a moment after it was told of new ones.
-    if (first) await this.#admit(first, performance.now() + patience)
-    await Promise.all(others.map(user => this.#admit(user, performance.now() + patience)))
+    if (first) await this.#admit(first, performance.now() + newPassword)
+    await Promise.all(others.map(user => this.#admit(user, performance.now() + newPassword)))
   }
 
   async #admit(user: User, deadline: number): Promise<void> {
@@ -97,7 +104,8 @@ export class Endpoint {
       const { status } = await this.ask('GET', '/v2/', user)
       if (status === 200) return
       if (performance.now() > deadline)
-        throw new Error(
+        throw new Failure(
+          'registryLogin',
           `${this.#domain} answers ${status} to \`${user.name}\` with the new password; does its registry read the htpasswd file in Berth’s directory?`,
         )
       await new Promise(resolve => setTimeout(resolve, 200))
@@ -170,62 +178,27 @@ export class Endpoint {
   }
 
   /** What to throw for an answer that is no use; `what` is what was asked for, without the registry’s name. */
-  refused(answer: Answer, what: string): Error {
+  refused(answer: Answer, what: string): Failure {
     const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200)
     const message = `${this.#domain}/${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
-    return isPassing(answer) ? new Transient(message) : new Error(message)
+    return isPassing(answer) ? new Transient('endpoint', message) : new Failure('endpoint', message)
   }
 
-  #failure(error: NodeJS.ErrnoException): Error {
-    const message = this.#explain(error)
+  #failure(error: NodeJS.ErrnoException & { cert?: PeerCertificate }): Failure {
+    const { topic, message } = connectionFailure(this.#domain, error)
     // Who resets a connection is there.
-    return this.#verified || error.code === 'ECONNRESET' ? new Transient(message) : new Error(message)
+    const passing = this.#verified || error.code === 'ECONNRESET'
+    return passing ? new Transient(topic, message) : new Failure(topic, message)
   }
 
-  #explain({ code, message, cert }: NodeJS.ErrnoException & { cert?: PeerCertificate }): string {
-    const name = this.#domain
-    switch (code) {
-      case 'ENOTFOUND':
-      case 'EAI_AGAIN':
-        return `the name ${name} does not resolve; add its DNS record`
-      case 'ECONNREFUSED':
-        return `nothing listens on port 443 at ${name}; does the name lead to this server?`
-      case 'ETIMEDOUT':
-      case 'EHOSTUNREACH':
-      case 'ENETUNREACH':
-        return `${name} does not answer on port 443; does the server’s firewall let HTTPS in?`
-      case 'ECONNRESET':
-        return `${name} closes connections to port 443 without an answer; is a proxy or firewall in between?`
-      case 'ERR_SSL_WRONG_VERSION_NUMBER':
-      case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-        return `${name} does not speak HTTPS on port 443; does the name lead to this server?`
-      case 'CERT_NOT_YET_VALID':
-        return `the certificate that ${name} shows is not valid yet; are the clocks of server and runner right?`
-      case 'CERT_HAS_EXPIRED':
-        return `the certificate that ${name} shows has expired; run mode \`up\` or \`renew\``
-      case 'ERR_TLS_CERT_ALTNAME_INVALID':
-        return `the certificate that ${name} shows is for other names${cert?.subjectaltname ? ` (${alternatives(cert.subjectaltname)})` : ''}; does the name lead to this server?`
-      case 'SELF_SIGNED_CERT_IN_CHAIN':
-      case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-      case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-      case 'UNABLE_TO_GET_ISSUER_CERT':
-      case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-        return `the certificate that ${name} shows is not from an authority that this runner trusts; give a private one as \`ca\``
-      default:
-        // OpenSSL's alert has no code of its own here.
-        if (/unrecognized name/.test(message))
-          return `the server that ${name} leads to does not know this name on port 443; does the name lead to the right one, and is the registry set up there?`
-        return `${name} can’t be asked over HTTPS: ${message}`
-    }
+  #noCertificate(): Failure {
+    return new Failure(
+      'servedCertificate',
+      `${this.#domain} shows no certificate; does the name point to this server?`,
+    )
   }
 }
 
 function isPassing({ status }: Answer): boolean {
   return status >= 500 || status === 429
-}
-
-/** The names of a certificate: `DNS:a.example, DNS:b.example` as a few words. */
-function alternatives(names: string): string {
-  const all = names.replaceAll('DNS:', '').split(', ')
-  return all.length > 3 ? `${all.slice(0, 3).join(', ')}, …` : all.join(', ')
 }

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Failure } from '../failure.ts'
 
 /** A failure that may be gone in a moment: a restart, a lost connection, too many requests. */
-export class Transient extends Error {}
+export class Transient extends Failure {}
 
 /** Seconds before each new try: doubled, and each by chance between half and all of it, so that many don’t come back at once. */
 const delays = [1, 2, 4, 8, 16]
 
 /** Milliseconds after which nothing is tried again: Docker’s engine has tried for a minute when it gives up. */
-const patience = 120_000
+const givesUpAfter = 120_000
 
 /** Tries again what fails as `Transient`; `retrying` hears why, once for each new try. */
 export async function retry<Result>(
@@ -20,7 +21,7 @@ export async function retry<Result>(
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof Transient) || performance.now() - started > patience) throw error
+      if (!(error instanceof Transient) || performance.now() - started > givesUpAfter) throw error
       const seconds = delay * (0.5 + Math.random() / 2)
       retrying(`${error.message}; try ${index + 2} of ${delays.length + 1} in ${seconds.toFixed(1)} s`)
       await sleep(seconds * 1000, undefined, { signal: cancelled })

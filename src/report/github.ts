@@ -8,12 +8,12 @@ export interface Repository {
 }
 
 /** Milliseconds after which GitHub counts as out of order. */
-const patience = 60_000
+const timeout = 60_000
 
 /** GitHub’s API, and the parameters that every route below `/repos` wants. */
 export async function connect({ name, api, token }: Repository) {
   const { getOctokit } = await import('@actions/github')
-  const octokit = getOctokit(token, { baseUrl: api, request: { signal: AbortSignal.timeout(patience) } })
+  const octokit = getOctokit(token, { baseUrl: api, request: { signal: AbortSignal.timeout(timeout) } })
   const [owner = '', repo = ''] = name.split('/')
   return { octokit, repository: { owner, repo } }
 }

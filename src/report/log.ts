@@ -1,8 +1,9 @@
 import type { Listener } from '../converge/converge.ts'
+import { type Failure, topics } from '../failure.ts'
 import { count, duration } from '../format.ts'
 import type { Step } from '../resources/resource.ts'
 import { diff } from './diff.ts'
-import { helpFor, topic } from './help.ts'
+import { helpFor } from './help.ts'
 import { planLine } from './outcome.ts'
 
 /** As much of @actions/core as the log needs. */
@@ -86,9 +87,11 @@ export class Log implements Listener {
 
   readonly debug = (text: string): void => this.#console.debug(text)
 
-  readonly warned = (text: string): void => this.#console.warning(this.#helped(text), { title: title(text) })
+  readonly warned = (failure: Failure): void =>
+    this.#console.warning(this.#helped(failure), { title: title(failure) })
 
-  readonly failed = (text: string): void => this.#console.error(this.#helped(text), { title: title(text) })
+  readonly failed = (failure: Failure): void =>
+    this.#console.error(this.#helped(failure), { title: title(failure) })
 
   /** A phase ends where the next one begins: GitHub’s groups can’t be one inside the other. */
   #begin(what: string): void {
@@ -105,12 +108,12 @@ export class Log implements Listener {
     this.#console.endGroup()
   }
 
-  #helped(text: string): string {
-    return `${text}\n${helpFor(text, this.#env)}`
+  #helped(failure: Failure): string {
+    return `${failure.message}\n${helpFor(failure, this.#env)}`
   }
 }
 
 // Titles are not masked by GitHub, so nothing of the message is in them.
-function title(text: string): string {
-  return `Berth: ${topic(text) ?? 'it did not work'}`
+function title({ topic }: Failure): string {
+  return `Berth: ${topic === undefined ? 'failed' : topics[topic]}`
 }

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import type { Failure } from '../failure.ts'
 import { count, daysUntil, duration } from '../format.ts'
 import type { Portrait } from '../publish/image.ts'
 import type { Pushed } from '../publish/publish.ts'
@@ -14,8 +15,8 @@ export interface Outcome {
   looked?: boolean
   certificate?: X509Certificate
   pushed: readonly (Pushed & Partial<Portrait>)[]
-  /** Why the step fails all the same, in a sentence. */
-  failure?: string
+  /** Why the step fails all the same. */
+  failure?: Failure
 }
 
 const symbols = { create: '+', update: '~', delete: '-' } as const

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
-import { count, daysUntil, duration } from '../format.ts'
-import { megabytes } from '../publish/progress.ts'
+import type { Failure } from '../failure.ts'
+import { count, daysUntil, duration, megabytes } from '../format.ts'
 import type { Step } from '../resources/resource.ts'
 import type { Timing } from './log.ts'
 import type { Outcome } from './outcome.ts'
@@ -31,18 +31,18 @@ export function summary(outcome: Outcome, around: Circumstances): string {
 
 function failure({ failure }: Outcome, { help }: Circumstances): string[] {
   if (failure === undefined) return []
-  const [sentence = '', ...words] = failure.split('\n')
+  const [sentence = '', ...words] = failure.message.split('\n')
   const said = words.length > 0 ? ['', '```text', ...words.map(line => line.trim()), '```'] : []
-  const text = [`**It did not work.** ${safe(capital(sentence))}`, ...said, '', `[What to do](${help})`]
+  const text = [`**Failed:** ${safe(sentence)}`, ...said, '', `[What to do](${help})`]
   return [['[!CAUTION]', ...text].map(line => `> ${line}`.trimEnd()).join('\n')]
 }
 
-/** The job summary of a run that was refused for its inputs. `problems` begin with their names. */
-export function mistakes(problems: readonly string[], help: string): string {
-  const lines = problems
-    .map(problem => problem.replace(/^([a-z-]+): /, '`$1` '))
+/** The job summary of a run that was refused for its inputs. Each mistake begins with an input’s name. */
+export function mistakesSummary(mistakes: readonly Failure[], help: string): string {
+  const lines = mistakes
+    .map(({ message }) => message.replace(/^([a-z-]+): /, '`$1` '))
     .map(text => `> - ${safe(text)}`)
-  const title = `> **${count(problems.length, 'input')} to correct.** Nothing was contacted, and nothing changed.`
+  const title = `> **${count(mistakes.length, 'input')} to correct.** Nothing was contacted, and nothing changed.`
   return ['## ⚓ Berth', '', '> [!CAUTION]', title, '>', ...lines, '>', `> [What to do](${help})`, ''].join(
     '\n',
   )
@@ -139,7 +139,7 @@ function changes({ steps, applied, failure }: Outcome, { taken }: Circumstances)
 
 const verbs = { create: '**+**', update: '**~**', delete: '**−**' } as const
 
-function time(milliseconds: number | undefined, failure: string | undefined): string {
+function time(milliseconds: number | undefined, failure: Failure | undefined): string {
   if (milliseconds !== undefined) return duration(milliseconds)
   return failure === undefined ? '' : 'not done'
 }
@@ -171,10 +171,6 @@ function details(title: string, text: string): string {
 
 function code(text: string): string {
   return `\`${text}\``
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 /** What programs said may look like HTML; between backticks it is shown as it is anyway. */

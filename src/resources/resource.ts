@@ -1,4 +1,5 @@
 import type { Desired } from '../desired.ts'
+import type { Failure } from '../failure.ts'
 import type { Facts, ServerFile } from '../server/facts.ts'
 import type { Call } from '../shell.ts'
 
@@ -29,7 +30,7 @@ export interface Step {
  * `NAME.sh` beside it holds the shell functions that `probe` and the steps call. To add a resource, write the two
  * files and name it in the ordered list of plan.ts.
  */
-export interface Resource<Seen> {
+interface Definition<Seen> {
   readonly name: string
   /** Units of systemd that `read` asks the facts for: one question for all of them takes as long as one for each. */
   units?(desired: Desired): string[]
@@ -37,18 +38,47 @@ export interface Resource<Seen> {
   probe(desired: Desired): Call[]
   /** How to read what was seen. Throws if a fact is missing. */
   read(facts: Facts, desired: Desired): Seen
-  /** What is in the way and isn't Berth's to move, a sentence each; while there is any, nothing is touched. */
-  obstacles?(desired: Desired, seen: Seen): string[]
-  /** What is right for now and won't stay so, a sentence each. */
-  warnings?(desired: Desired, seen: Seen): string[]
+  /** What is in the way and isn't Berth's to move; while there is any, nothing is touched. */
+  failures?(desired: Desired, seen: Seen): Failure[]
+  /** What is right for now and won't stay so. */
+  warnings?(desired: Desired, seen: Seen): Failure[]
   /** What must hold before the first change, found out on the server: a call that fails stops the run. */
   check?(desired: Desired): Call
   /** Which steps lead from what was seen to what is wanted; none if that is the same. */
-  plan(desired: Desired, seen: Seen): Step[]
-  /** What a failed step of this resource means, in a sentence, from what its programs said; `undefined` if that is clear. */
-  explain?(desired: Desired, output: string): string | undefined
+  steps(desired: Desired, seen: Seen): Step[]
+  /** What a failed step of this resource means, from what its programs said; `undefined` if that is clear. */
+  explain?(desired: Desired, output: string): Failure | undefined
   /** Which steps take it away and keep data, users and certificates. */
-  remove?(desired: Desired, seen: Seen): Step[]
+  removal?(desired: Desired, seen: Seen): Step[]
+}
+
+/** A resource, whatever it is that its `read` returns. */
+export interface Resource
+  extends Pick<Definition<unknown>, 'name' | 'units' | 'probe' | 'check' | 'explain'> {
+  look(desired: Desired, facts: Facts): Look
+}
+
+/** What a resource says of a server. */
+interface Look {
+  failures: Failure[]
+  warnings: Failure[]
+  steps(): Step[]
+  removal(): Step[]
+}
+
+export function resource<Seen>(definition: Definition<Seen>): Definition<Seen> & Resource {
+  return {
+    ...definition,
+    look(desired, facts) {
+      const seen = definition.read(facts, desired)
+      return {
+        failures: definition.failures?.(desired, seen) ?? [],
+        warnings: definition.warnings?.(desired, seen) ?? [],
+        steps: () => definition.steps(desired, seen),
+        removal: () => definition.removal?.(desired, seen) ?? [],
+      }
+    },
+  }
 }
 
 /** The only change of most steps. */

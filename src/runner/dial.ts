@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { environment, lastLine } from './exec.ts'
+import { lastLine } from '../format.ts'
+import { environment } from './process.ts'
 
 /**
  * Connections to the runner’s Docker engine, each used again when its request has ended. `docker system dial-stdio`, which

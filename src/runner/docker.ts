@@ -2,8 +2,10 @@ import { type IncomingMessage, request } from 'node:http'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { User } from '../desired.ts'
+import { Failure } from '../failure.ts'
+import { lastLine } from '../format.ts'
 import { Dial } from './dial.ts'
-import { lastLine, run } from './exec.ts'
+import { exec } from './exec.ts'
 
 /** What the engine says while it pushes; `progressDetail` counts bytes. */
 export interface PushMessage {
@@ -29,7 +31,7 @@ interface Answer {
 }
 
 /** Milliseconds for taking back a tag, after which a cancelled job would be killed anyhow. */
-const patience = 10_000
+const untagTimeout = 10_000
 
 /**
  * The runner’s Docker engine, through its API.
@@ -59,7 +61,8 @@ export class Docker {
   async image(name: string): Promise<LocalImage | undefined> {
     const { status, body } = await this.#ask('GET', `/images/${name}/json`)
     if (status === 404) return undefined
-    if (status !== 200) throw new Error(`Docker can’t look at ${name}: ${complaint(body)}`)
+    if (status !== 200)
+      throw new Failure('runnerDocker', `Docker can’t look at ${name}: ${errorMessage(body)}`)
     const found = JSON.parse(body) as { Id: string; Size: number; RepoTags?: string[] | null }
     return { id: found.Id, size: found.Size, names: found.RepoTags ?? [] }
   }
@@ -101,7 +104,7 @@ export class Docker {
       // Before 28 the containerd store does not tell the digest; there it is the image’s own, and the caller checks it.
       return digest ?? id
     } finally {
-      const signal = AbortSignal.timeout(patience)
+      const signal = AbortSignal.timeout(untagTimeout)
       if (before && before.id !== id) await this.#tag(before.id, name, tag, signal)
       // Docker deletes an image with its last name.
       if (!before && names.length > 0) await this.#ask('DELETE', `/images/${reference}?noprune=1`, signal)
@@ -117,7 +120,8 @@ export class Docker {
 
   async #tag(id: string, name: string, tag: string, signal?: AbortSignal): Promise<void> {
     const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`, signal)
-    if (status !== 201) throw new Error(`Docker can’t tag ${id} as ${name}:${tag}: ${complaint(body)}`)
+    if (status !== 201)
+      throw new Failure('runnerDocker', `Docker can’t tag ${id} as ${name}:${tag}: ${errorMessage(body)}`)
   }
 
   async #ask(method: string, path: string, signal?: AbortSignal): Promise<Answer> {
@@ -142,11 +146,12 @@ export class Docker {
         signal,
       })
       outgoing.on('error', error => {
-        if (signal.aborted) reject(new Error('cancelled'))
+        if (signal.aborted)
+          reject(new Failure('connectionLost', 'the push was cancelled; run the workflow again'))
         // The engine was started anew meanwhile. Whatever it had heard of this may be asked again.
         else if (outgoing.reusedSocket) resolve(this.#send(method, path, signal, headers))
         else if (outgoing.socket)
-          void this.#dial.reason(outgoing.socket).then(text => reject(new Error(text)))
+          void this.#dial.reason(outgoing.socket).then(text => reject(new Failure('runnerDocker', text)))
         else reject(error)
       })
       outgoing.on('response', resolve)
@@ -176,7 +181,7 @@ function login(name: string, user: User | undefined): string {
   return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
 }
 
-function complaint(body: string): string {
+function errorMessage(body: string): string {
   try {
     return (JSON.parse(body) as { message: string }).message
   } catch {
@@ -197,8 +202,9 @@ export function trustFile(domain: string, id: string, rootless: boolean): string
 export async function trust(file: string, ca: string): Promise<void> {
   const said = await privileged(file, 'mkdir -p "${1%/*}" && cat >"$1"', ca)
   if (said.code !== 0)
-    throw new Error(
-      `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written: ${lastLine(said.text)}`,
+    throw new Failure(
+      'trust',
+      `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${lastLine(said.stderr)}); let the runner’s user write there, or become root with sudo`,
     )
 }
 
@@ -211,5 +217,5 @@ export async function distrust(file: string): Promise<void> {
 function privileged(file: string, script: string, input = '') {
   const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n']
   const [program = '', ...args] = [...sudo, 'sh', '-c', script, 'sh', file]
-  return run(program, args, { input })
+  return exec(program, args, input)
 }

@@ -1,60 +1,26 @@
-import { spawn } from 'node:child_process'
+import { getExecOutput } from '@actions/exec'
+import { environment } from './process.ts'
 
-/** What a program said, both streams in the order in which they came, and how it ended. */
-export interface Said {
+/** How a program ended, and what it said. */
+export interface Output {
+  /** 127 if there is no such program. */
   code: number
   stdout: string
-  text: string
+  stderr: string
 }
 
-/**
- * Runs a program without a shell. An exit code is a result; only a program that is not there, or `cancelled`, rejects.
- */
-export function run(
-  program: string,
-  args: readonly string[],
-  {
-    input = '',
-    cancelled,
-    onLine,
-  }: { input?: string; cancelled?: AbortSignal; onLine?: (line: string) => void } = {},
-): Promise<Said> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: environment(), signal: cancelled })
-    const said = { stdout: '', text: '' }
-    let rest = ''
-    const hear = (chunk: string) => {
-      said.text += chunk
-      const lines = (rest + chunk).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) onLine?.(line)
-    }
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      said.stdout += chunk
-      hear(chunk)
+/** Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. */
+export async function exec(program: string, args: readonly string[], input = ''): Promise<Output> {
+  try {
+    const { exitCode, stdout, stderr } = await getExecOutput(program, [...args], {
+      env: environment(),
+      input: Buffer.from(input),
+      ignoreReturnCode: true,
+      // The toolkit would print the command line and all that is said.
+      silent: true,
     })
-    child.stderr.setEncoding('utf8').on('data', hear)
-    child.on('error', reject)
-    child.on('close', code => resolve({ ...said, code: code ?? 128 }))
-    // A program may end without reading all its input; its exit code tells the story.
-    child.stdin.on('error', () => {})
-    child.stdin.end(input)
-  })
-}
-
-/**
- * Which engine Docker talks to is the user’s choice; our own inputs, secrets among them, are nothing to a child. By the
- * tracking id the runner finds what a killed step leaves behind.
- */
-export function environment(): Record<string, string> {
-  const kept =
-    /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i
-  const entries = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && kept.test(entry[0]),
-  )
-  return Object.fromEntries(entries)
-}
-
-export function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) || 'it said nothing'
+    return { code: exitCode, stdout, stderr }
+  } catch (error) {
+    return { code: 127, stdout: '', stderr: (error as Error).message }
+  }
 }

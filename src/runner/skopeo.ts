@@ -2,26 +2,28 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { User } from '../desired.ts'
-import { lastLine, run } from './exec.ts'
+import { Failure } from '../failure.ts'
+import { lastLine } from '../format.ts'
+import { exec } from './exec.ts'
+import { environment, start } from './process.ts'
 
 /** Copies archives and layouts to the registry: whole indexes, byte by byte, which Docker can’t. */
 export class Skopeo {
   readonly #folder: string
   readonly #ca: string | undefined
-  readonly #cancelled: AbortSignal
 
   /** What skopeo has to read is written below `folder`, which must be readable by nobody else. */
-  constructor(folder: string, ca: string | undefined, cancelled: AbortSignal) {
+  constructor(folder: string, ca: string | undefined) {
     this.#folder = folder
     this.#ca = ca
-    this.#cancelled = cancelled
   }
 
   /** Throws a sentence if it is not installed. */
   async check(): Promise<void> {
-    const said = await run('skopeo', ['--version'], { cancelled: this.#cancelled }).catch(() => undefined)
-    if (said?.code !== 0)
-      throw new Error(
+    const { code } = await exec('skopeo', ['--version'])
+    if (code !== 0)
+      throw new Failure(
+        'runnerProgram',
         'an archive or OCI layout is pushed with skopeo, and this runner has none; install it in an earlier step: `sudo apt-get install -y skopeo`',
       )
   }
@@ -55,11 +57,13 @@ export class Skopeo {
       }
       // A `docker save` archive has no compressed layers, and so no manifest that could be kept.
       if (!from.startsWith('docker-archive:')) args.push('--all', '--preserve-digests')
-      const said = await run('skopeo', [...args, from, `docker://${reference}`], {
+      const skopeo = start('skopeo', [...args, from, `docker://${reference}`], {
+        env: environment(),
         cancelled,
         onLine,
       })
-      if (said.code !== 0) throw new Error(lastLine(said.text))
+      const { code, stderr } = await skopeo.end()
+      if (code !== 0) throw new Error(lastLine(stderr))
       return (await readFile(digestFile, 'utf8')).trim()
     } finally {
       rmSync(folder, { recursive: true, force: true })

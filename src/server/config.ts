@@ -1,5 +1,6 @@
 import type { Target } from '../desired.ts'
-import { hostKeyName } from '../inputs/hosts.ts'
+import { hostKeyName } from './hostkey.ts'
+import { marker } from './protocol.ts'
 
 /** The files that `ssh -F config` needs in the folder in which it runs, by name. `unpinned` has the host keys that it must not be offered. */
 export function files(
@@ -22,7 +23,7 @@ export function files(
     // ssh itself does not tell what it was offered when it knows no key of that type.
     pinned: `[ "$4" != NONE ] || exit 0
 if [ -s fingerprints ] && grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
-printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
+printf '${marker('offered', '%s %s %s')}\\n' "$1" "$2" "$4" >&2
 `,
     config: `Host server
   HostName ${target.host}
@@ -30,7 +31,7 @@ printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
   User ${target.user}${avoid(target.host, target.port)}
   ControlPath control
   PermitLocalCommand yes
-  LocalCommand echo berth:connected >&2
+  LocalCommand echo ${marker('connected')} >&2
 ${
   jump
     ? `  ProxyJump jump

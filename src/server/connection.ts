@@ -1,20 +1,8 @@
-import type { Said } from './failure.ts'
-
-export type Listen = (line: string, stream: 'stdout' | 'stderr') => void
-
-/** A program that was started. */
-export interface Process {
-  ended: Promise<Said>
-  /** What it has said so far. */
-  said: Said
-  write(input: string): void
-  /** Ends its input, and waits for its end. */
-  end(input?: string): Promise<Said>
-  kill(): void
-}
+import type { OnLine, Process, Result } from '../runner/process.ts'
+import { marker } from './protocol.ts'
 
 /** What a shell that goes on says when a script has run. */
-const end = 'berth:ran'
+const end = marker('ran')
 
 /**
  * The ssh that holds the connection, and that runs the first script itself: a command of its own would cost another
@@ -24,26 +12,26 @@ export class Connection {
   readonly #process: Process
   readonly #greeting: string
   #hear: (line: string) => void = () => {}
-  readonly ended: Promise<Said>
+  readonly ended: Promise<Result>
   /** Once the server has let us in. */
   readonly up: Promise<undefined>
   /** Whether no script has run yet. */
   free = true
 
-  constructor(start: (onLine: Listen) => Process, greeting: string) {
+  constructor(start: (onLine: OnLine) => Process, greeting: string) {
     let letIn = () => {}
     this.up = new Promise(resolve => {
       letIn = () => resolve(undefined)
     })
     this.#process = start((line, stream) => {
       if (stream === 'stdout') this.#hear(line)
-      else if (line === 'berth:connected') letIn()
+      else if (line === marker('connected')) letIn()
     })
     this.#greeting = greeting
     this.ended = this.#process.ended
   }
 
-  async first(script: string, onLine: (line: string) => void): Promise<Said> {
+  async first(script: string, onLine: (line: string) => void): Promise<Result> {
     this.free = false
     const ran = new Promise<undefined>(resolve => {
       this.#hear = line => (line === end ? resolve(undefined) : onLine(line))

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { Failure } from '../failure.ts'
+import { isMarker, marker } from './protocol.ts'
 
 /** A regular file on the server. */
 export interface ServerFile {
@@ -36,19 +38,21 @@ export class Facts {
 
   /** Reads what the facts script printed. Throws if its last line is missing, for then it did not run to its end. */
   static parse(output: string): Facts {
-    const lines = output.split('\n').filter(line => line.startsWith(prefix))
-    if (lines.pop() !== end) throw new Error('the server’s answer was cut off; run the workflow again')
+    const lines = output.split('\n').filter(isMarker)
+    if (lines.pop() !== marker('end'))
+      throw new Failure('connectionLost', 'the server’s answer was cut off; run the workflow again')
     return new Facts(lines)
   }
 
   static of(values: Record<string, string>): Facts {
-    return new Facts(Object.entries(values).map(([name, value]) => `${prefix}${name}=${value}`))
+    return new Facts(Object.entries(values).map(([name, value]) => marker(name, value)))
   }
 
   /** The value of a fact. Throws if the server did not tell it. */
   get(name: string): string {
     const value = this.#values.get(name)
-    if (value === undefined) throw new Error(`the server did not say “${name}”`)
+    if (value === undefined)
+      throw new Failure('connectionLost', `the server did not say “${name}”; run the workflow again`)
     return value
   }
 
@@ -73,21 +77,22 @@ export class Facts {
     const [mode = '', owner = '', last = ''] = value.split(' ')
     if (mode !== 'file') return { mode, owner, content: Buffer.from(last, 'base64').toString() }
     const seen = this.#files.get(last)
-    if (!seen) throw new Error(changing)
+    if (!seen) throw changing()
     return { mode: seen.mode, owner: owner === '%u:%g' ? seen.ids : seen.names, content: seen.content }
   }
 }
 
-const prefix = 'berth:'
-const end = 'berth:end'
-
 function split(line: string): [string, string] {
   const at = line.indexOf('=')
-  return [line.slice(prefix.length, at), line.slice(at + 1)]
+  return [line.slice(marker('').length, at), line.slice(at + 1)]
 }
 
-const changing =
-  'somebody changed the server’s files while Berth looked at them; is another workflow at work there? If not, run again'
+function changing(): Failure {
+  return new Failure(
+    'busy',
+    'somebody changed the server’s files while Berth looked at them; is another workflow at work there? If not, run again',
+  )
+}
 
 interface SeenFile {
   mode: string
@@ -112,6 +117,6 @@ function unpack(text: string): Map<string, SeenFile> {
     files.set(path, { mode, names, ids, content })
     at += Number(bytes)
   }
-  if (at !== all.length) throw new Error(changing)
+  if (at !== all.length) throw changing()
   return files
 }

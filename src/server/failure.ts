@@ -1,98 +1,130 @@
 import type { Target } from '../desired.ts'
-import { fingerprint, hostKeyName } from '../inputs/hosts.ts'
-
-/** How a program ended. */
-export interface Said {
-  code: number
-  stdout: string
-  stderr: string
-}
+import { Failure } from '../failure.ts'
+import { lastLine } from '../format.ts'
+import type { Result } from '../runner/process.ts'
+import { fingerprint, hostKeyName } from './hostkey.ts'
+import { isMarker, lastMarker, marker } from './protocol.ts'
 
 /** Why OpenSSH can't use the private key, and what to do, in a sentence. */
-export function refusalToOpen(stderr: string, { passphrase }: Target): string {
+export function keyFailure(stderr: string, { passphrase }: Target): Failure {
   if (!/incorrect passphrase/.test(stderr)) {
-    return `\`ssh-key\` can’t be read by OpenSSH (${lastLine(stderr)}); paste the whole file again`
+    return new Failure(
+      'key',
+      `\`ssh-key\` can’t be read by OpenSSH (${lastLine(stderr)}); paste the whole file again`,
+    )
   }
-  return passphrase === undefined
-    ? '`ssh-key` is encrypted; give its passphrase as `ssh-key-passphrase`'
-    : '`ssh-key-passphrase` does not open `ssh-key`; give the right one, or a key without a passphrase'
+  return new Failure(
+    'key',
+    passphrase === undefined
+      ? '`ssh-key` is encrypted; give its passphrase as `ssh-key-passphrase`'
+      : '`ssh-key-passphrase` does not open `ssh-key`; give the right one, or a key without a passphrase',
+  )
 }
 
 /** Why there is no connection, and what to do, in a sentence. */
-export function refusalToConnect(stderr: string, target: Target): string {
+export function connectFailure(stderr: string, target: Target): Failure {
   const { jump } = target
   const server = place(target)
   const between = jump ? `the jump host ${place(jump)}` : server
   const find = (pattern: RegExp) => pattern.exec(stderr)
   const found = (host: string) =>
     jump?.host === host && (target.host !== host || !find(/^channel 0: open failed/m)) ? between : server
+  const unreachable = (sentence: string) => new Failure('connection', sentence)
 
   const key = offeredKey(stderr)
-  if (key !== undefined) return strangeKey(key, target)
+  if (key !== undefined) return new Failure('hostKey', strangeKey(key, target))
   const denied = find(/^(\S+)@(\S+): Permission denied \(([^)]*)\)/m)
   if (denied) {
     const [, user = '', host = '', methods = ''] = denied
-    return /publickey/.test(methods)
-      ? `${found(host)} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\`${user === 'root' ? ' (its sshd may refuse root altogether: `PermitRootLogin`)' : ''}`
-      : `${found(host)} takes no keys from \`${user}\`, only ${methods}; let sshd accept public keys there (\`PubkeyAuthentication yes\`)`
+    return new Failure(
+      'login',
+      /publickey/.test(methods)
+        ? `${found(host)} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\`${user === 'root' ? ' (its sshd may refuse root altogether: `PermitRootLogin`)' : ''}`
+        : `${found(host)} takes no keys from \`${user}\`, only ${methods}; let sshd accept public keys there (\`PubkeyAuthentication yes\`)`,
+    )
   }
   const unknown = find(/Could not resolve hostname (\S+?):/)?.[1]
   if (unknown !== undefined) {
-    return `the name ${unknown} does not resolve; add its DNS record, or correct ${unknown === jump?.host ? '`ssh-jump`' : '`ssh-host`'}`
+    return unreachable(
+      `the name ${unknown} does not resolve; add its DNS record, or correct ${unknown === jump?.host ? '`ssh-jump`' : '`ssh-host`'}`,
+    )
   }
   const [, host, reason = ''] = find(/^ssh: connect to host (\S+) port \d+: (.*)$/m) ?? []
   if (host !== undefined) {
     const input = found(host) === server ? '`ssh-port`' : '`ssh-jump`'
-    return /refused/.test(reason)
-      ? `nothing listens for SSH at ${found(host)}; is sshd running there, and is ${input} right?`
-      : `${found(host)} does not answer (${reason.trim()}); is the machine up, and does its firewall let SSH in from here?`
+    return unreachable(
+      /refused/.test(reason)
+        ? `nothing listens for SSH at ${found(host)}; is sshd running there, and is ${input} right?`
+        : `${found(host)} does not answer (${reason.trim()}); is the machine up, and does its firewall let SSH in from here?`,
+    )
   }
   const forwarding = find(/^channel 0: open failed: (.*)$/m)?.[1]
   if (forwarding !== undefined) {
-    return `${between} can’t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`
+    return unreachable(
+      `${between} can’t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`,
+    )
   }
   if (find(/Their offer: /)) {
-    return `this runner’s OpenSSH and ${server} have no algorithm in common (${lastLine(stderr)}); update the older of the two`
+    return unreachable(
+      `this runner’s OpenSSH and ${server} have no algorithm in common (${lastLine(stderr)}); update the older of the two`,
+    )
   }
   // Who has shown a host key speaks SSH.
-  const shown = [...stderr.matchAll(/^berth:offered=(\S+)/gm)].at(-1)?.[1]
+  const [shown] = lastMarker(stderr, 'offered')?.split(' ') ?? []
   if (shown === hostKeyName(target.host, target.port) && find(/Connection (closed|reset)/)) {
-    return `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`
+    return new Failure(
+      'login',
+      `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`,
+    )
   }
   if (jump && find(/timed out|Connection (closed|reset)/)) {
-    return `${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`
+    return unreachable(
+      `${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`,
+    )
   }
   if (find(/timed out|Connection (closed|reset)/)) {
-    return `${server} takes the connection and does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`
+    return unreachable(
+      `${server} takes the connection and does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`,
+    )
   }
-  return `there is no connection to ${server}: ${lastLine(stderr)}`
+  return unreachable(
+    `there is no connection to ${server} (${lastLine(stderr)}); try \`ssh -v\` from a machine of your own`,
+  )
 }
 
 /**
  * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script
- * itself is what ended. Scripts say something from their beginning on, in lines that begin with `berth:`.
+ * itself is what ended. A script says something of the protocol from its beginning on.
  */
-export function refusalToRun({ code, stdout, stderr }: Said, target: Target): string | undefined {
-  const ran = /^berth:/m.test(stdout)
+export function runFailure({ code, stdout, stderr }: Result, target: Target): Failure | undefined {
+  const ran = stdout.split('\n').some(isMarker)
   // ssh's own code: a connection that was there and is not any more.
   const { user } = target
   if (code === 255) {
     return ran || user !== 'root'
-      ? `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`
-      : `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`
+      ? new Failure(
+          'connectionLost',
+          `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`,
+        )
+      : new Failure(
+          'login',
+          `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`,
+        )
   }
   if (ran) return undefined
+  const noRoot = user === 'root' ? undefined : rootFailure(stderr, target)
+  if (noRoot) return new Failure('sudo', noRoot)
   const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1)
-  return (
-    (user === 'root' ? undefined : noRoot(stderr, target)) ??
-    `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``
+  return new Failure(
+    'login',
+    `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``,
   )
 }
 
 /** The known_hosts line of the host key that ssh refused; `undefined` if that is not what stopped it. */
 export function offeredKey(stderr: string): string | undefined {
   if (!/^Host key verification failed/m.test(stderr)) return undefined
-  return [...stderr.matchAll(/^berth:offered=(.*)$/gm)].at(-1)?.[1]
+  return lastMarker(stderr, 'offered')
 }
 
 function strangeKey(key: string, { fingerprints, knownHosts }: Target): string {
@@ -116,7 +148,7 @@ function hungUp({ user }: Target): string {
   return `run the workflow again, and if it says the same, ${where}`
 }
 
-function noRoot(stderr: string, { user, sudoPassword }: Target): string | undefined {
+function rootFailure(stderr: string, { user, sudoPassword }: Target): string | undefined {
   const said = (pattern: RegExp) => pattern.test(stderr)
   if (said(/not in the sudoers file|not allowed to (execute|run)|I'm afraid I can't do that/)) {
     return `\`${user}\` may not become root with sudo; add the user to the group sudo, or change \`ssh-user\``
@@ -142,10 +174,6 @@ function place({ host, port }: { host: string; port: number }): string {
   return port === 22 ? host : `${host} port ${port}`
 }
 
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.trim() || 'it said nothing'
-}
-
 // ssh says first what happened, then what follows from it.
 function firstLine(text: string): string {
   return lastLine(text.split('\n').find(isWord) ?? '')
@@ -153,10 +181,10 @@ function firstLine(text: string): string {
 
 // The banner comes before, and says nothing about the command.
 function letIn(stderr: string): number {
-  return stderr.split('\n').indexOf('berth:connected') + 1
+  return stderr.split('\n').indexOf(marker('connected')) + 1
 }
 
 // Not ours.
 function isWord(line: string): boolean {
-  return line.trim() !== '' && !line.startsWith('berth:')
+  return line.trim() !== '' && !isMarker(line)
 }

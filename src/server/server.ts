@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { Target } from '../desired.ts'
-import { isPlain } from '../inputs/key.ts'
+import { Failure } from '../failure.ts'
+import { type OnLine, type Process, start } from '../runner/process.ts'
 import { quote } from '../shell.ts'
 import { asRoot, files } from './config.ts'
-import { Connection, type Listen, type Process } from './connection.ts'
-import { offeredKey, refusalToConnect, refusalToOpen, refusalToRun, type Said } from './failure.ts'
+import { Connection } from './connection.ts'
+import { connectFailure, keyFailure, offeredKey, runFailure } from './failure.ts'
 
 /**
  * The server, over one SSH connection that all commands share.
@@ -58,8 +57,8 @@ export class Server {
           this.#greeting() + script,
         )
     this.#stopIfCancelled()
-    const reason = refusalToRun(said, this.#target)
-    if (reason !== undefined) throw new Error(reason)
+    const failure = runFailure(said, this.#target)
+    if (failure) throw failure
     return said.stdout
   }
 
@@ -76,15 +75,15 @@ export class Server {
   async #openKey(): Promise<void> {
     const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).end()
     this.#stopIfCancelled()
-    if (code !== 0) throw new Error(refusalToOpen(stderr, this.#target))
+    if (code !== 0) throw keyFailure(stderr, this.#target)
   }
 
   async #open(): Promise<Connection> {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
     this.#write()
     // Before anybody is asked, unless the input was seen to be a whole key that is open.
-    const plain = isPlain(this.#target.key)
-    if (!plain) await this.#openKey()
+    const { plainKey } = this.#target
+    if (!plainKey) await this.#openKey()
     let strange: string | undefined
     for (;;) {
       const connection = new Connection(
@@ -98,9 +97,9 @@ export class Server {
         strange ??= said.stderr
         continue
       }
-      if (plain) await this.#openKey()
+      if (plainKey) await this.#openKey()
       const exhausted = /no matching host key type/.test(said.stderr)
-      throw new Error(refusalToConnect((exhausted && strange) || said.stderr, this.#target))
+      throw connectFailure((exhausted && strange) || said.stderr, this.#target)
     }
   }
 
@@ -135,48 +134,30 @@ export class Server {
   }
 
   #stopIfCancelled(): void {
-    if (this.#cancelled.aborted) throw new Error('the run was cancelled')
+    if (this.#cancelled.aborted)
+      throw new Failure('connectionLost', 'the run was cancelled; run the workflow again')
   }
 
-  #start(program: string, args: string[], onLine: Listen = () => {}): Process {
-    const child = spawn(program, args, {
+  #start(program: string, args: string[], onLine: OnLine = () => {}): Process {
+    const process = start(program, args, {
       cwd: this.#folder,
       env: environment(),
-      // A group of its own, so that a jump host's ssh ends with it.
-      detached: true,
+      cancelled: this.#cancelled,
+      onLine: (line, stream) => {
+        onLine(line, stream)
+        if (stream === 'stderr') this.#debug(line)
+      },
     })
-    const said = { code: 255, stdout: '', stderr: '' }
-    const hear = (stream: 'stdout' | 'stderr', hearLine: (line: string) => void) => {
-      child[stream].setEncoding('utf8').on('data', chunk => {
-        said[stream] += chunk
+    const ended = process.ended
+      .catch(() => {
+        throw new Failure('runnerProgram', 'this runner has no `ssh`; install the OpenSSH client')
       })
-      createInterface({ input: child[stream] }).on('line', hearLine)
-    }
-    hear('stdout', line => onLine(line, 'stdout'))
-    hear('stderr', line => {
-      onLine(line, 'stderr')
-      this.#debug(line)
-    })
-    // An ssh that ends early does not read all; its exit code tells the story.
-    child.stdin.on('error', () => {})
-
-    const kill = () => killGroup(child)
-    this.#cancelled.addEventListener('abort', kill)
-    if (this.#cancelled.aborted) kill()
-    const ended = new Promise<Said>((resolve, reject) => {
-      child.on('error', () => reject(new Error('this runner has no `ssh`; install the OpenSSH client')))
-      child.on('close', code => resolve({ ...said, code: code ?? 255 }))
-    }).finally(() => {
-      this.#cancelled.removeEventListener('abort', kill)
-      this.#running.delete(started)
-    })
+      .finally(() => this.#running.delete(started))
     const started: Process = {
+      ...process,
       ended,
-      said,
-      kill,
-      write: input => child.stdin.write(input),
-      end(input = '') {
-        child.stdin.end(input)
+      end(input) {
+        void process.end(input).catch(() => {})
         return ended
       },
     }
@@ -187,16 +168,7 @@ export class Server {
 
 const config = ['-F', 'config']
 
-// There is nothing that ssh could still do: asked politely, it takes twenty times as long to end.
-function killGroup({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-// Our own inputs, secrets among them, are nothing to a child; by its id the runner finds what a killed step left behind.
+/** ssh asks our own program, and never a terminal. */
 function environment(): Record<string, string> {
   const { PATH = '', RUNNER_TRACKING_ID = '' } = process.env
   return { PATH, RUNNER_TRACKING_ID, SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force' }

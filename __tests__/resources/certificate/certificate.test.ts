@@ -80,7 +80,7 @@ const summaries = (steps: ReturnType<typeof certificate.plan>) =>
 
 describe('certificate', () => {
   const plan = (seen: Partial<Lineage>, want: Partial<Desired> = {}) =>
-    summaries(certificate.plan({ ...desired, ...want }, { ...well, ...seen }))
+    summaries(certificate.steps({ ...desired, ...want }, { ...well, ...seen }))
 
   test('a whole one is left alone', () => expect(plan({})).toEqual([]))
 
@@ -88,7 +88,7 @@ describe('certificate', () => {
     expect(plan({ state: 'lost', leaf: undefined })).toEqual([
       `create order for ${domain} (certificate_order)`,
     ])
-    const [step] = certificate.plan(desired, { ...well, state: 'lost', leaf: undefined })
+    const [step] = certificate.steps(desired, { ...well, state: 'lost', leaf: undefined })
     expect(step?.call.slice(1, 7)).toEqual([domain, server, '', '', 'kid', 'hmac'])
     expect(step?.call.at(-1)).toBe(`berth-${domain}.conf`)
   })
@@ -112,15 +112,15 @@ describe('certificate', () => {
   })
 
   test('a clock that is off is in the way', () => {
-    expect(certificate.obstacles?.(desired, { ...well, clock: '2027-11-23' })).toEqual([
+    expect(certificate.failures?.(desired, { ...well, clock: '2027-11-23' })).toEqual([
       expect.stringContaining('clock shows 2027-11-23'),
     ])
-    expect(certificate.obstacles?.(desired, well)).toEqual([])
+    expect(certificate.failures?.(desired, well)).toEqual([])
   })
 })
 
 describe('renewal', () => {
-  const settled = renewal.plan(desired, {
+  const settled = renewal.steps(desired, {
     hook: undefined,
     ca: undefined,
     care: undefined,
@@ -137,7 +137,7 @@ describe('renewal', () => {
     timer: true,
   }
   const plan = (seen: Partial<Lineage>, want: Partial<Desired> = {}) =>
-    summaries(renewal.plan({ ...desired, ...want }, { ...good, lineage: { ...well, ...seen } }))
+    summaries(renewal.steps({ ...desired, ...want }, { ...good, lineage: { ...well, ...seen } }))
   const acme = (more: Partial<Desired['acme']>) => ({ acme: { ...desired.acme, ...more } })
 
   test('hook, service and timer are set up, and then left alone', () => {
@@ -187,7 +187,7 @@ describe('renewal', () => {
     expect(plan({}, acme({ ca: 'PEM\n' }))).toEqual([
       'create trust the private certificate authority (renewal_trust)',
     ])
-    const gone = renewal.plan(desired, { ...good, ca: file('PEM\n'), lineage: well })
+    const gone = renewal.steps(desired, { ...good, ca: file('PEM\n'), lineage: well })
     expect(summaries(gone)).toEqual(['delete trust in the private certificate authority (renewal_distrust)'])
   })
 })

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Desired } from '../../../src/desired.ts'
-import { explainOrder } from '../../../src/resources/certificate/failure.ts'
+import { orderFailure } from '../../../src/resources/certificate/failure.ts'
 
 const desired = {
   domain: 'registry.example.com',
@@ -77,9 +77,9 @@ test.each([
   ],
   ["OSError: [Errno 28] No space left on device: '/etc/letsencrypt/archive'", /disk is full/],
 ])('%s', (output, sentence) => {
-  expect(explainOrder(desired, output)).toMatch(sentence)
+  expect(orderFailure(desired, output)).toMatch(sentence)
 })
 
 test('what it does not know is left to certbot’s own words', () => {
-  expect(explainOrder(desired, 'nginx: [emerg] unknown directive')).toBeUndefined()
+  expect(orderFailure(desired, 'nginx: [emerg] unknown directive')).toBeUndefined()
 })

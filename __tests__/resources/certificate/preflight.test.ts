@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { Outside } from '../../../src/resources/certificate/preflight.ts'
+import { Preflight } from '../../../src/resources/certificate/preflight.ts'
 
 const domain = 'registry.example.com'
 let web: Server | undefined
@@ -37,7 +37,7 @@ describe('resolve', () => {
     ['ENODATA', /neither an A nor an AAAA record/],
     ['ESERVFAIL', /DNS has no answer for registry\.example\.com \(ESERVFAIL\); check its name servers/],
   ])('%s', async (code, message) => {
-    await expect(new Outside(domain, { records: failing(code) }).resolve(['192.0.2.7'])).rejects.toThrow(
+    await expect(new Preflight(domain, { records: failing(code) }).resolve(['192.0.2.7'])).rejects.toThrow(
       message,
     )
   })
@@ -45,7 +45,7 @@ describe('resolve', () => {
   test.each(['127.0.0.1', '0.0.0.0', '169.254.1.1', '::1', 'fe80::1'])(
     '%s is nobody’s public address',
     async address => {
-      const outside = new Outside(domain, { records: async () => [address] })
+      const outside = new Preflight(domain, { records: async () => [address] })
       await expect(outside.resolve([])).rejects.toThrow(
         `is ${address}, which no certificate authority can reach`,
       )
@@ -53,7 +53,7 @@ describe('resolve', () => {
   )
 
   test('a private address may be that of a private network', async () => {
-    await expect(new Outside(domain, { records: async () => ['10.0.0.5'] }).resolve([])).resolves.toEqual([
+    await expect(new Preflight(domain, { records: async () => ['10.0.0.5'] }).resolve([])).resolves.toEqual([
       '10.0.0.5',
     ])
   })
@@ -67,7 +67,7 @@ describe('confirm', () => {
   const addresses = [own?.address ?? '']
 
   async function confirm(status: number, body: string): Promise<string | undefined> {
-    const outside = new Outside(domain, { records: async () => addresses, port: await serve(status, body) })
+    const outside = new Preflight(domain, { records: async () => addresses, port: await serve(status, body) })
     await outside.resolve(['192.0.2.7'])
     return outside.confirm('abc')
   }
@@ -90,7 +90,7 @@ describe('confirm', () => {
   test('says that nobody listens', async () => {
     const port = await serve(200, 'abc')
     web?.close()
-    const outside = new Outside(domain, { records: async () => addresses, port })
+    const outside = new Preflight(domain, { records: async () => addresses, port })
     await outside.resolve([])
     expect(await outside.confirm('abc')).toMatch(
       /refuses connections on port 80; does it lead to this server\?/,

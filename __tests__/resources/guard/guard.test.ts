@@ -27,7 +27,7 @@ describe('plan', () => {
     ],
     ['no service', { unit: undefined, guarding: false }, ['berth-guard-recorded-trixie.berth.test.service']],
   ])('%s', (_, changes, expected) => {
-    const steps = guard.plan(desired, { ...seen, ...changes })
+    const steps = guard.steps(desired, { ...seen, ...changes })
     expect(steps.flatMap(({ changes }) => changes.map(({ summary }) => summary))).toEqual(expected)
   })
 })

@@ -7,7 +7,7 @@ import { recorded } from '../../recorded.ts'
 const { desired, facts } = recorded('trixie', 'converged')
 const seen = registry.read(facts, desired)
 const summaries = (changes: Partial<typeof seen>, wanted = desired) =>
-  registry.plan(wanted, { ...seen, ...changes }).flatMap(step => step.changes.map(({ summary }) => summary))
+  registry.steps(wanted, { ...seen, ...changes }).flatMap(step => step.changes.map(({ summary }) => summary))
 
 describe('plan', () => {
   test.each([
@@ -61,7 +61,7 @@ describe('plan', () => {
 
 describe('obstacles', () => {
   const obstacles = (changes: Partial<typeof seen>, adopt = false) =>
-    registry.obstacles?.({ ...desired, adopt }, { ...seen, ...changes })
+    registry.failures?.({ ...desired, adopt }, { ...seen, ...changes })
   test.each([
     ['nobody', {}, false, []],
     [
@@ -89,7 +89,7 @@ describe('obstacles', () => {
 })
 
 test('compose.yaml: loopback only, restarting always, data in a folder, no power, no secret', () => {
-  const [step] = registry.plan(desired, { ...seen, compose: undefined })
+  const [step] = registry.steps(desired, { ...seen, compose: undefined })
   const text = step?.call.find(argument => argument.includes('services:')) ?? ''
   expect(parse(text).services.registry).toMatchObject({
     image: 'registry:3.1.2',

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals'
 import type { Access, Rights } from '../../../src/desired.ts'
 import {
-  doorLocation,
-  doorMaps,
-  doorRefused,
+  accessLocation,
+  accessMaps,
+  accessRefused,
   ownerOf,
   patternRegex,
   rightsOf,
@@ -15,24 +15,24 @@ const users = ['ci', 'a.b', 'me+x@example.com'].map(name => ({ name, password: '
 
 test('an open registry has no door', () => {
   const desired = { domain, users: null, access: undefined, registry }
-  expect(doorMaps(desired) + doorLocation(desired) + doorRefused(desired)).toBe('')
+  expect(accessMaps(desired) + accessLocation(desired) + accessRefused(desired)).toBe('')
 })
 
 test('without rules nothing but guessing is looked at', () => {
   const desired = { domain, users, access: undefined, registry }
-  expect(doorMaps(desired)).not.toMatch(/remote_user|request_uri/)
-  expect(doorLocation(desired)).not.toMatch(/proxy_set_header|if \(/)
+  expect(accessMaps(desired)).not.toMatch(/remote_user|request_uri/)
+  expect(accessLocation(desired)).not.toMatch(/proxy_set_header|if \(/)
 })
 
 test('names are taken literally, and as a whole', () => {
-  const maps = doorMaps({ domain, users, access: new Map([['*', { pull: ['**'], push: [] }]]) })
+  const maps = accessMaps({ domain, users, access: new Map([['*', { pull: ['**'], push: [] }]]) })
   expect(maps).toContain('"~^(?:ci|a\\.b|me\\+x@example\\.com) [Bb]')
   expect(maps).toContain('"~^(?:ci|a\\.b|me\\+x@example\\.com) pull (?:.*)\\z" "";')
 })
 
 test('two registries on a server share no variable', () => {
   const variables = (name: string) =>
-    new Set(doorMaps({ domain: name, users, access: new Map() }).match(/\$berth_\w+/g))
+    new Set(accessMaps({ domain: name, users, access: new Map() }).match(/\$berth_\w+/g))
   const other = variables('a-b.example.com')
   for (const variable of variables('a.b.example.com')) expect(other).not.toContain(variable)
 })
@@ -43,7 +43,7 @@ test('no parameter is longer than nginx takes, however many users there are', ()
     password: 'x',
   }))
   const pattern = `${'a/'.repeat(120)}*`
-  const maps = doorMaps({
+  const maps = accessMaps({
     domain,
     users: many,
     access: new Map([

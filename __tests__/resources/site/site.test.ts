@@ -6,7 +6,7 @@ const { desired, facts } = recorded('trixie', 'converged')
 const { domain } = desired
 const seen = site.read(facts, desired)
 const file = `berth-${domain}.conf`
-const plan = (changes: Partial<typeof seen>, wanted = desired) => site.plan(wanted, { ...seen, ...changes })
+const plan = (changes: Partial<typeof seen>, wanted = desired) => site.steps(wanted, { ...seen, ...changes })
 const summaries = (changes: Partial<typeof seen>) =>
   plan(changes).flatMap(step => step.changes.map(({ summary }) => summary))
 
@@ -76,7 +76,7 @@ describe('obstacles', () => {
       [`/etc/nginx/sites-enabled/all serves ${domain} together with other names; move ${domain} out of it`],
     ],
   ])('%s', (_, holders, rival, shared, adopt, expected) => {
-    expect(site.obstacles?.({ ...desired, adopt }, { ...seen, holders, rival, shared })).toEqual(expected)
+    expect(site.failures?.({ ...desired, adopt }, { ...seen, holders, rival, shared })).toEqual(expected)
   })
 })
 

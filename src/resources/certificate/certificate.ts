@@ -1,10 +1,11 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import type { Desired } from '../../desired.ts'
+import { Failure } from '../../failure.ts'
 import type { Facts, ServerFile } from '../../server/facts.ts'
 import type { Call } from '../../shell.ts'
-import { change, type Resource, type Step } from '../resource.ts'
+import { change, resource, type Step } from '../resource.ts'
 import { challengeConf, siteFile } from '../site/nginx.ts'
-import { explainOrder } from './failure.ts'
+import { orderFailure } from './failure.ts'
 
 /** What the server has of a certificate for the domain. */
 export interface Lineage {
@@ -42,7 +43,7 @@ export function readLineage(facts: Facts): Lineage {
 }
 
 /** That there is a certificate which nginx can load. That it is the right one, and stays so, is up to `renewal`. */
-export const certificate: Resource<Lineage> = {
+export const certificate = resource<Lineage>({
   name: 'certificate',
 
   probe: ({ domain, directory }) => [
@@ -51,14 +52,17 @@ export const certificate: Resource<Lineage> = {
 
   read: readLineage,
 
-  obstacles: (_, { clock }) =>
+  failures: (_, { clock }) =>
     clock === 'right'
       ? []
       : [
-          `the server’s clock shows ${clock}, more than a day off, and no certificate would be valid there; set it, for instance with \`timedatectl set-ntp true\`, and run again`,
+          new Failure(
+            'clock',
+            `the server’s clock shows ${clock}, more than a day off, and no certificate would be valid there; set it, for instance with \`timedatectl set-ntp true\`, and run again`,
+          ),
         ],
 
-  plan(desired, seen) {
+  steps(desired, seen) {
     const { domain, directory, certificate } = desired
     const step = { resource: 'certificate' }
     if (certificate) {
@@ -95,8 +99,8 @@ export const certificate: Resource<Lineage> = {
         ]
   },
 
-  explain: explainOrder,
-}
+  explain: orderFailure,
+})
 
 /** The call that orders a certificate, by any of the functions that take these arguments. */
 export function order(

@@ -1,10 +1,11 @@
 import type { Desired } from '../../desired.ts'
+import { Failure } from '../../failure.ts'
 
 /**
  * What kept an authority from giving a certificate, in a sentence; `undefined` if certbot’s own words (`output`) have to
  * do. The patterns are those of certbot 1.12 to 5.5, Let’s Encrypt and Pebble.
  */
-export function explainOrder({ domain, acme }: Desired, output: string): string | undefined {
+export function orderFailure({ domain, acme }: Desired, output: string): Failure | undefined {
   const host = new URL(acme.server).host
   const says = (pattern: RegExp) => pattern.test(output)
   if (
@@ -13,60 +14,106 @@ export function explainOrder({ domain, acme }: Desired, output: string): string 
     )
   ) {
     const until = /retry after (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)/i.exec(output)?.[1]
-    return `${host} has given out too many certificates or seen too many tries for ${domain}, and takes the next one ${until ? `after ${until}` : 'in some hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`
+    return new Failure(
+      'authority',
+      `${host} has given out too many certificates or seen too many tries for ${domain}, and takes the next one ${until ? `after ${until}` : 'in some hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`,
+    )
   }
   if (says(/Another instance of Certbot is already running/)) {
-    return 'another certbot has been at work on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again'
+    return new Failure(
+      'authorityView',
+      'another certbot has been at work on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again',
+    )
   }
   if (says(/the runner did not give the word/)) {
-    return `this runner has not said within 30 s whether it sees http://${domain}, so nothing was ordered; run again`
+    return new Failure(
+      'port80',
+      `this runner has not said within 30 s whether it sees http://${domain}, so nothing was ordered; run again`,
+    )
   }
   if (says(/externalAccountRequired|external account binding|eab-kid/i)) {
-    return acme.eab
-      ? `${host} refuses \`acme-eab\`; get a new kid and hmac from it, for many can be used only once`
-      : `${host} wants an account that is bound to one of yours; give \`acme-eab\` as kid:hmac`
+    return new Failure(
+      'authority',
+      acme.eab
+        ? `${host} refuses \`acme-eab\`; get a new kid and hmac from it, for many can be used only once`
+        : `${host} wants an account that is bound to one of yours; give \`acme-eab\` as kid:hmac`,
+    )
   }
   if (says(/:caa\b|CAA record/i)) {
-    return `a CAA record forbids ${host} to give out certificates for ${domain}; add one that allows it, or choose another \`acme-server\``
+    return new Failure(
+      'authority',
+      `a CAA record forbids ${host} to give out certificates for ${domain}; add one that allows it, or choose another \`acme-server\``,
+    )
   }
   if (says(/rejectedIdentifier|Policy forbids|forbidden by policy/i)) {
-    return `${host} gives out no certificate for ${domain}, by its policy; use another name or another \`acme-server\``
+    return new Failure(
+      'authority',
+      `${host} gives out no certificate for ${domain}, by its policy; use another name or another \`acme-server\``,
+    )
   }
   if (says(/invalidContact|invalid email|contact email|unsupportedContact/i)) {
-    return `${host} does not take ${acme.email ?? 'an account without an address'}; give another \`email\``
+    return new Failure(
+      'authority',
+      `${host} does not take ${acme.email ?? 'an account without an address'}; give another \`email\``,
+    )
   }
   if (says(/badNonce|invalid anti-replay nonce/i)) {
-    return `${host} went on rejecting nonces; that is trouble at its end, so run again later`
+    return new Failure(
+      'authority',
+      `${host} went on rejecting nonces; that is trouble at its end, so run again later`,
+    )
   }
   if (says(/NXDOMAIN|SERVFAIL|no valid A records|problem: DNS|Type: +dns/i)) {
-    return `${host} can’t resolve ${domain}, though this runner can; a new record takes some time to be seen everywhere, so wait and run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`
+    return new Failure(
+      'authorityView',
+      `${host} can’t resolve ${domain}, though this runner can; a new record takes some time to be seen everywhere, so wait and run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`,
+    )
   }
   if (says(/Type: +connection|Timeout during connect|Fetching http|Error getting validation data/i)) {
-    return `${host} can’t reach http://${domain} on port 80, though this runner can; let everybody in through the firewall, for the authority asks from several places`
+    return new Failure(
+      'authorityView',
+      `${host} can’t reach http://${domain} on port 80, though this runner can; let everybody in through the firewall, for the authority asks from several places`,
+    )
   }
   if (says(/Type: +unauthorized|Invalid response from http/i)) {
-    return `${host} got another answer than this server’s from http://${domain}; does the name lead somewhere else in other parts of the world, or is a proxy in front?`
+    return new Failure(
+      'authorityView',
+      `${host} got another answer than this server’s from http://${domain}; does the name lead somewhere else in other parts of the world, or is a proxy in front?`,
+    )
   }
   if (says(/CERTIFICATE_VERIFY_FAILED|certificate verify failed/)) {
-    return `the server does not trust ${host}, whose certificate is from a private authority; give that as \`ca\``
+    return new Failure(
+      'trust',
+      `the server does not trust ${host}, whose certificate is from a private authority; give that as \`ca\``,
+    )
   }
   if (
     says(
       /NameResolutionError|Name or service not known|Temporary failure in name resolution|No address associated/,
     )
   ) {
-    return `the server can’t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`
+    return new Failure(
+      'dns',
+      `the server can’t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`,
+    )
   }
   if (
     says(
       /Connection refused|Connection reset|Network is unreachable|No route to host|ConnectTimeout|Read timed out|timed out|Max retries exceeded|RemoteDisconnected|Service Unavailable|Bad Gateway|serverInternal|<Response \[5\d\d\]>/i,
     )
   ) {
-    return `${host} does not answer the server, or is out of order; see its status page, and run again in an hour`
+    return new Failure(
+      'authority',
+      `${host} does not answer the server, or is out of order; see its status page, and run again in an hour`,
+    )
   }
   if (says(/<Response \[404\]>|Expecting value|JSONDecodeError/)) {
-    return `${host} answers, but not as an ACME server does; is \`acme-server\` the URL of its directory?`
+    return new Failure(
+      'authority',
+      `${host} answers, but not as an ACME server does; is \`acme-server\` the URL of its directory?`,
+    )
   }
-  if (says(/No space left on device/)) return 'the server’s disk is full; make room on it and run again'
+  if (says(/No space left on device/))
+    return new Failure('diskFull', 'the server’s disk is full; make room on it and run again')
   return undefined
 }

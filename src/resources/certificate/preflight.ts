@@ -1,32 +1,33 @@
 import { promises as dns } from 'node:dns'
 import { request } from 'node:http'
 import { BlockList, isIP } from 'node:net'
+import { Failure, joined } from '../../failure.ts'
 
 /** Milliseconds until an address counts as silent, and for how long a wrong answer may still turn into the right one. */
 const silence = 6_000
-const patience = 3_000
+const settling = 3_000
 
 /** Errors of a machine that has no way to IPv6 at all, as GitHub's hosted runners. */
 const noRoute = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT']
 
 /** How to look from here; tests bring their own. */
-export interface Sight {
+export interface Network {
   /** The A and AAAA records of a name. Throws as node:dns does, if there is none of either. */
   records(name: string): Promise<string[]>
   port: number
 }
 
-const sight: Sight = { records, port: 80 }
+const network: Network = { records, port: 80 }
 
-/** The server as the certificate authority will see it: by its name, from outside, on port 80. */
-export class Outside {
+/** Looks at the server before an order as the certificate authority will: by its name, from outside, on port 80. */
+export class Preflight {
   readonly #domain: string
-  readonly #sight: Sight
+  readonly #network: Network
   #addresses: string[] = []
 
-  constructor(domain: string, own: Partial<Sight> = {}) {
+  constructor(domain: string, own: Partial<Network> = {}) {
     this.#domain = domain
-    this.#sight = { ...sight, ...own }
+    this.#network = { ...network, ...own }
   }
 
   /**
@@ -36,13 +37,14 @@ export class Outside {
   async resolve(local: readonly string[]): Promise<readonly string[]> {
     const here = local.length > 0 ? `; this server has ${local.join(', ')}` : ''
     try {
-      this.#addresses = await this.#sight.records(this.#domain)
+      this.#addresses = await this.#network.records(this.#domain)
     } catch (error) {
-      throw new Error(`${unresolved(this.#domain, error)}${here}`)
+      throw new Failure('dns', `${unresolved(this.#domain, error)}${here}`)
     }
     for (const address of this.#addresses) {
       if (unreachable(address)) {
-        throw new Error(
+        throw new Failure(
+          'dns',
           `the ${kind(address)} record of ${this.#domain} is ${address}, which no certificate authority can reach; make it the server’s public address${here}`,
         )
       }
@@ -57,11 +59,11 @@ export class Outside {
    * Looks for the server's token on every address of the name. If it is there, asks for it under a second name, which is
    * what the server waits for; if not, returns a sentence that says what is there instead.
    */
-  async confirm(token: string): Promise<string | undefined> {
+  async confirm(token: string): Promise<Failure | undefined> {
     const path = `/.well-known/acme-challenge/berth-${token}`
-    const troubles = await Promise.all(this.#addresses.map(address => this.#look(address, path, token)))
-    const trouble = troubles.filter(each => each !== undefined)
-    if (trouble.length > 0) return trouble.join('\n')
+    const looks = await Promise.all(this.#addresses.map(address => this.#look(address, path, token)))
+    const failure = joined(looks.filter(each => each !== undefined))
+    if (failure) return failure
     for (const address of this.#addresses) {
       const answer = await this.#get(address, `${path}-seen`).catch(() => undefined)
       if (answer !== undefined) return undefined
@@ -69,27 +71,30 @@ export class Outside {
     return undefined
   }
 
-  async #look(address: string, path: string, token: string): Promise<string | undefined> {
+  async #look(address: string, path: string, token: string): Promise<Failure | undefined> {
     const record = `the ${kind(address)} record of ${this.#domain}, ${address},`
     const own = this.#local.includes(address)
     const server = this.#local.length > 0 ? ` (this server has ${this.#local.join(', ')})` : ''
     const mend = own
       ? 'let everybody in to port 80 there, in the firewall of the server and of its provider'
       : `does it lead to this server${server}? If not, correct or remove the record; if so, let everybody in to port 80`
-    const until = Date.now() + patience
+    const until = Date.now() + settling
     for (;;) {
       try {
         const { status, body } = await this.#get(address, path)
         if (status === 200 && body === token) return undefined
         if (Date.now() > until) {
-          return `${record} leads to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name, or is something else in front of nginx?' : `point it to this server${server}`}`
+          return new Failure(
+            'dns',
+            `${record} points to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name, or is something else in front of nginx?' : `point it to this server${server}`}`,
+          )
         }
       } catch (error) {
         const { code = '', message } = error as NodeJS.ErrnoException
         // The server's own IPv6 address is not translated by anything on the way, so that it is its own is all one can know.
         if (isIP(address) === 6 && noRoute.includes(code) && own) return undefined
         if (Date.now() > until || code === 'ETIMEDOUT') {
-          return `${record} ${noRoute.includes(code) ? 'can’t be reached from this runner and is not an address of the server' : code === 'ECONNREFUSED' ? 'refuses connections on port 80' : code === 'ETIMEDOUT' ? 'does not answer on port 80' : `can’t be asked on port 80 (${code || message})`}; ${mend}`
+          return new Failure('port80', `${record} ${silenceOf(code, message)}; ${mend}`)
         }
       }
       await new Promise(resolve => setTimeout(resolve, 250))
@@ -100,7 +105,7 @@ export class Outside {
     return new Promise((resolve, reject) => {
       const outgoing = request({
         host: address,
-        port: this.#sight.port,
+        port: this.#network.port,
         path,
         headers: { host: this.#domain },
         timeout: silence,
@@ -168,6 +173,14 @@ function unreachable(address: string): boolean {
 
 function kind(address: string): 'A' | 'AAAA' {
   return isIP(address) === 6 ? 'AAAA' : 'A'
+}
+
+/** How an address fails to answer, after its name. */
+function silenceOf(code: string, message: string): string {
+  if (noRoute.includes(code)) return 'can’t be reached from this runner and is not an address of the server'
+  if (code === 'ECONNREFUSED') return 'refuses connections on port 80'
+  if (code === 'ETIMEDOUT') return 'does not answer on port 80'
+  return `can’t be asked on port 80 (${code || message})`
 }
 
 function timedOut(): Error {

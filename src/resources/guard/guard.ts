@@ -1,8 +1,9 @@
 import type { Desired } from '../../desired.ts'
+import { Failure } from '../../failure.ts'
 import type { ServerFile, Unit } from '../../server/facts.ts'
 import { library, line } from '../../shell.ts'
 import { bridge, container, onDisk } from '../registry/compose.ts'
-import { change, fileChanges, type Resource } from '../resource.ts'
+import { change, fileChanges, resource } from '../resource.ts'
 import { prefix } from '../site/access.ts'
 
 interface Guard {
@@ -15,7 +16,7 @@ interface Guard {
 }
 
 /** A service that has nginx refuse uploads while the disk is nearly full, and keeps others from going round nginx. */
-export const guard: Resource<Guard> = {
+export const guard = resource<Guard>({
   name: 'guard',
 
   units: ({ domain }) => [`${unit(domain)}.service`],
@@ -33,10 +34,13 @@ export const guard: Resource<Guard> = {
     room === '' || !onDisk(desired)
       ? []
       : [
-          `the disk is nearly full, ${room}; delete what is not needed or enlarge it, for uploads are refused when less than a tenth or 2 GiB is left, whichever is smaller`,
+          new Failure(
+            'diskFull',
+            `the disk is nearly full, ${room}; delete what is not needed or enlarge it, for uploads are refused when less than a tenth or 2 GiB is left, whichever is smaller`,
+          ),
         ],
 
-  plan(desired, seen) {
+  steps(desired, seen) {
     const { domain, directory } = desired
     const script = guardScript(desired)
     const service = serviceUnit(desired)
@@ -49,7 +53,7 @@ export const guard: Resource<Guard> = {
     return [{ resource: 'guard', changes, call: ['guard_up', unit(domain), directory, script, service] }]
   },
 
-  remove: ({ domain, directory }, seen) =>
+  removal: ({ domain, directory }, seen) =>
     seen.unit === undefined
       ? []
       : [
@@ -59,7 +63,7 @@ export const guard: Resource<Guard> = {
             call: ['guard_down', unit(domain), directory, bridge(domain)],
           },
         ],
-}
+})
 
 /** What belongs before the site's servers: where to look for the guard's word, for requests that take room. */
 export function guardMaps({ domain }: Pick<Desired, 'domain'>): string {

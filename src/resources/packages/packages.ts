@@ -1,4 +1,5 @@
-import type { Resource } from '../resource.ts'
+import { Failure } from '../../failure.ts'
+import { resource } from '../resource.ts'
 
 const programs = ['docker', 'compose', 'nginx', 'certbot'] as const
 
@@ -11,7 +12,7 @@ interface Packages {
 }
 
 /** The programs that Berth stands on: Docker, compose, nginx and certbot. */
-export const packages: Resource<Packages> = {
+export const packages = resource<Packages>({
   name: 'packages',
 
   probe: () => [['packages_probe']],
@@ -22,17 +23,16 @@ export const packages: Resource<Packages> = {
     apt: facts.is('packages.apt-get'),
   }),
 
-  obstacles({ install }, { missing, apt }) {
+  failures({ install }, { missing, apt }) {
     if (missing.length === 0 || (install && apt)) return []
     const list = missing.join(', ')
-    return install
-      ? [
-          `the server lacks ${list} and has no apt-get to install them with; install them by hand and run again`,
-        ]
-      : [`the server lacks ${list}; install them, or let Berth do it with \`install: true\``]
+    const sentence = install
+      ? `the server lacks ${list} and has no apt-get to install them with; install them by hand and run again`
+      : `the server lacks ${list}; install them, or let Berth do it with \`install: true\``
+    return [new Failure('serverProgram', sentence)]
   },
 
-  plan: (_, { missing, halves }) =>
+  steps: (_, { missing, halves }) =>
     missing.length === 0 && halves.length === 0
       ? []
       : [
@@ -49,13 +49,18 @@ export const packages: Resource<Packages> = {
   explain(_, output) {
     const removed = /The following packages will be REMOVED:\n((?: .*\n)+)/.exec(output)?.[1]
     if (removed !== undefined && /remove is disabled/.test(output))
-      return `that would remove ${removed.trim().split(/\s+/).join(', ')}, which is not Berth’s; remove it or install what is missing by hand, and run again`
+      return new Failure(
+        'serverProgram',
+        `that would remove ${removed.trim().split(/\s+/).join(', ')}, which is not Berth’s; remove it or install what is missing by hand, and run again`,
+      )
     const locked = /locked by (another process|\S+ process with)|Could not get lock /.test(output)
-    return locked
-      ? `another package manager${holder(output)} has been at work on the server for five minutes; wait until it has ended, and run again`
-      : undefined
+    if (!locked) return undefined
+    return new Failure(
+      'packageManager',
+      `another package manager${holder(output)} has been at work on the server for five minutes; wait until it has ended, and run again`,
+    )
   },
-}
+})
 
 /** Who has the lock, as dpkg and apt say it: newer ones tell the program too. */
 function holder(output: string): string {

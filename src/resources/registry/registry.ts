@@ -1,6 +1,7 @@
 import type { Desired } from '../../desired.ts'
+import { Failure } from '../../failure.ts'
 import type { ServerFile } from '../../server/facts.ts'
-import { type Change, fileChanges, type Resource, type Step } from '../resource.ts'
+import { type Change, fileChanges, resource, type Step } from '../resource.ts'
 import { account, composeYaml, configYaml, container, fingerprint } from './compose.ts'
 
 interface Registry {
@@ -30,7 +31,7 @@ interface Registry {
 const dockerUnit = 'docker.service'
 
 /** The registry's container, the two files it is made from, and its data. */
-export const registry: Resource<Registry> = {
+export const registry = resource<Registry>({
   name: 'registry',
 
   units: () => [dockerUnit],
@@ -54,16 +55,15 @@ export const registry: Resource<Registry> = {
     }
   },
 
-  obstacles({ registry, adopt }, { holder, predecessor }) {
+  failures({ registry, adopt }, { holder, predecessor }) {
     if (holder === '' || (adopt && predecessor)) return []
-    return [
-      predecessor
-        ? `${holder} is a registry that somebody set up by hand, on port ${registry.port}; take it over with its images and users by \`adopt: true\`, or leave it alone with another \`registry-port\``
-        : `port ${registry.port} is taken by ${holder}; give another \`registry-port\``,
-    ]
+    const sentence = predecessor
+      ? `${holder} is a registry that somebody set up by hand, on port ${registry.port}; take it over with its images and users by \`adopt: true\`, or leave it alone with another \`registry-port\``
+      : `port ${registry.port} is taken by ${holder}; give another \`registry-port\``
+    return [new Failure(predecessor ? 'rival' : 'port', sentence)]
   },
 
-  plan(desired, seen) {
+  steps(desired, seen) {
     const { directory, domain, registry } = desired
     const config = configYaml(desired)
     const compose = composeYaml(desired, config)
@@ -97,15 +97,19 @@ export const registry: Resource<Registry> = {
   explain(_, output) {
     const engine = /^Docker does not start: (.*)$/m.exec(output)?.[1]
     if (engine !== undefined)
-      return `Docker does not start on the server (${engine}); mend that until \`systemctl start docker\` succeeds there, and run again`
+      return new Failure(
+        'serverDocker',
+        `Docker does not start on the server (${engine}); mend that until \`systemctl start docker\` succeeds there, and run again`,
+      )
     // What compose and Docker said before that only hides it.
-    return /^the registry (is back as it was|did not come back|does not start)\b.*/ms
+    const words = /^the registry (is back as it was|did not come back|does not start)\b.*/ms
       .exec(output)?.[0]
       .trimEnd()
       .replaceAll('\n', '\n  ')
+    return words === undefined ? undefined : new Failure('registryStart', words)
   },
 
-  remove({ directory, domain, purge }, { container: { status }, compose, data }) {
+  removal({ directory, domain, purge }, { container: { status }, compose, data }) {
     const steps: Step[] = []
     if (status !== 'absent' || compose !== undefined) {
       steps.push({
@@ -123,7 +127,7 @@ export const registry: Resource<Registry> = {
     }
     return steps
   },
-}
+})
 
 function containerChanges(desired: Desired, seen: Registry, config: string): Change[] {
   const { registry } = desired

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import type { Desired } from '../../desired.ts'
 import { due, type Lineage, order, readLineage } from '../certificate/certificate.ts'
-import { explainOrder } from '../certificate/failure.ts'
-import { change, type Resource, type Step } from '../resource.ts'
+import { orderFailure } from '../certificate/failure.ts'
+import { change, resource, type Step } from '../resource.ts'
 import { chainFile, ownFile, siteFile } from '../site/nginx.ts'
 import { renewable, setting } from './settings.ts'
 import { readTimer, type Timer, timerSteps, timerUnits } from './timer.ts'
@@ -12,7 +12,7 @@ interface Renewal extends Timer {
 }
 
 /** The certificate is the right one, is served, and the server renews it by itself. */
-export const renewal: Resource<Renewal> = {
+export const renewal = resource<Renewal>({
   name: 'renewal',
 
   units: () => timerUnits,
@@ -21,7 +21,7 @@ export const renewal: Resource<Renewal> = {
 
   read: facts => ({ ...readTimer(facts), lineage: readLineage(facts) }),
 
-  plan(desired, seen) {
+  steps(desired, seen) {
     const { domain, directory, certificate } = desired
     if (certificate) {
       const leaf = new X509Certificate(certificate.chain)
@@ -30,9 +30,9 @@ export const renewal: Resource<Renewal> = {
     return [...timerSteps(desired, seen), ...current(desired, seen.lineage)]
   },
 
-  explain: explainOrder,
+  explain: orderFailure,
 
-  remove: ({ domain }, seen) =>
+  removal: ({ domain }, seen) =>
     seen.hook === undefined
       ? []
       : [
@@ -42,7 +42,7 @@ export const renewal: Resource<Renewal> = {
             call: ['renewal_unhook', siteFile(domain)],
           },
         ],
-}
+})
 
 /** The steps to the right certificate. None while there is no certificate at all, which is `certificate`’s to mend. */
 function current(desired: Desired, lineage: Lineage): Step[] {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Access, Desired, Rights } from '../../desired.ts'
+import { type Access, type Desired, type Rights, rightsOf } from '../../desired.ts'
 
 /**
  * What stands before the registry in nginx: who may pull and push what (`access`), and the slowing of those who guess
@@ -15,7 +15,7 @@ type Guarded = Pick<Desired, 'domain' | 'users' | 'access'>
 const guess = { rate: '1r/s', burst: 20 }
 
 /** What belongs before the site's servers. */
-export function doorMaps(desired: Guarded): string {
+export function accessMaps(desired: Guarded): string {
   const { domain, users, access } = desired
   if (users === null) return ''
   const id = prefix(domain)
@@ -29,7 +29,7 @@ limit_req_zone $${id}_guesser zone=${id}_guesses:1m rate=${guess.rate};
 `,
     ...(access
       ? [
-          accessMaps(
+          ruleMaps(
             id,
             access,
             users.map(({ name }) => name),
@@ -41,7 +41,7 @@ limit_req_zone $${id}_guesser zone=${id}_guesses:1m rate=${guess.rate};
 }
 
 /** What belongs into the location that proxies, beside its other `proxy_set_header`. */
-export function doorLocation({ domain, users, access }: Guarded): string {
+export function accessLocation({ domain, users, access }: Guarded): string {
   if (users === null) return ''
   const id = prefix(domain)
   const rules = `
@@ -62,7 +62,7 @@ export function doorLocation({ domain, users, access }: Guarded): string {
  * Where an answer of 401 goes. A wrong password waits here; nobody with the right one comes along. The registry is asked
  * again without credentials, so that the answer is its own.
  */
-export function doorRefused({ domain, users, registry }: Guarded & Pick<Desired, 'registry'>): string {
+export function accessRefused({ domain, users, registry }: Guarded & Pick<Desired, 'registry'>): string {
   if (users === null) return ''
   return `
     location @refused {
@@ -83,16 +83,6 @@ export function doorRefused({ domain, users, registry }: Guarded & Pick<Desired,
 `
 }
 
-/** The rights of a user: by a rule of its own, by that of `NAME` for `NAME+anything`, or by that for all others. */
-export function rightsOf(name: string, access: Access): Rights {
-  return access.get(name) ?? access.get(ownerOf(name)) ?? access.get('*') ?? { pull: [], push: [] }
-}
-
-/** `ci+next` is a second password of `ci`. An address such as `me+x@example.com` is nobody's second. */
-export function ownerOf(name: string): string {
-  return /^(.+)\+[\w.-]+$/.exec(name)?.[1] ?? name
-}
-
 // Variables are global in nginx, and their names must be short: several registries may live on one server.
 export function prefix(domain: string): string {
   return `berth_${createHash('sha256').update(domain).digest('hex').slice(0, 8)}`
@@ -111,7 +101,7 @@ const parameter = '(?!from=)[a-z_-]+=[\\w.:%+~/=-]*'
 const mountQuery = `(?:\\?(?:${parameter}(?:&${parameter})*)?)?`
 const mountFromQuery = `\\?(?:${parameter}&)*from=${quotedRepository}(?:&${parameter})*`
 
-function accessMaps(id: string, access: Access, names: readonly string[]): string {
+function ruleMaps(id: string, access: Access, names: readonly string[]): string {
   const lines = (each: readonly string[]) => each.map(line => `    ${line}\n`).join('')
   const rules = ruleLines(names, access)
   const everything = groups(names, access)

@@ -1,6 +1,6 @@
 import type { Desired } from '../../desired.ts'
 import { guardLocation, guardMaps } from '../guard/guard.ts'
-import { doorLocation, doorMaps, doorRefused, prefix } from './access.ts'
+import { accessLocation, accessMaps, accessRefused, prefix } from './access.ts'
 
 /** What differs between versions of nginx: the newest first, each from the version that brought it. */
 export const dialects = [
@@ -12,7 +12,7 @@ export const dialects = [
 type Dialect = (typeof dialects)[number]
 
 /** What a site has to fit in with. */
-export interface Surroundings {
+export interface Neighbours {
   ipv6: boolean
   /** On which of `4` and `6` another site answers on port 443 for names that nobody knows. */
   others: string
@@ -74,7 +74,7 @@ function listen(port: string, ipv6: boolean): string {
 export function siteConf(
   desired: Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access'>,
   dialect: Dialect,
-  { ipv6, others }: Surroundings,
+  { ipv6, others }: Neighbours,
 ): string {
   const { domain, registry, directory, certificate } = desired
   const id = prefix(domain)
@@ -82,7 +82,7 @@ export function siteConf(
   const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
   const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
   return `${challengeConf(domain, ipv6)}
-${guardMaps(desired)}${doorMaps(desired)}server {
+${guardMaps(desired)}${accessMaps(desired)}server {
     ${tls}
     server_name ${domain};
     server_tokens off;
@@ -132,8 +132,8 @@ ${protocols}
         client_body_timeout 900s;
         send_timeout 900s;
         default_type application/json;
-${guardLocation(desired)}${doorLocation(desired)}    }
-${doorRefused(desired)}}
+${guardLocation(desired)}${accessLocation(desired)}    }
+${accessRefused(desired)}}
 ${stranger(dialect, directory, others, ipv6)}`
 }
 

@@ -1,8 +1,9 @@
+import { Failure } from '../../failure.ts'
 import type { ServerFile } from '../../server/facts.ts'
-import { change, fileChanges, type Resource, type Step } from '../resource.ts'
-import { dialect, dialects, ownFile, type Surroundings, siteConf, siteFile } from './nginx.ts'
+import { change, fileChanges, resource, type Step } from '../resource.ts'
+import { dialect, dialects, type Neighbours, ownFile, siteConf, siteFile } from './nginx.ts'
 
-interface Site extends Surroundings {
+interface Site extends Neighbours {
   /** Version of nginx; empty if it is not installed yet. */
   nginx: string
   file: ServerFile | undefined
@@ -25,7 +26,7 @@ interface Site extends Surroundings {
 const nginxUnit = 'nginx.service'
 
 /** Berth's own nginx site. */
-export const site: Resource<Site> = {
+export const site = resource<Site>({
   name: 'site',
 
   units: () => [nginxUnit],
@@ -50,25 +51,26 @@ export const site: Resource<Site> = {
     }
   },
 
-  obstacles({ domain, adopt }, { holders, rival, shared }) {
+  failures({ domain, adopt }, { holders, rival, shared }) {
     const taken = holders
       .filter(({ holder }) => holder !== '' && holder !== 'program nginx')
       .map(
         ({ port, holder }) =>
-          `port ${port} is taken by ${holder}, and nginx needs it; stop it or move it to another port`,
+          new Failure(
+            'port',
+            `port ${port} is taken by ${holder}, and nginx needs it; stop it or move it to another port`,
+          ),
       )
     if (rival === '' || (adopt && !shared)) return taken
-    return [
-      ...taken,
-      shared
-        ? `${rival} serves ${domain} together with other names; move ${domain} out of it`
-        : `${rival} serves ${domain} already; replace it by \`adopt: true\`, or take it away`,
-    ]
+    const sentence = shared
+      ? `${rival} serves ${domain} together with other names; move ${domain} out of it`
+      : `${rival} serves ${domain} already; replace it by \`adopt: true\`, or take it away`
+    return [...taken, new Failure('rival', sentence)]
   },
 
   check: ({ domain }) => ['site_check', siteFile(domain), domain],
 
-  plan(desired, seen) {
+  steps(desired, seen) {
     // Before nginx is there, nobody knows which one it will be: the server gets them all and takes what fits.
     const known = seen.nginx === '' ? undefined : dialect(seen.nginx)
     const wanted = (known ? [known] : dialects).map(
@@ -109,7 +111,7 @@ export const site: Resource<Site> = {
     return steps
   },
 
-  remove: ({ domain }, { file }) =>
+  removal: ({ domain }, { file }) =>
     file === undefined
       ? []
       : [
@@ -119,4 +121,4 @@ export const site: Resource<Site> = {
             call: ['site_remove', siteFile(domain)],
           },
         ],
-}
+})

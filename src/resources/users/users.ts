@@ -3,13 +3,13 @@ import { compareSync, hashSync } from 'bcryptjs'
 import { isStrong, type User } from '../../desired.ts'
 import type { ServerFile } from '../../server/facts.ts'
 import { account } from '../registry/compose.ts'
-import type { Change, Resource, Step } from '../resource.ts'
+import { type Change, resource, type Step } from '../resource.ts'
 
 /** The htpasswd file as it is, if there is one. */
 type Seen = ServerFile | undefined
 
 /** Who may log in. What the `users` input says is the whole truth. */
-export const users: Resource<Seen> = {
+export const users = resource<Seen>({
   name: 'users',
 
   probe: ({ adopt, directory, registry }) => [
@@ -18,7 +18,7 @@ export const users: Resource<Seen> = {
 
   read: facts => facts.file('users.htpasswd') ?? facts.file('users.adopted'),
 
-  plan({ directory, users, sealKey }, seen) {
+  steps({ directory, users, sealKey }, seen) {
     if (users === null) {
       return seen === undefined
         ? []
@@ -47,7 +47,7 @@ export const users: Resource<Seen> = {
       },
     ]
   },
-}
+})
 
 interface Htpasswd {
   content: string

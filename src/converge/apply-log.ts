@@ -1,0 +1,162 @@
+import type { Desired } from '../desired.ts'
+import { Failure, joined } from '../failure.ts'
+import { isOrder } from '../resources/certificate/certificate.ts'
+import type { Preflight } from '../resources/certificate/preflight.ts'
+import type { Step } from '../resources/resource.ts'
+import { readMarker } from '../server/protocol.ts'
+import type { Listener } from './converge.ts'
+import { explain } from './plan.ts'
+
+/** Lines of a failed program that are worth showing. */
+const lastLines = 5
+
+/** What the programs of a step have said. */
+interface Output {
+  words: string[]
+  /** That the disk took no more, if they said so. */
+  full?: Failure
+}
+
+/** Reads what the apply script prints: lines of the protocol, and between them what the programs say. */
+export class ApplyLog {
+  readonly #desired: Desired
+  readonly #steps: readonly Step[]
+  readonly #listener: Listener
+  readonly #preflight: Preflight
+  /** Since when each step that has begun is at work. */
+  readonly #running = new Map<Step, number>()
+  /** What has failed, with what its programs said; steps that ran at the same time may both have. */
+  readonly #failed: { step: Step; output: Output }[] = []
+  #output: Output = { words: [] }
+  #busy: Failure | undefined
+  #undone = false
+  /** How the server looked from here, if it asked. */
+  #looking: Promise<unknown> = Promise.resolve()
+  #unreachable: Failure | undefined
+  readonly taken: Step[] = []
+  stale = false
+
+  constructor(desired: Desired, steps: readonly Step[], listener: Listener, preflight: Preflight) {
+    this.#desired = desired
+    this.#steps = steps
+    this.#listener = listener
+    this.#preflight = preflight
+  }
+
+  hear(line: string): void {
+    const marker = readMarker(line)
+    if (marker) this.#hearMarker(marker.name, marker.value)
+    else if (line.trim() !== '') {
+      this.#output.words.push(line.trimEnd())
+      this.#listener.debug(line)
+    }
+  }
+
+  #hearMarker(name: string, value: string): void {
+    const step = this.#steps[Number(value) - 1]
+    switch (name) {
+      case 'start':
+        if (step) this.#running.set(step, performance.now())
+        this.#output = { words: [] }
+        break
+      case 'ok':
+        if (step) this.#finish(step)
+        this.#output = { words: [] }
+        this.#undone = false
+        break
+      case 'failed':
+        if (!step) break
+        this.#failed.push({ step, output: this.#output })
+        this.#output = { words: [] }
+        break
+      case 'undone':
+        this.#undone = true
+        break
+      case 'token':
+        this.#looking = this.#preflight.confirm(value).then(failure => {
+          this.#unreachable = failure
+        })
+        break
+      case 'full':
+        if (value === '') break
+        this.#output.full = new Failure(
+          'diskFull',
+          `the server’s disk is full: ${value}. Delete what is not needed, or enlarge the disk, and run again`,
+        )
+        break
+      case 'say':
+        this.#listener.said(value)
+        break
+      case 'busy':
+        this.#busy = new Failure(
+          'busy',
+          `another run of Berth has been at work on this server for ${value} s; wait for it and run again`,
+        )
+        break
+      case 'stale':
+        this.stale = true
+        break
+    }
+  }
+
+  #finish(step: Step): void {
+    const since = this.#running.get(step) ?? performance.now()
+    this.#running.delete(step)
+    if (this.#undone) {
+      const reason = this.#reason(step, this.#output)
+      const words = reason?.message ?? this.#output.words.at(-1) ?? 'nothing was said'
+      this.#listener.warned(
+        new Failure(
+          reason?.topic ?? 'step',
+          `${step.resource} (${summaries(step)}) was not possible: ${words}`,
+        ),
+      )
+      return
+    }
+    this.taken.push(step)
+    this.#listener.done(step, performance.now() - since)
+  }
+
+  #reason(step: Step, { words, full }: Output): Failure | undefined {
+    const unreachable = isOrder(step) ? this.#unreachable : undefined
+    return full ?? unreachable ?? explain(this.#desired, step, words.join('\n'))
+  }
+
+  async failure(): Promise<Failure> {
+    await this.#looking
+    if (this.#busy) return this.#busy
+    const cutOff = [...this.#running.keys()].map(step => ({ step, output: this.#output }))
+    const failed = this.#failed.length > 0 ? this.#failed : cutOff.slice(0, 1)
+    return joined(failed.map(each => this.#stepFailure(each))) ?? this.#otherFailure()
+  }
+
+  #stepFailure({ step, output }: { step: Step; output: Output }): Failure {
+    const reason = this.#reason(step, output)
+    const what = `${step.resource} (${summaries(step)}) failed`
+    if (reason) return new Failure(reason.topic, `${what}: ${reason.message}`)
+    return new Failure(output.words.length === 0 ? 'connectionLost' : 'step', `${what}${last(output)}`)
+  }
+
+  #otherFailure(): Failure {
+    return this.taken.length > 0
+      ? new Failure(
+          'connectionLost',
+          `the connection was cut off after ${this.taken.length} of ${this.#steps.length} steps; run the workflow again`,
+        )
+      : new Failure(
+          this.#output.words.some(line => /^nginx refuses/.test(line)) ? 'nginx' : 'step',
+          `the server refused, and nothing was changed${last(this.#output)}`,
+        )
+  }
+}
+
+function last({ words }: Output): string {
+  const lines = words.slice(-lastLines).map(line => `\n  ${line}`)
+  return lines.length === 0
+    ? ': the connection was cut off; run the workflow again'
+    : `; the server said:${lines.join('')}`
+}
+
+function summaries({ changes }: Step): string {
+  return changes.map(({ summary }) => summary).join(', ')
+}
