@@ -302,569 +302,123 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 350:
+/***/ 9874:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   k: () => (/* binding */ isStrong)
+/* harmony export */   HR: () => (/* binding */ Failure),
+/* harmony export */   h_: () => (/* binding */ asFailure),
+/* harmony export */   oR: () => (/* binding */ joined),
+/* harmony export */   vp: () => (/* binding */ topics)
 /* harmony export */ });
-/** What the user asks for, after parsing and validation: the left-hand side of every plan. */
 /**
- * Whether a password is long and mixed enough to have been made by a machine: from 20 characters on, 10 of them
- * different. `openssl rand -base64 24` gives 32 characters, some 25 of them different.
+ * Where a failure is explained: the headings of docs/troubleshooting.md, each by the name that the sources use.
+ *
+ * A heading is also the title of the annotation, which GitHub does not mask: it must be the same for everybody.
  */
-function isStrong(password) {
-    return password.length >= 20 && new Set(password).size >= 10;
+const topics = {
+    key: 'The SSH key can’t be used',
+    hostKey: 'The host key is missing or another one',
+    users: 'Users, passwords and access',
+    ownCertificate: 'The certificate that you bring is not accepted',
+    imageName: 'An image or a tag has no valid name',
+    input: 'An input is missing or wrong',
+    busy: 'Another run is at work',
+    samePush: 'Somebody else pushes the same tag',
+    immutable: 'A tag would move',
+    diskFull: 'The disk is full',
+    clock: 'The server’s clock is wrong',
+    runnerProgram: 'The runner lacks a program',
+    runnerDocker: 'The runner’s Docker does not answer',
+    login: 'The server does not let SSH in',
+    sudo: 'Berth can’t become root',
+    connectionLost: 'The connection was lost',
+    connection: 'SSH does not reach the server',
+    serverDocker: 'Docker does not start on the server',
+    packageManager: 'Another package manager is at work',
+    serverProgram: 'A program is missing on the server',
+    port: 'A port is taken',
+    rival: 'Another site or registry is in the way',
+    nginx: 'nginx refuses its configuration',
+    noRegistry: 'The server has no registry yet',
+    authority: 'The certificate authority gives no certificate',
+    authorityView: 'The certificate authority sees another world',
+    trust: 'A private authority is not trusted',
+    renewal: 'The certificate is not renewed',
+    servedCertificate: 'The certificate is not the right one',
+    github: 'GitHub can’t be told',
+    dns: 'DNS does not lead to the server',
+    port80: 'Port 80 can’t be reached',
+    registryStart: 'The registry does not start',
+    registryLogin: 'The registry does not let a user in',
+    pushRights: 'A user may not push',
+    proxy: 'A proxy is in the way',
+    imageMissing: 'The image is not there',
+    endpoint: 'The registry does not answer',
+    push: 'A push stops half way',
+    step: 'A step on the server failed',
+};
+/** What went wrong, in a sentence: the cause, a semicolon, what to do. */
+class Failure extends Error {
+    /** `undefined` if nobody expected it. */
+    topic;
+    constructor(topic, sentence) {
+        super(sentence);
+        this.topic = topic;
+    }
+}
+/** Several failures as one: the first says where to read on. `undefined` if there is none. */
+function joined(failures) {
+    const [first] = failures;
+    return first && new Failure(first.topic, failures.map(({ message }) => message).join('\n'));
+}
+/** Whatever was thrown. */
+function asFailure(error) {
+    if (error instanceof Failure)
+        return error;
+    return new Failure(undefined, error instanceof Error ? error.message : String(error));
 }
 
 
 /***/ }),
 
-/***/ 2498:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  d: () => (/* binding */ InputError),
-  K: () => (/* binding */ readInputs)
-});
-
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
-;// CONCATENATED MODULE: ./build/inputs/acme.js
-const servers = {
-    letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
-    'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
-};
-/** Reads what the certificate authority needs to know. */
-function readAcme(reader) {
-    const given = reader.text('acme-server') || 'letsencrypt';
-    const server = reader.checked('acme-server', servers[given] ?? given, value => /^https:\/\/[\w.:[\]-]+(\/[\w./~%?=&-]*)?$/.test(value), '`letsencrypt`, `letsencrypt-staging` or an https:// URL');
-    const email = reader.checked('email', reader.text('email'), value => /^[\w.!#%&*+/=?^{|}~][\w.!#%&*+/=?^{|}~-]*@[A-Za-z0-9.-]+$/.test(value), 'an e-mail address');
-    const ca = reader.text('ca').replaceAll('\r', '');
-    if (ca !== '' && !/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(ca)) {
-        reader.problem('ca')('holds no PEM certificate');
-    }
-    return { server, email: email || undefined, ca: ca === '' ? undefined : `${ca}\n`, eab: readEab(reader) };
-}
-/** External account binding, RFC 8555, section 7.3.4: the key is in base64url. */
-function readEab(reader) {
-    const text = reader.text('acme-eab');
-    if (text === '')
-        return undefined;
-    reader.secret(text);
-    const [, kid = '', hmac = ''] = /^([^\s:]+):([\w-]+)=*$/.exec(text) ?? [];
-    if (hmac === '') {
-        reader.problem('acme-eab')('is not kid:hmac, the two values that your certificate authority gave you');
-        return undefined;
-    }
-    reader.secret(hmac);
-    return { kid, hmac };
-}
-
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./build/inputs/certificate.js
-
-/** Reads `certificate` and `certificate-key`, and checks all that nginx and the clients would stumble over. */
-function readCertificate(reader, domain, now) {
-    const chain = pem(reader.raw('certificate'));
-    const key = pem(reader.raw('certificate-key'));
-    if (chain === '' && key === '')
-        return undefined;
-    for (const line of key.split('\n'))
-        if (line !== '' && !line.startsWith('-----'))
-            reader.secret(line);
-    if (chain === '')
-        reader.problem('certificate')('is missing, and `certificate-key` is given');
-    if (key === '')
-        reader.problem('certificate-key')('is missing, and `certificate` is given');
-    if (chain === '' || key === '')
-        return undefined;
-    const certificates = readChain(chain, reader.problem('certificate'));
-    const privateKey = readKey(key, reader.problem('certificate-key'));
-    const [leaf] = certificates;
-    if (leaf) {
-        checkLeaf(leaf, domain, now, reader.problem('certificate'));
-        checkOrder(certificates, reader.problem('certificate'));
-        if (privateKey && !leaf.checkPrivateKey(privateKey)) {
-            reader.problem('certificate-key')('does not belong to `certificate`, whose first certificate has another key');
-        }
-    }
-    return { chain, key };
-}
-/** One block after the other, without what a secret's editor or a terminal added. */
-function pem(text) {
-    const lines = text
-        .replaceAll('\uFEFF', '')
-        .replaceAll('\\n', '\n')
-        .split(/\r\n?|\n/)
-        .map(line => line.trim())
-        .filter(line => line !== '');
-    return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
-}
-function readChain(text, problem) {
-    const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-    if (blocks.length === 0)
-        problem('holds no PEM certificate');
-    if (text.includes('PRIVATE KEY-----'))
-        problem('holds a private key; that belongs into `certificate-key`');
-    try {
-        return blocks.map(block => new external_node_crypto_.X509Certificate(block));
-    }
-    catch {
-        problem('holds a certificate that is damaged; paste the whole file again');
-        return [];
-    }
-}
-function readKey(text, problem) {
-    if (text.includes('ENCRYPTED')) {
-        problem('is encrypted, and nginx could not start without somebody at the keyboard; give it without a passphrase');
-        return undefined;
-    }
-    try {
-        const key = (0,external_node_crypto_.createPrivateKey)(text);
-        const bits = key.asymmetricKeyDetails?.modulusLength;
-        if (bits !== undefined && bits < 2048)
-            problem(`has ${bits} bits only; clients refuse RSA keys below 2048`);
-        return key;
-    }
-    catch {
-        problem('is not a PEM private key, or is damaged; it must begin with a line like `-----BEGIN PRIVATE KEY-----`');
-        return undefined;
-    }
-}
-function checkLeaf(leaf, domain, now, problem) {
-    if (leaf.ca)
-        problem('begins with the certificate of an authority; the server’s own must come first');
-    else if (domain !== '' && !leaf.checkHost(domain)) {
-        problem(`does not cover ${domain}; it is for ${leaf.subjectAltName ?? 'no name at all'}`);
-    }
-    if (leaf.validFromDate.getTime() > now)
-        problem(`is not valid before ${leaf.validFromDate.toISOString()}`);
-    if (leaf.validToDate.getTime() < now)
-        problem(`has expired on ${leaf.validToDate.toISOString()}`);
-}
-/** Each must be signed by the next: clients don't sort, and most of them don't fetch what is missing. */
-function checkOrder(certificates, problem) {
-    for (const [index, certificate] of certificates.entries()) {
-        const issuer = certificates[index + 1];
-        if (issuer && !(certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))) {
-            problem(`is in the wrong order: number ${index + 2} of the chain did not sign number ${index + 1}; the server’s own comes first, then each one’s issuer`);
-            return;
-        }
-    }
-}
-
-// EXTERNAL MODULE: ./build/inputs/hosts.js
-var hosts = __nccwpck_require__(4059);
-// EXTERNAL MODULE: ./build/inputs/images.js
-var inputs_images = __nccwpck_require__(4832);
-;// CONCATENATED MODULE: ./build/inputs/reader.js
-/** Reads single inputs and collects every mistake, so that all are reported at once. */
-class Reader {
-    #get;
-    /** Masks a text in the log from now on. */
-    secret;
-    /** A line each, beginning with the input’s name. */
-    problems = [];
-    /** What is allowed and perhaps not meant, a line each. */
-    warnings = [];
-    /** `get` gives an input as it was written, `''` if absent. */
-    constructor(get, secret) {
-        this.#get = get;
-        this.secret = secret;
-    }
-    raw(name) {
-        return this.#get(name);
-    }
-    text(name) {
-        return this.#get(name).trim();
-    }
-    problem(name) {
-        return message => this.problems.push(`${name}: ${message}`);
-    }
-    warning(name) {
-        return message => this.warnings.push(`${name}: ${message}`);
-    }
-    failed(name) {
-        return this.problems.some(each => each.startsWith(`${name}: `));
-    }
-    /** An input that must look a certain way if it is there. A wrong one is shown, so never read a secret with it. */
-    checked(name, value, good, form) {
-        if (value !== '' && !good(value))
-            this.problem(name)(`${JSON.stringify(value)} is not ${form}`);
-        return value;
-    }
-    choice(name, choices) {
-        const isChoice = (value) => choices.some(choice => choice === value);
-        const value = this.checked(name, this.text(name), isChoice, `one of ${choices.map(each => `\`${each}\``).join(', ')}`);
-        return isChoice(value) ? value : choices[0];
-    }
-    flag(name) {
-        return this.choice(name, ['false', 'true']) === 'true';
-    }
-    integer(name, min, max) {
-        const good = (value) => /^\d{1,5}$/.test(value) && Number(value) >= min && Number(value) <= max;
-        return Number(this.checked(name, this.text(name), good, `a whole number from ${min} to ${max}`));
-    }
-}
-
-;// CONCATENATED MODULE: ./build/inputs/registry.js
-/** Reads the `registry-*` inputs. */
-async function readRegistry(reader) {
-    return {
-        image: reader.checked('registry-image', reader.text('registry-image') || 'registry:3.1.2', value => /^[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?$/.test(value), 'the reference of an image'),
-        port: reader.integer('registry-port', 1, 65535),
-        config: await readConfig(reader.raw('registry-config'), reader.problem('registry-config')),
-    };
-}
-async function readConfig(text, problem) {
-    if (text.trim() === '')
-        return {};
-    const { parse } = await __nccwpck_require__.e(/* import() */ 815).then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
-    try {
-        const config = parse(text);
-        if (typeof config === 'object' && config !== null && !Array.isArray(config))
-            return { ...config };
-        problem('is not a YAML map');
-    }
-    catch (error) {
-        problem(`is not YAML: ${error.message.split('\n')[0]}`);
-    }
-    return {};
-}
-
-// EXTERNAL MODULE: ./build/inputs/key.js
-var inputs_key = __nccwpck_require__(5003);
-;// CONCATENATED MODULE: ./build/inputs/target.js
-
-
-
-/** Reads the `ssh-*` inputs and `sudo-password`. */
-function readTarget(reader, domain) {
-    const host = reader.checked('ssh-host', reader.text('ssh-host').replace(/^\[(.*)\]$/, '$1') || domain, value => (0,hosts/* isHostname */.Kq)(value) || (0,external_node_net_.isIP)(value) !== 0, 'a host name or an IP address');
-    const port = reader.integer('ssh-port', 1, 65535);
-    const { knownHosts, fingerprints } = (0,hosts/* parseKnownHosts */.uJ)(reader.raw('ssh-known-hosts'), reader.problem('ssh-known-hosts'));
-    if (reader.text('ssh-known-hosts') === '') {
-        const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host || 'HOST'}`;
-        reader.problem('ssh-known-hosts')(`is missing, and an unknown host is never trusted; run \`${scan}\` where you trust the network, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the server, and paste the lines`);
-    }
-    const jump = reader.checked('ssh-jump', reader.text('ssh-jump'), value => parseJump(value) !== undefined, 'user@host or user@host:port');
-    const isUser = (value) => /^[A-Za-z_][\w.-]*$/.test(value);
-    const user = reader.checked('ssh-user', reader.text('ssh-user') || 'root', isUser, 'a user name');
-    const passphrase = reader.raw('ssh-key-passphrase') || undefined;
-    const sudoPassword = reader.raw('sudo-password') || undefined;
-    for (const each of [passphrase, sudoPassword])
-        if (each !== undefined)
-            reader.secret(each);
-    const key = target_readKey(reader, passphrase);
-    return { host, port, user, key, passphrase, knownHosts, fingerprints, jump: parseJump(jump), sudoPassword };
-}
-function target_readKey(reader, passphrase) {
-    const problem = reader.problem('ssh-key');
-    if (reader.text('ssh-key') === '') {
-        problem('is missing; give a private key that may log in to the server. Is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)?');
-        return '';
-    }
-    try {
-        const key = (0,inputs_key/* repairKey */.BD)(reader.raw('ssh-key'));
-        for (const line of key.split('\n'))
-            if (line !== '' && !line.startsWith('-----'))
-                reader.secret(line);
-        if ((0,inputs_key/* isEncrypted */.ph)(key) && passphrase === undefined) {
-            reader.problem('ssh-key-passphrase')('is missing, and `ssh-key` is encrypted');
-        }
-        return key;
-    }
-    catch (error) {
-        problem(error.message);
-        return '';
-    }
-}
-function parseJump(text) {
-    const match = /^([A-Za-z_][\w.-]*)@(?:\[([0-9a-fA-F:.]+)\]|([^:@[\]]+))(?::(\d{1,5}))?$/.exec(text);
-    if (!match)
-        return undefined;
-    const [, user = '', ipv6, name, port] = match;
-    const host = ipv6 ?? name ?? '';
-    return (0,hosts/* isHostname */.Kq)(host) || (0,external_node_net_.isIP)(host) !== 0 ? { user, host, port: Number(port ?? 22) } : undefined;
-}
-
-// EXTERNAL MODULE: ./build/desired.js
-var desired = __nccwpck_require__(350);
-;// CONCATENATED MODULE: ./build/inputs/users.js
-
-
-/** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
-const maxBytes = 72;
-/**
- * Reads `users`: one `name:password` a line. `problem` hears of every line that can't be taken, by number only, for
- * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does,
- * `warning` of passwords that can be guessed.
- */
-function parseUsers(text, problem, secret, warning) {
-    const users = [];
-    const lineOf = new Map();
-    for (const [index, raw] of text.split('\n').entries()) {
-        const number = index + 1;
-        const line = raw.replace(/\r$/, '');
-        if (line.trim() === '')
-            continue;
-        secret(line);
-        const colon = line.indexOf(':');
-        if (colon < 0) {
-            problem(`line ${number} has no colon; write name:password`);
-            continue;
-        }
-        const name = line.slice(0, colon).trimStart();
-        const password = line.slice(colon + 1);
-        // A single character is refused below; masking it would blank every word of the log that has it.
-        if ([...password].length > 1)
-            secret(password);
-        secret(Buffer.from(`${name}:${password}`).toString('base64'));
-        const fault = nameFault(name) ?? passwordFault(password);
-        const earlier = lineOf.get(name);
-        if (fault)
-            problem(`line ${number}: ${fault}`);
-        else if (earlier)
-            problem(`line ${number} has the same name as line ${earlier}`);
-        else {
-            lineOf.set(name, number);
-            users.push({ name, password });
-        }
-    }
-    const weak = users.filter(({ password }) => !(0,desired/* isStrong */.k)(password)).map(({ name }) => lineOf.get(name));
-    if (weak.length > 0) {
-        warning(`the password${weak.length > 1 ? 's' : ''} in line ${weak.join(', ')} could be guessed, and the stronger hash that this needs makes each request of that user slower; \`openssl rand -base64 24\` makes a good one`);
-    }
-    return users;
-}
-/**
- * A key that nobody has who has not got the SSH key: 32 bytes, the same in every run with that key. The server knows
- * only the public half.
- */
-function sealKey(privateKey) {
-    return new Uint8Array((0,external_node_crypto_.hkdfSync)('sha256', privateKey, '', 'berth: seals of users', 32));
-}
-function nameFault(name) {
-    if (name === '')
-        return 'the name is empty';
-    if (name.startsWith('#'))
-        return 'a name can’t begin with #, for htpasswd takes such a line as a comment';
-    if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
-        return 'a name is made of letters, digits and . _ @ + - and begins with a letter, a digit or _';
-    }
-    return undefined;
-}
-function passwordFault(password) {
-    if (password === '')
-        return 'the password is empty';
-    if (password.includes('\0'))
-        return 'the password has a NUL byte';
-    if ([...password].length === 1)
-        return 'the password is a single character';
-    if (Buffer.byteLength(password) > maxBytes) {
-        return `the password is longer than ${maxBytes} bytes, and bcrypt would ignore the rest`;
-    }
-    return undefined;
-}
-
-;// CONCATENATED MODULE: ./build/inputs.js
-
-
-
-
-
-
-
-
-
-/** Every mistake, a line each, beginning with the input’s name. */
-class InputError extends Error {
-    problems;
-    constructor(problems) {
-        super(problems.join('\n'));
-        this.problems = problems;
-    }
-}
-const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'];
-/** Modes and inputs that the interface has and this version hasn't. */
-const notYet = {
-    modes: ['clean'],
-    inputs: ['keep'],
-};
-/**
- * Reads, checks and masks all inputs.
- *
- * `get` gives an input as it was written, `''` if absent; `secret` masks a text in the log from then on. Throws an
- * InputError that names every mistake.
- *
- * What only some inputs need, YAML most of all, is loaded only for them: it takes a third as long as Node itself to start, and
- * ssh waits for it.
- */
-async function readInputs(get, secret, event) {
-    const reader = new Reader(get, secret);
-    const mode = reader.choice('mode', modes);
-    refuse(reader, mode);
-    const domain = readDomain(reader);
-    const target = mode === 'push' ? undefined : readTarget(reader, domain);
-    const users = mode === 'down' ? null : readUsers(reader, mode, domain);
-    const desired = {
-        domain,
-        directory: readDirectory(reader),
-        install: reader.flag('install'),
-        registry: await readRegistry(reader),
-        users,
-        access: mode === 'down' ? undefined : await readAccess(reader, users),
-        sealKey: target && sealKey(target.key),
-        acme: readAcme(reader),
-        certificate: readCertificate(reader, domain, Date.now()),
-        adopt: reader.flag('adopt'),
-        purge: readPurge(reader, mode, domain),
-        renewBefore: reader.integer('renew-before', 1, 365),
-    };
-    const inputs = {
-        mode,
-        desired,
-        target,
-        images: readImages(reader, mode, event),
-        immutable: reader.flag('immutable'),
-        pushUser: readPushUser(reader, users),
-        githubToken: readToken(reader),
-        warnings: reader.warnings,
-    };
-    if (reader.problems.length > 0)
-        throw new InputError(reader.problems);
-    return inputs;
-}
-function refuse(reader, mode) {
-    const given = notYet.inputs.filter(each => reader.text(each) !== '');
-    for (const name of given)
-        reader.problem(name)('is not there yet in this version of Berth');
-    if (notYet.modes.includes(mode))
-        reader.problem('mode')(`\`${mode}\` is not there yet in this version of Berth`);
-}
-function readDomain(reader) {
-    const domain = reader.text('domain').toLowerCase();
-    if (domain === '')
-        reader.problem('domain')('is missing; give the name of the registry, such as registry.example.com');
-    return reader.checked('domain', domain, value => (0,hosts/* isHostname */.Kq)(value) && value.includes('.') && (0,external_node_net_.isIP)(value) === 0, 'a domain name such as registry.example.com');
-}
-function readPurge(reader, mode, domain) {
-    const purge = reader.text('purge');
-    if (purge === '')
-        return false;
-    if (mode !== 'down')
-        reader.problem('purge')('goes with mode `down` only');
-    if (purge !== domain)
-        reader.problem('purge')(`must be the domain, ${domain}, for every image to be deleted`);
-    return true;
-}
-/** Folders that belong to the system: Berth wants one of its own. */
-const systemFolder = /^\/(|home|media|mnt|opt|root|srv|tmp|var|var\/(lib|log|run|cache|www))$|^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/;
-function readDirectory(reader) {
-    return reader.checked('directory', reader.text('directory') || '/opt/berth', value => /^(\/[\w.@-]+)+$/.test(value) && !/\/\.\.?(\/|$)/.test(value) && !systemFolder.test(value), 'an absolute path to a folder of Berth’s own, such as /opt/berth');
-}
-function readUsers(reader, mode, domain) {
-    if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
-        reader.warning('auth')(`\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`);
-        return null;
-    }
-    const users = parseUsers(reader.raw('users'), reader.problem('users'), reader.secret, reader.warning('users'));
-    if (users.length === 0 && mode !== 'renew' && !reader.failed('users')) {
-        reader.problem('users')('is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry');
-    }
-    return users;
-}
-function readToken(reader) {
-    const token = reader.text('github-token');
-    if (token !== '')
-        reader.secret(token);
-    return token || undefined;
-}
-async function readAccess(reader, users) {
-    const text = reader.raw('access');
-    if (text.trim() === '')
-        return undefined;
-    if (users === null) {
-        reader.problem('access')('needs users to give rights to, and `auth: none` has none');
-        return undefined;
-    }
-    // Which names are wrong can be told only when it is known which are right.
-    if (reader.failed('users'))
-        return undefined;
-    const { parseAccess } = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(904)]).then(__nccwpck_require__.bind(__nccwpck_require__, 9904));
-    return parseAccess(text, users, reader.problem('access'), reader.warning('access'));
-}
-function readImages(reader, mode, event) {
-    const tags = (0,inputs_images/* parseTags */.rL)(reader.raw('tags'), reader.problem('tags'));
-    const images = (0,inputs_images/* parseImages */.eb)(reader.raw('image'), tags.length > 0 ? tags : (0,inputs_images/* eventTags */.WX)(event), event.owner, reader.problem('image'));
-    if (mode === 'push' && reader.text('image') === '')
-        reader.problem('image')('is missing; name the image to push');
-    if (images.some(image => image.tags.length === 0))
-        reader.problem('tags')('are missing, and the event tells none');
-    return images;
-}
-function readPushUser(reader, users) {
-    const name = reader.text('push-user');
-    if (name === '')
-        return users?.[0];
-    const user = users?.find(each => each.name === name);
-    if (users && !user)
-        reader.problem('push-user')(`${JSON.stringify(name)} is not one of \`users\``);
-    return user;
-}
-
-
-/***/ }),
-
-/***/ 4059:
+/***/ 7413:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Kq: () => (/* binding */ isHostname),
-/* harmony export */   Rj: () => (/* binding */ fingerprint),
-/* harmony export */   tc: () => (/* binding */ hostKeyName),
-/* harmony export */   uJ: () => (/* binding */ parseKnownHosts)
+/* harmony export */   AQ: () => (/* binding */ daysUntil),
+/* harmony export */   U9: () => (/* binding */ count),
+/* harmony export */   fM: () => (/* binding */ lastLine),
+/* harmony export */   ix: () => (/* binding */ megabytes),
+/* harmony export */   p0: () => (/* binding */ duration)
 /* harmony export */ });
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-
-/** Splits `ssh-known-hosts` into known_hosts lines and `SHA256:…` fingerprints; `problem` hears of every other line. */
-function parseKnownHosts(text, problem) {
-    const knownHosts = [];
-    const fingerprints = [];
-    for (const [index, raw] of text.split('\n').entries()) {
-        const line = raw.trim();
-        if (line === '' || line.startsWith('#'))
-            continue;
-        const fingerprint = /(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line)?.[1];
-        if (fingerprint)
-            fingerprints.push(fingerprint);
-        else if (/^(@\S+\s+)?\S+\s+(ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/]+=*(\s.*)?$/.test(line))
-            knownHosts.push(line);
-        else {
-            problem(/^(ssh|ecdsa|sk)-\S+\s+AAAA/.test(line)
-                ? `line ${index + 1} lacks the host’s name before the key`
-                : `line ${index + 1} is neither a known_hosts line nor a SHA256: fingerprint`);
-        }
-    }
-    return { knownHosts, fingerprints };
+/** `1 change`, `2 changes`. */
+function count(number, noun) {
+    return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
-const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
-function isHostname(text) {
-    return text.length <= 253 && text.split('.').every(part => label.test(part.toLowerCase()));
+/** Milliseconds in the unit that a person would choose. */
+function duration(milliseconds) {
+    if (milliseconds < 100)
+        return `${Math.round(milliseconds)} ms`;
+    const seconds = milliseconds / 1000;
+    if (seconds < 9.95)
+        return `${seconds.toFixed(1)} s`;
+    const whole = Math.round(seconds);
+    return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
-/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is SSH's own. */
-function hostKeyName(host, port) {
-    return port === 22 ? host : `[${host}]:${port}`;
+/** Whole days from `now`, in milliseconds since 1970, until a date. */
+function daysUntil(date, now) {
+    return Math.floor((date.getTime() - now) / (24 * 60 * 60 * 1000));
 }
-/** `SHA256:…` of the key in a known_hosts line, as OpenSSH prints it. */
-function fingerprint(line) {
-    const key = /\s(AAAA[A-Za-z0-9+/]+=*)/.exec(line)?.[1];
-    return (key &&
-        `SHA256:${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(Buffer.from(key, 'base64')).digest('base64').replace(/=+$/, '')}`);
+/** Bytes in the unit that a person would choose. */
+function megabytes(bytes) {
+    if (bytes < 1e5)
+        return `${Math.ceil(bytes / 1e3)} kB`;
+    return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+/** What a program said last, for a sentence. */
+function lastLine(text) {
+    return text.trim().split('\n').at(-1)?.trim() || 'it said nothing';
 }
 
 
@@ -874,11 +428,11 @@ function fingerprint(line) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Lm: () => (/* binding */ repositoryFault),
 /* harmony export */   WX: () => (/* binding */ eventTags),
 /* harmony export */   eb: () => (/* binding */ parseImages),
 /* harmony export */   qU: () => (/* binding */ ownName),
-/* harmony export */   rL: () => (/* binding */ parseTags)
+/* harmony export */   rL: () => (/* binding */ parseTags),
+/* harmony export */   tP: () => (/* binding */ repositoryMistake)
 /* harmony export */ });
 const component = '[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*';
 const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
@@ -889,14 +443,14 @@ const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
  * A registry knows no capital letters, GitHub’s owners have them: a name that begins with `owner` is lowered, any other
  * is a mistake.
  */
-function parseImages(text, tags, owner, problem) {
+function parseImages(text, tags, owner, mistake) {
     const images = [];
     const lineOf = new Map();
     for (const [index, raw] of text.split('\n').entries()) {
         const line = raw.trim();
         if (line === '')
             continue;
-        const fail = (message) => problem(`line ${index + 1}: ${message}`);
+        const fail = (message) => mistake(`line ${index + 1}: ${message}`);
         const [left = '', target, ...rest] = line.split(/\s*=>\s*/);
         if (rest.length > 0 || left === '' || target === '') {
             fail('write source, or source => repository:tag');
@@ -909,9 +463,9 @@ function parseImages(text, tags, owner, problem) {
         }
         const name = target ?? (source.kind === 'docker' ? ownName(source.name) : undefined);
         const { repository, tag } = name === undefined ? {} : split(lowered(name, owner));
-        const fault = (repository !== undefined && repositoryFault(repository)) || (tag !== undefined && tagFault(tag));
-        if (fault) {
-            fail(fault);
+        const wrong = (repository !== undefined && repositoryMistake(repository)) || (tag !== undefined && tagMistake(tag));
+        if (wrong) {
+            fail(wrong);
             continue;
         }
         const image = { source, repository, tags: tag === undefined ? [...tags] : [tag] };
@@ -951,27 +505,27 @@ function lowered(name, owner) {
     return name.slice(0, end).split('/').some(isOwn) ? name.slice(0, end).toLowerCase() + name.slice(end) : name;
 }
 /** What is wrong with the name of a repository. */
-function repositoryFault(repository) {
+function repositoryMistake(repository) {
     if (repositoryPattern.test(repository) && repository.length <= 255)
         return undefined;
     const lower = repository.toLowerCase();
     const rule = 'it is made of lower-case letters, digits and . _ - between slashes';
     return `“${repository}” is not a repository; ${lower !== repository && repositoryPattern.test(lower) ? `write “${lower}”` : rule}`;
 }
-function tagFault(tag) {
+function tagMistake(tag) {
     return tagPattern.test(tag)
         ? undefined
         : `“${tag}” is not a tag; it is made of letters, digits and . _ - and has at most 128 of them`;
 }
 /** Reads `tags`, one a line. */
-function parseTags(text, problem) {
+function parseTags(text, mistake) {
     const tags = text
         .split(/[\n,]/)
         .map(tag => tag.trim())
         .filter(tag => tag !== '');
-    for (const fault of tags.map(tagFault))
-        if (fault)
-            problem(fault);
+    for (const wrong of tags.map(tagMistake))
+        if (wrong)
+            mistake(wrong);
     return [...new Set(tags)];
 }
 function split(target) {
@@ -1033,14 +587,267 @@ function valid(name) {
 
 /***/ }),
 
-/***/ 5003:
+/***/ 1232:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   $i: () => (/* binding */ isPlain),
-/* harmony export */   BD: () => (/* binding */ repairKey),
-/* harmony export */   ph: () => (/* binding */ isEncrypted)
-/* harmony export */ });
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  d: () => (/* binding */ InputError),
+  K: () => (/* binding */ readInputs)
+});
+
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: ./build/inputs/acme.js
+const servers = {
+    letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
+    'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
+};
+/** Reads what the certificate authority needs to know. */
+function readAcme(reader) {
+    const given = reader.text('acme-server') || 'letsencrypt';
+    const server = reader.checked('acme-server', servers[given] ?? given, value => /^https:\/\/[\w.:[\]-]+(\/[\w./~%?=&-]*)?$/.test(value), '`letsencrypt`, `letsencrypt-staging` or an https:// URL');
+    const email = reader.checked('email', reader.text('email'), value => /^[\w.!#%&*+/=?^{|}~][\w.!#%&*+/=?^{|}~-]*@[A-Za-z0-9.-]+$/.test(value), 'an e-mail address');
+    const ca = reader.text('ca').replaceAll('\r', '');
+    if (ca !== '' && !/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(ca)) {
+        reader.mistake('ca')('holds no PEM certificate');
+    }
+    return { server, email: email || undefined, ca: ca === '' ? undefined : `${ca}\n`, eab: readEab(reader) };
+}
+/** External account binding, RFC 8555, section 7.3.4: the key is in base64url. */
+function readEab(reader) {
+    const text = reader.text('acme-eab');
+    if (text === '')
+        return undefined;
+    reader.secret(text);
+    const [, kid = '', hmac = ''] = /^([^\s:]+):([\w-]+)=*$/.exec(text) ?? [];
+    if (hmac === '') {
+        reader.mistake('acme-eab')('is not kid:hmac, the two values that your certificate authority gave you');
+        return undefined;
+    }
+    reader.secret(hmac);
+    return { kid, hmac };
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./build/inputs/certificate.js
+
+/** Reads `certificate` and `certificate-key`, and checks all that nginx and the clients would stumble over. */
+function readCertificate(reader, domain, now) {
+    const chain = pem(reader.raw('certificate'));
+    const key = pem(reader.raw('certificate-key'));
+    if (chain === '' && key === '')
+        return undefined;
+    for (const line of key.split('\n'))
+        if (line !== '' && !line.startsWith('-----'))
+            reader.secret(line);
+    if (chain === '')
+        reader.mistake('certificate')('is missing, and `certificate-key` is given');
+    if (key === '')
+        reader.mistake('certificate-key')('is missing, and `certificate` is given');
+    if (chain === '' || key === '')
+        return undefined;
+    const certificates = readChain(chain, reader.mistake('certificate'));
+    const privateKey = readKey(key, reader.mistake('certificate-key'));
+    const [leaf] = certificates;
+    if (leaf) {
+        checkLeaf(leaf, domain, now, reader.mistake('certificate'));
+        checkOrder(certificates, reader.mistake('certificate'));
+        if (privateKey && !leaf.checkPrivateKey(privateKey)) {
+            reader.mistake('certificate-key')('does not belong to `certificate`, whose first certificate has another key');
+        }
+    }
+    return { chain, key };
+}
+/** One block after the other, without what a secret's editor or a terminal added. */
+function pem(text) {
+    const lines = text
+        .replaceAll('\uFEFF', '')
+        .replaceAll('\\n', '\n')
+        .split(/\r\n?|\n/)
+        .map(line => line.trim())
+        .filter(line => line !== '');
+    return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+function readChain(text, mistake) {
+    const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+    if (blocks.length === 0)
+        mistake('holds no PEM certificate');
+    if (text.includes('PRIVATE KEY-----'))
+        mistake('holds a private key; that belongs into `certificate-key`');
+    try {
+        return blocks.map(block => new external_node_crypto_.X509Certificate(block));
+    }
+    catch {
+        mistake('holds a certificate that is damaged; paste the whole file again');
+        return [];
+    }
+}
+function readKey(text, mistake) {
+    if (text.includes('ENCRYPTED')) {
+        mistake('is encrypted, and nginx could not start without somebody at the keyboard; give it without a passphrase');
+        return undefined;
+    }
+    try {
+        const key = (0,external_node_crypto_.createPrivateKey)(text);
+        const bits = key.asymmetricKeyDetails?.modulusLength;
+        if (bits !== undefined && bits < 2048)
+            mistake(`has ${bits} bits only; clients refuse RSA keys below 2048`);
+        return key;
+    }
+    catch {
+        mistake('is not a PEM private key, or is damaged; it must begin with a line like `-----BEGIN PRIVATE KEY-----`');
+        return undefined;
+    }
+}
+function checkLeaf(leaf, domain, now, mistake) {
+    if (leaf.ca)
+        mistake('begins with the certificate of an authority; the server’s own must come first');
+    else if (domain !== '' && !leaf.checkHost(domain)) {
+        mistake(`does not cover ${domain}; it is for ${leaf.subjectAltName ?? 'no name at all'}`);
+    }
+    if (leaf.validFromDate.getTime() > now)
+        mistake(`is not valid before ${leaf.validFromDate.toISOString()}`);
+    if (leaf.validToDate.getTime() < now)
+        mistake(`has expired on ${leaf.validToDate.toISOString()}`);
+}
+/** Each must be signed by the next: clients don't sort, and most of them don't fetch what is missing. */
+function checkOrder(certificates, mistake) {
+    for (const [index, certificate] of certificates.entries()) {
+        const issuer = certificates[index + 1];
+        if (issuer && !(certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))) {
+            mistake(`is in the wrong order: number ${index + 2} of the chain did not sign number ${index + 1}; the server’s own comes first, then each one’s issuer`);
+            return;
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./build/inputs/hosts.js
+/** Splits `ssh-known-hosts` into known_hosts lines and `SHA256:…` fingerprints; `mistake` hears of every other line. */
+function parseKnownHosts(text, mistake) {
+    const knownHosts = [];
+    const fingerprints = [];
+    for (const [index, raw] of text.split('\n').entries()) {
+        const line = raw.trim();
+        if (line === '' || line.startsWith('#'))
+            continue;
+        const fingerprint = /(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line)?.[1];
+        if (fingerprint)
+            fingerprints.push(fingerprint);
+        else if (/^(@\S+\s+)?\S+\s+(ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/]+=*(\s.*)?$/.test(line))
+            knownHosts.push(line);
+        else {
+            mistake(/^(ssh|ecdsa|sk)-\S+\s+AAAA/.test(line)
+                ? `line ${index + 1} lacks the host’s name before the key`
+                : `line ${index + 1} is neither a known_hosts line nor a SHA256: fingerprint`);
+        }
+    }
+    return { knownHosts, fingerprints };
+}
+const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+function isHostname(text) {
+    return text.length <= 253 && text.split('.').every(part => label.test(part.toLowerCase()));
+}
+
+// EXTERNAL MODULE: ./build/inputs/images.js
+var inputs_images = __nccwpck_require__(4832);
+// EXTERNAL MODULE: ./build/failure.js
+var failure = __nccwpck_require__(9874);
+;// CONCATENATED MODULE: ./build/inputs/reader.js
+
+/** Where mistakes in an input are explained: `input` unless told. */
+const topicOf = {
+    'ssh-key': 'key',
+    'ssh-key-passphrase': 'key',
+    'ssh-known-hosts': 'hostKey',
+    users: 'users',
+    access: 'users',
+    auth: 'users',
+    'push-user': 'users',
+    certificate: 'ownCertificate',
+    'certificate-key': 'ownCertificate',
+    image: 'imageName',
+    tags: 'imageName',
+};
+/** Reads single inputs and collects every mistake, so that all are reported at once. */
+class Reader {
+    #get;
+    /** Masks a text in the log from now on. */
+    secret;
+    /** Each begins with the input’s name. */
+    mistakes = [];
+    /** What is allowed and perhaps not meant. */
+    warnings = [];
+    /** `get` gives an input as it was written, `''` if absent. */
+    constructor(get, secret) {
+        this.#get = get;
+        this.secret = secret;
+    }
+    raw(name) {
+        return this.#get(name);
+    }
+    text(name) {
+        return this.#get(name).trim();
+    }
+    mistake(name) {
+        return sentence => this.mistakes.push(about(name, sentence));
+    }
+    warning(name) {
+        return sentence => this.warnings.push(about(name, sentence));
+    }
+    failed(name) {
+        return this.mistakes.some(({ message }) => message.startsWith(`${name}: `));
+    }
+    /** An input that must look a certain way if it is there. A wrong one is shown, so never read a secret with it. */
+    checked(name, value, good, form) {
+        if (value !== '' && !good(value))
+            this.mistake(name)(`${JSON.stringify(value)} is not ${form}`);
+        return value;
+    }
+    choice(name, choices) {
+        const isChoice = (value) => choices.some(choice => choice === value);
+        const value = this.checked(name, this.text(name), isChoice, `one of ${choices.map(each => `\`${each}\``).join(', ')}`);
+        return isChoice(value) ? value : choices[0];
+    }
+    flag(name) {
+        return this.choice(name, ['false', 'true']) === 'true';
+    }
+    integer(name, min, max) {
+        const good = (value) => /^\d{1,5}$/.test(value) && Number(value) >= min && Number(value) <= max;
+        return Number(this.checked(name, this.text(name), good, `a whole number from ${min} to ${max}`));
+    }
+}
+function about(name, sentence) {
+    return new failure/* Failure */.HR(topicOf[name] ?? 'input', `${name}: ${sentence}`);
+}
+
+;// CONCATENATED MODULE: ./build/inputs/registry.js
+/** Reads the `registry-*` inputs. */
+async function readRegistry(reader) {
+    return {
+        image: reader.checked('registry-image', reader.text('registry-image') || 'registry:3.1.2', value => /^[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?$/.test(value), 'the reference of an image'),
+        config: await readConfig(reader.raw('registry-config'), reader.mistake('registry-config')),
+    };
+}
+async function readConfig(text, mistake) {
+    if (text.trim() === '')
+        return {};
+    const { parse } = await __nccwpck_require__.e(/* import() */ 815).then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
+    try {
+        const config = parse(text);
+        if (typeof config === 'object' && config !== null && !Array.isArray(config))
+            return { ...config };
+        mistake('is not a YAML map');
+    }
+    catch (error) {
+        mistake(`is not YAML: ${error.message.split('\n')[0]}`);
+    }
+    return {};
+}
+
+;// CONCATENATED MODULE: ./build/inputs/key.js
 /**
  * A private key as OpenSSH reads it: CRLF, a byte order mark, a missing final newline, a literal `\n`, indentation and
  * line breaks that became spaces are mended, for OpenSSH answers each with the same `error in libcrypto`.
@@ -1124,6 +931,366 @@ function string(blob, at) {
     return { text: blob.toString('latin1', start, end), end };
 }
 
+;// CONCATENATED MODULE: ./build/inputs/target.js
+
+
+
+/** Reads the `ssh-*` inputs and `sudo-password`. */
+function readTarget(reader, domain) {
+    const host = reader.checked('ssh-host', reader.text('ssh-host').replace(/^\[(.*)\]$/, '$1') || domain, value => isHostname(value) || (0,external_node_net_.isIP)(value) !== 0, 'a host name or an IP address');
+    const port = reader.integer('ssh-port', 1, 65535);
+    const { knownHosts, fingerprints } = parseKnownHosts(reader.raw('ssh-known-hosts'), reader.mistake('ssh-known-hosts'));
+    if (reader.text('ssh-known-hosts') === '') {
+        const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host || 'HOST'}`;
+        reader.mistake('ssh-known-hosts')(`is missing, and an unknown host is never trusted; run \`${scan}\` where you trust the network, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the server, and paste the lines`);
+    }
+    const jump = reader.checked('ssh-jump', reader.text('ssh-jump'), value => parseJump(value) !== undefined, 'user@host or user@host:port');
+    const isUser = (value) => /^[A-Za-z_][\w.-]*$/.test(value);
+    const user = reader.checked('ssh-user', reader.text('ssh-user') || 'root', isUser, 'a user name');
+    const passphrase = reader.raw('ssh-key-passphrase') || undefined;
+    const sudoPassword = reader.raw('sudo-password') || undefined;
+    for (const each of [passphrase, sudoPassword])
+        if (each !== undefined)
+            reader.secret(each);
+    const key = target_readKey(reader, passphrase);
+    return {
+        ...{ host, port, user, key, passphrase, plainKey: isPlain(key) },
+        ...{ knownHosts, fingerprints, jump: parseJump(jump), sudoPassword },
+    };
+}
+function target_readKey(reader, passphrase) {
+    const mistake = reader.mistake('ssh-key');
+    if (reader.text('ssh-key') === '') {
+        mistake('is missing; give a private key that may log in to the server. Is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)?');
+        return '';
+    }
+    try {
+        const key = repairKey(reader.raw('ssh-key'));
+        for (const line of key.split('\n'))
+            if (line !== '' && !line.startsWith('-----'))
+                reader.secret(line);
+        if (isEncrypted(key) && passphrase === undefined) {
+            reader.mistake('ssh-key-passphrase')('is missing, and `ssh-key` is encrypted');
+        }
+        return key;
+    }
+    catch (error) {
+        mistake(error.message);
+        return '';
+    }
+}
+function parseJump(text) {
+    const match = /^([A-Za-z_][\w.-]*)@(?:\[([0-9a-fA-F:.]+)\]|([^:@[\]]+))(?::(\d{1,5}))?$/.exec(text);
+    if (!match)
+        return undefined;
+    const [, user = '', ipv6, name, port] = match;
+    const host = ipv6 ?? name ?? '';
+    return isHostname(host) || (0,external_node_net_.isIP)(host) !== 0 ? { user, host, port: Number(port ?? 22) } : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/inputs/password.js
+/**
+ * Whether a password was beyond doubt made by a machine, out of 128 bits of chance or more, as `openssl rand -base64 24` makes
+ * them. Whoever is taken for a person only logs in more slowly; a person’s password that is taken for a machine’s could be
+ * guessed from a stolen file. So each of these must hold:
+ *
+ * - its characters are of three kinds at least (of hexadecimal digits or base32 there need be only those), and it is long
+ *   enough for 128 bits of them;
+ * - no piece of four characters comes twice, and there are as many different characters as chance brings;
+ * - it has neither words nor ways over a keyboard in it.
+ */
+function isMachineMade(password) {
+    return bits(password) >= 128 && isVaried(password) && !isReadable(password);
+}
+/** How many bits of chance there are, if each character was chosen by chance from those that it could have been chosen from. */
+function bits(password) {
+    const length = password.replace(/=+$/, '').length;
+    if (/^[0-9a-f]+$/.test(password) || /^[0-9A-F]+$/.test(password))
+        return length * 4;
+    if (/^[A-Z2-7]+=*$/.test(password) && /[2-7]/.test(password))
+        return length * 5;
+    const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^a-zA-Z0-9]/];
+    const sizes = [26, 26, 10, 2];
+    const found = kinds.map(kind => kind.test(password));
+    const alphabet = sizes.reduce((sum, size, index) => sum + (found[index] ? size : 0), 0);
+    return found.filter(Boolean).length < 3 ? 0 : length * Math.log2(alphabet);
+}
+/** A piece of four characters that comes twice was repeated; by chance it does once in thousands of passwords. */
+function isVaried(password) {
+    const lower = password.toLowerCase();
+    const pieces = Array.from(lower.slice(3), (_, index) => lower.slice(index, index + 4));
+    const hexadecimal = /^[0-9a-f]+$/.test(lower);
+    return ((hexadecimal || new Set(pieces).size === pieces.length) &&
+        !/(.{5,}).*\1/.test(lower) &&
+        new Set(password).size >= (hexadecimal ? 10 : Math.min(15, password.length * 0.5)));
+}
+/** The pairs of letters that are most frequent in texts of European languages: two thirds of all that are in such a text. */
+const frequent = new Set(('th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa si ar ve ra ld ur ' +
+    'io ne me ch ei ie ge un be ll ss oo ee ro ri co ma el la lo li no ta so mo do pa po wo rd us ow sh ck ic il us om di ' +
+    'ca em mi na ni ol os qu am ad bi gh ho ir ke ly ns nc oc pe pl pr rs rt sc sp su tr ut wa we wh wi yo ')
+    .trim()
+    .split(/\s+/));
+/** Neighbours on a keyboard, in the alphabet, or in counting, in either direction. */
+const rows = ('qwertyuiop asdfghjkl zxcvbnm qwertzuiop yxcvbnm abcdefghijklmnopqrstuvwxyz 01234567890 ' +
+    '1qaz 2wsx 3edc 4rfv 5tgb 6yhn 7ujm').split(' ');
+function isReadable(password) {
+    const hexadecimal = /^[0-9a-f]+$/i.test(password);
+    const pairs = pairsOf(password.toLowerCase());
+    // Among sixteen digits neighbours are frequent.
+    if (pairs.filter(isNeighbours).length > pairs.length * (hexadecimal ? 0.45 : 0.38))
+        return true;
+    if (hexadecimal)
+        return false;
+    const letters = pairsOf(spelled(password)).filter(pair => /^[a-z]{2}$/.test(pair));
+    const words = letters.filter(pair => frequent.has(pair)).length;
+    // Of few pairs, chance may bring many.
+    return words > letters.length * 0.42 + 1.5 || isList(password);
+}
+function pairsOf(text) {
+    return Array.from(text.slice(1), (_, index) => text.slice(index, index + 2));
+}
+/** In lower case, with letters for the digits and signs that people write instead. */
+function spelled(password) {
+    const letters = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' };
+    return password.toLowerCase().replace(/[013457@$]/g, sign => letters[sign] ?? sign);
+}
+/** Words and numbers with signs in between. */
+function isList(password) {
+    const parts = password.split(/[^a-zA-Z0-9]+/).filter(part => part !== '');
+    const plain = parts.filter(part => /^(?:[a-z]{2,}|[A-Z]{2,}|[A-Z][a-z]+|\d{2,})$/.test(part));
+    return plain.length >= 3 && plain.length > parts.length / 2;
+}
+function isNeighbours(pair) {
+    const [first, second] = pair;
+    if (first === second)
+        return true;
+    return rows.some(row => row.includes(pair) || row.includes(`${second}${first}`));
+}
+
+;// CONCATENATED MODULE: ./build/inputs/users.js
+
+
+/** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
+const maxBytes = 72;
+/**
+ * Reads `users`: one `name:password` a line. `mistake` hears of every line that can't be taken, by number only, for
+ * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does,
+ * `warning` of passwords that can be guessed.
+ */
+function parseUsers(text, mistake, secret, warning) {
+    const users = [];
+    const lineOf = new Map();
+    for (const [index, raw] of text.split('\n').entries()) {
+        const number = index + 1;
+        const line = raw.replace(/\r$/, '');
+        if (line.trim() === '')
+            continue;
+        secret(line);
+        const colon = line.indexOf(':');
+        if (colon < 0) {
+            mistake(`line ${number} has no colon; write name:password`);
+            continue;
+        }
+        const name = line.slice(0, colon).trimStart();
+        const password = line.slice(colon + 1);
+        // A single character is refused below; masking it would blank every word of the log that has it.
+        if ([...password].length > 1)
+            secret(password);
+        secret(Buffer.from(`${name}:${password}`).toString('base64'));
+        const wrong = nameMistake(name) ?? passwordMistake(password);
+        const earlier = lineOf.get(name);
+        if (wrong)
+            mistake(`line ${number}: ${wrong}`);
+        else if (earlier)
+            mistake(`line ${number} has the same name as line ${earlier}`);
+        else {
+            lineOf.set(name, number);
+            users.push({ name, password, strong: isMachineMade(password) });
+        }
+    }
+    const weak = users.filter(({ strong }) => !strong).map(({ name }) => lineOf.get(name));
+    if (weak.length > 0) {
+        warning(`the password${weak.length > 1 ? 's' : ''} in line ${weak.join(', ')} could be guessed, and the stronger hash that this needs makes each request of that user slower; \`openssl rand -base64 24\` makes a good one`);
+    }
+    return users;
+}
+/**
+ * A key that nobody has who has not got the SSH key: 32 bytes, the same in every run with that key. The server knows
+ * only the public half.
+ */
+function sealKey(privateKey) {
+    return new Uint8Array((0,external_node_crypto_.hkdfSync)('sha256', privateKey, '', 'berth: seals of users', 32));
+}
+function nameMistake(name) {
+    if (name === '')
+        return 'the name is empty';
+    if (name.startsWith('#'))
+        return 'a name can’t begin with #, for htpasswd takes such a line as a comment';
+    if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
+        return 'a name is made of letters, digits and . _ @ + - and begins with a letter, a digit or _';
+    }
+    return undefined;
+}
+function passwordMistake(password) {
+    if (password === '')
+        return 'the password is empty';
+    if (password.includes('\0'))
+        return 'the password has a NUL byte';
+    if ([...password].length === 1)
+        return 'the password is a single character';
+    if (Buffer.byteLength(password) > maxBytes) {
+        return `the password is longer than ${maxBytes} bytes, and bcrypt would ignore the rest`;
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./build/inputs/inputs.js
+
+
+
+
+
+
+
+
+
+/** Every mistake, each beginning with the input’s name. */
+class InputError extends Error {
+    mistakes;
+    constructor(mistakes) {
+        super(mistakes.map(({ message }) => message).join('\n'));
+        this.mistakes = mistakes;
+    }
+}
+const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'];
+/** Modes and inputs that the interface has and this version hasn't. */
+const notYet = {
+    modes: ['clean'],
+    inputs: ['keep'],
+};
+/**
+ * Reads, checks and masks all inputs.
+ *
+ * `get` gives an input as it was written, `''` if absent; `secret` masks a text in the log from then on. Throws an
+ * InputError that names every mistake.
+ *
+ * What only some inputs need, YAML most of all, is loaded only for them: it takes a third as long as Node itself to start, and
+ * ssh waits for it.
+ */
+async function readInputs(get, secret, event) {
+    const reader = new Reader(get, secret);
+    const mode = reader.choice('mode', modes);
+    refuse(reader, mode);
+    const domain = readDomain(reader);
+    const target = mode === 'push' ? undefined : readTarget(reader, domain);
+    const users = mode === 'down' ? null : readUsers(reader, mode, domain);
+    const desired = {
+        domain,
+        directory: readDirectory(reader),
+        install: reader.flag('install'),
+        registry: await readRegistry(reader),
+        users,
+        access: mode === 'down' ? undefined : await readAccess(reader, users),
+        sealKey: target && sealKey(target.key),
+        acme: readAcme(reader),
+        certificate: readCertificate(reader, domain, Date.now()),
+        adopt: reader.flag('adopt'),
+        sshPort: target?.port,
+        purge: readPurge(reader, mode, domain),
+        renewBefore: reader.integer('renew-before', 1, 365),
+    };
+    const inputs = {
+        mode,
+        desired,
+        target,
+        images: readImages(reader, mode, event),
+        immutable: reader.flag('immutable'),
+        pushUser: readPushUser(reader, users),
+        githubToken: readToken(reader),
+        warnings: reader.warnings,
+    };
+    if (reader.mistakes.length > 0)
+        throw new InputError(reader.mistakes);
+    return inputs;
+}
+function refuse(reader, mode) {
+    const given = notYet.inputs.filter(each => reader.text(each) !== '');
+    for (const name of given)
+        reader.mistake(name)('is not there yet in this version of Berth');
+    if (notYet.modes.includes(mode))
+        reader.mistake('mode')(`\`${mode}\` is not there yet in this version of Berth`);
+}
+function readDomain(reader) {
+    const domain = reader.text('domain').toLowerCase();
+    if (domain === '')
+        reader.mistake('domain')('is missing; give the name of the registry, such as registry.example.com');
+    return reader.checked('domain', domain, value => isHostname(value) && value.includes('.') && (0,external_node_net_.isIP)(value) === 0, 'a domain name such as registry.example.com');
+}
+function readPurge(reader, mode, domain) {
+    const purge = reader.text('purge');
+    if (purge === '')
+        return false;
+    if (mode !== 'down')
+        reader.mistake('purge')('goes with mode `down` only');
+    if (purge !== domain)
+        reader.mistake('purge')(`must be the domain, ${domain}, for every image to be deleted`);
+    return true;
+}
+/** Folders that belong to the system: Berth wants one of its own. */
+const systemFolder = /^\/(|home|media|mnt|opt|root|srv|tmp|var|var\/(lib|log|run|cache|www))$|^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/;
+function readDirectory(reader) {
+    return reader.checked('directory', reader.text('directory') || '/opt/berth', value => /^(\/[\w.@-]+)+$/.test(value) && !/\/\.\.?(\/|$)/.test(value) && !systemFolder.test(value), 'an absolute path to a folder of Berth’s own, such as /opt/berth');
+}
+function readUsers(reader, mode, domain) {
+    if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
+        reader.warning('auth')(`\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`);
+        return null;
+    }
+    const users = parseUsers(reader.raw('users'), reader.mistake('users'), reader.secret, reader.warning('users'));
+    if (users.length === 0 && mode !== 'renew' && !reader.failed('users')) {
+        reader.mistake('users')('is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry');
+    }
+    return users;
+}
+function readToken(reader) {
+    const token = reader.text('github-token');
+    if (token !== '')
+        reader.secret(token);
+    return token || undefined;
+}
+async function readAccess(reader, users) {
+    const text = reader.raw('access');
+    if (text.trim() === '')
+        return undefined;
+    if (users === null) {
+        reader.mistake('access')('needs users to give rights to, and `auth: none` has none');
+        return undefined;
+    }
+    // Which names are wrong can be told only when it is known which are right.
+    if (reader.failed('users'))
+        return undefined;
+    const { parseAccess } = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(904)]).then(__nccwpck_require__.bind(__nccwpck_require__, 9904));
+    return parseAccess(text, users, reader.mistake('access'), reader.warning('access'));
+}
+function readImages(reader, mode, event) {
+    const tags = (0,inputs_images/* parseTags */.rL)(reader.raw('tags'), reader.mistake('tags'));
+    const images = (0,inputs_images/* parseImages */.eb)(reader.raw('image'), tags.length > 0 ? tags : (0,inputs_images/* eventTags */.WX)(event), event.owner, reader.mistake('image'));
+    if (mode === 'push' && reader.text('image') === '')
+        reader.mistake('image')('is missing; name the image to push');
+    if (images.some(image => image.tags.length === 0))
+        reader.mistake('tags')('are missing, and the event tells none');
+    return images;
+}
+function readPushUser(reader, users) {
+    const name = reader.text('push-user');
+    if (name === '')
+        return users?.[0];
+    const user = users?.find(each => each.name === name);
+    if (users && !user)
+        reader.mistake('push-user')(`${JSON.stringify(name)} is not one of \`users\``);
+    return user;
+}
+
 
 /***/ }),
 
@@ -1135,8 +1302,8 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2498);
-/* harmony import */ var _server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7579);
+/* harmony import */ var _inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1232);
+/* harmony import */ var _server_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6374);
 
 
 
@@ -1170,13 +1337,13 @@ const secrets = [];
  */
 async function begin() {
     const event = githubEvent();
-    const inputs = await (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .readInputs */ .K)(name => process.env[`INPUT_${name.toUpperCase()}`] ?? '', text => secrets.push(text), event);
+    const inputs = await (0,_inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .readInputs */ .K)(name => process.env[`INPUT_${name.toUpperCase()}`] ?? '', text => secrets.push(text), event);
     saveFolder();
     const { pull } = event;
     if (!inputs.target)
         return { inputs, pull, server: undefined };
-    const debug = (text) => void loaded.then(step => step.debug(text));
-    const server = new _server_js__WEBPACK_IMPORTED_MODULE_5__/* .Server */ .g(inputs.target, (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(folder, 'ssh'), debug, cancelled.signal);
+    const debug = (text) => void loaded.then(action => action.debug(text));
+    const server = new _server_server_js__WEBPACK_IMPORTED_MODULE_5__/* .Server */ .g(inputs.target, (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(folder, 'ssh'), debug, cancelled.signal);
     server.connect();
     return { inputs, pull, server };
 }
@@ -1207,11 +1374,11 @@ function payload(path) {
 }
 const begun = begin();
 const loaded = begun
-    .catch(() => { }) // The step tells why.
+    .catch(() => { }) // The action tells why.
     .then(async () => {
-    const step = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(352), __nccwpck_require__.e(381)]).then(__nccwpck_require__.bind(__nccwpck_require__, 2381));
-    step.mask(secrets);
-    return step;
+    const action = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(923), __nccwpck_require__.e(914)]).then(__nccwpck_require__.bind(__nccwpck_require__, 8914));
+    action.mask(secrets);
+    return action;
 });
 try {
     await (await loaded).run(begun, folder, cancelled.signal);
@@ -1225,46 +1392,111 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 5381:
+/***/ 3123:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Yv: () => (/* binding */ library),
-/* harmony export */   Zz: () => (/* binding */ compose),
-/* harmony export */   hD: () => (/* binding */ quote),
-/* harmony export */   n8: () => (/* binding */ line)
-/* harmony export */ });
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
 
-/** Quotes a string for a POSIX shell. A NUL byte can't be passed to a shell at all. */
-function quote(text) {
-    if (text.includes('\0'))
-        throw new Error('a NUL byte can’t be sent to a shell');
-    return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  c: () => (/* binding */ environment),
+  n: () => (/* binding */ start)
+});
+
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(1421);
+;// CONCATENATED MODULE: external "node:readline"
+const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
+;// CONCATENATED MODULE: ./build/runner/process.js
+
+
+function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
+    const child = (0,external_node_child_process_.spawn)(program, args, { cwd, env, detached: true });
+    const said = { code: 255, stdout: '', stderr: '' };
+    for (const stream of ['stdout', 'stderr']) {
+        child[stream].setEncoding('utf8').on('data', chunk => {
+            said[stream] += chunk;
+        });
+        (0,external_node_readline_namespaceObject.createInterface)({ input: child[stream] }).on('line', line => onLine(line, stream));
+    }
+    // A program that ends early does not read all; its exit code tells the story.
+    child.stdin.on('error', () => { });
+    const kill = () => killGroup(child);
+    cancelled.addEventListener('abort', kill);
+    if (cancelled.aborted)
+        kill();
+    const ended = new Promise((resolve, reject) => {
+        child.on('error', reject);
+        child.on('close', code => resolve({ ...said, code: code ?? 255 }));
+    }).finally(() => cancelled.removeEventListener('abort', kill));
+    return {
+        ended,
+        said,
+        kill,
+        write: input => child.stdin.write(input),
+        end(input = '') {
+            child.stdin.end(input);
+            return ended;
+        },
+    };
 }
-/** A call as a line of shell. */
-function line(call) {
-    return call.map(quote).join(' ');
+// Asked politely, ssh takes twenty times as long to end, and there is nothing that it could still do.
+function killGroup({ pid }) {
+    try {
+        if (pid !== undefined)
+            process.kill(-pid, 'SIGKILL');
+    }
+    catch {
+        // It has ended by itself.
+    }
 }
 /**
- * One script out of shell libraries and the lines that use them.
- *
- * Everything is inside `main`, which is called in the last line: a shell that reads from a connection runs what it has
- * got so far, so without this a script that is cut off in transfer would run in part. It begins with an empty line, for
- * a login file may have printed something and left the line unfinished. Nothing in it reads what comes after it.
+ * Which engine Docker talks to is the user’s choice; our own inputs, secrets among them, are nothing to a child. By the
+ * tracking id the runner finds what a killed step leaves behind.
  */
-function compose(libraries, body) {
-    return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n');
-}
-/** The text of `NAME.sh` below this folder. */
-function library(name) {
-    return (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.readFileSync)(new URL(`./${name}.sh`, import.meta.url), 'utf8');
+function environment() {
+    const kept = /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i;
+    const entries = Object.entries(process.env).filter((entry) => entry[1] !== undefined && kept.test(entry[0]));
+    return Object.fromEntries(entries);
 }
 
 
 /***/ }),
 
-/***/ 7579:
+/***/ 6824:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   rg: () => (/* binding */ isMarker),
+/* harmony export */   t7: () => (/* binding */ readMarker),
+/* harmony export */   xL: () => (/* binding */ marker),
+/* harmony export */   zK: () => (/* binding */ lastMarker)
+/* harmony export */ });
+const prefix = 'berth:';
+/** A line of the protocol; the value must have no line break. */
+function marker(name, value) {
+    return prefix + name + (value === undefined ? '' : `=${value}`);
+}
+/** `undefined` for any other line. */
+function readMarker(line) {
+    const [, name, value = ''] = /^berth:([\w.@-]+)(?:=(.*))?$/.exec(line) ?? [];
+    return name === undefined ? undefined : { name, value };
+}
+function isMarker(line) {
+    return line.startsWith(prefix);
+}
+/** The value of the last line of a name in a text; `undefined` if there is none. */
+function lastMarker(text, name) {
+    const start = marker(name, '');
+    return text
+        .split('\n')
+        .findLast(line => line.startsWith(start))
+        ?.slice(start.length);
+}
+
+
+/***/ }),
+
+/***/ 6374:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1273,27 +1505,41 @@ __nccwpck_require__.d(__webpack_exports__, {
   g: () => (/* binding */ Server)
 });
 
-// EXTERNAL MODULE: external "node:child_process"
-var external_node_child_process_ = __nccwpck_require__(1421);
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
-// EXTERNAL MODULE: ./build/inputs/key.js
-var key = __nccwpck_require__(5003);
-// EXTERNAL MODULE: ./build/script.js
-var script = __nccwpck_require__(5381);
-// EXTERNAL MODULE: ./build/inputs/hosts.js
-var hosts = __nccwpck_require__(4059);
+// EXTERNAL MODULE: ./build/failure.js
+var failure = __nccwpck_require__(9874);
+// EXTERNAL MODULE: ./build/runner/process.js + 1 modules
+var runner_process = __nccwpck_require__(3123);
+// EXTERNAL MODULE: ./build/shell.js
+var shell = __nccwpck_require__(2474);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./build/server/hostkey.js
+
+/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is SSH's own. */
+function hostKeyName(host, port) {
+    return port === 22 ? host : `[${host}]:${port}`;
+}
+/** `SHA256:…` of the key in a known_hosts line, as OpenSSH prints it. */
+function fingerprint(line) {
+    const key = /\s(AAAA[A-Za-z0-9+/]+=*)/.exec(line)?.[1];
+    return (key &&
+        `SHA256:${(0,external_node_crypto_.createHash)('sha256').update(Buffer.from(key, 'base64')).digest('base64').replace(/=+$/, '')}`);
+}
+
+// EXTERNAL MODULE: ./build/server/protocol.js
+var protocol = __nccwpck_require__(6824);
 ;// CONCATENATED MODULE: ./build/server/config.js
+
 
 /** The files that `ssh -F config` needs in the folder in which it runs, by name. `unpinned` has the host keys that it must not be offered. */
 function files(target, unpinned) {
     const { jump } = target;
     const avoid = (host, port) => {
-        const patterns = unpinned.get((0,hosts/* hostKeyName */.tc)(host, port));
+        const patterns = unpinned.get(hostKeyName(host, port));
         return patterns ? `\n  HostKeyAlgorithms -${patterns.join(',')}` : '';
     };
     return {
@@ -1307,7 +1553,7 @@ function files(target, unpinned) {
         // ssh itself does not tell what it was offered when it knows no key of that type.
         pinned: `[ "$4" != NONE ] || exit 0
 if [ -s fingerprints ] && grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
-printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
+printf '${(0,protocol/* marker */.xL)('offered', '%s %s %s')}\\n' "$1" "$2" "$4" >&2
 `,
         config: `Host server
   HostName ${target.host}
@@ -1315,7 +1561,7 @@ printf 'berth:offered=%s %s %s\\n' "$1" "$2" "$4" >&2
   User ${target.user}${avoid(target.host, target.port)}
   ControlPath control
   PermitLocalCommand yes
-  LocalCommand echo berth:connected >&2
+  LocalCommand echo ${(0,protocol/* marker */.xL)('connected')} >&2
 ${jump
             ? `  ProxyJump jump
 Host jump
@@ -1356,8 +1602,9 @@ const asRoot = [
 ].join('; ');
 
 ;// CONCATENATED MODULE: ./build/server/connection.js
+
 /** What a shell that goes on says when a script has run. */
-const end = 'berth:ran';
+const end = (0,protocol/* marker */.xL)('ran');
 /**
  * The ssh that holds the connection, and that runs the first script itself: a command of its own would cost another
  * process here. Its shell waits for more until it is killed, and so keeps the connection for the commands after it.
@@ -1379,7 +1626,7 @@ class Connection {
         this.#process = start((line, stream) => {
             if (stream === 'stdout')
                 this.#hear(line);
-            else if (line === 'berth:connected')
+            else if (line === (0,protocol/* marker */.xL)('connected'))
                 letIn();
         });
         this.#greeting = greeting;
@@ -1399,96 +1646,104 @@ class Connection {
     }
 }
 
-;// CONCATENATED MODULE: ./build/server/refusal.js
+// EXTERNAL MODULE: ./build/format.js
+var format = __nccwpck_require__(7413);
+;// CONCATENATED MODULE: ./build/server/failure.js
+
+
+
 
 /** Why OpenSSH can't use the private key, and what to do, in a sentence. */
-function refusalToOpen(stderr, { passphrase }) {
+function keyFailure(stderr, { passphrase }) {
     if (!/incorrect passphrase/.test(stderr)) {
-        return `\`ssh-key\` can’t be read by OpenSSH (${lastLine(stderr)}); paste the whole file again`;
+        return new failure/* Failure */.HR('key', `\`ssh-key\` can’t be read by OpenSSH (${(0,format/* lastLine */.fM)(stderr)}); paste the whole file again`);
     }
-    return passphrase === undefined
+    return new failure/* Failure */.HR('key', passphrase === undefined
         ? '`ssh-key` is encrypted; give its passphrase as `ssh-key-passphrase`'
-        : '`ssh-key-passphrase` does not open `ssh-key`; give the right one, or a key without a passphrase';
+        : '`ssh-key-passphrase` does not open `ssh-key`; give the right one, or a key without a passphrase');
 }
 /** Why there is no connection, and what to do, in a sentence. */
-function refusalToConnect(stderr, target) {
+function connectFailure(stderr, target) {
     const { jump } = target;
     const server = place(target);
     const between = jump ? `the jump host ${place(jump)}` : server;
     const find = (pattern) => pattern.exec(stderr);
     const found = (host) => jump?.host === host && (target.host !== host || !find(/^channel 0: open failed/m)) ? between : server;
+    const unreachable = (sentence) => new failure/* Failure */.HR('connection', sentence);
     const key = offeredKey(stderr);
     if (key !== undefined)
-        return strangeKey(key, target);
+        return new failure/* Failure */.HR('hostKey', strangeKey(key, target));
     const denied = find(/^(\S+)@(\S+): Permission denied \(([^)]*)\)/m);
     if (denied) {
         const [, user = '', host = '', methods = ''] = denied;
-        return /publickey/.test(methods)
+        return new failure/* Failure */.HR('login', /publickey/.test(methods)
             ? `${found(host)} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\`${user === 'root' ? ' (its sshd may refuse root altogether: `PermitRootLogin`)' : ''}`
-            : `${found(host)} takes no keys from \`${user}\`, only ${methods}; let sshd accept public keys there (\`PubkeyAuthentication yes\`)`;
+            : `${found(host)} takes no keys from \`${user}\`, only ${methods}; let sshd accept public keys there (\`PubkeyAuthentication yes\`)`);
     }
     const unknown = find(/Could not resolve hostname (\S+?):/)?.[1];
     if (unknown !== undefined) {
-        return `the name ${unknown} does not resolve; add its DNS record, or correct ${unknown === jump?.host ? '`ssh-jump`' : '`ssh-host`'}`;
+        return unreachable(`the name ${unknown} does not resolve; add its DNS record, or correct ${unknown === jump?.host ? '`ssh-jump`' : '`ssh-host`'}`);
     }
     const [, host, reason = ''] = find(/^ssh: connect to host (\S+) port \d+: (.*)$/m) ?? [];
     if (host !== undefined) {
         const input = found(host) === server ? '`ssh-port`' : '`ssh-jump`';
-        return /refused/.test(reason)
+        return unreachable(/refused/.test(reason)
             ? `nothing listens for SSH at ${found(host)}; is sshd running there, and is ${input} right?`
-            : `${found(host)} does not answer (${reason.trim()}); is the machine up, and does its firewall let SSH in from here?`;
+            : `${found(host)} does not answer (${reason.trim()}); is the machine up, and does its firewall let SSH in from here?`);
     }
     const forwarding = find(/^channel 0: open failed: (.*)$/m)?.[1];
     if (forwarding !== undefined) {
-        return `${between} can’t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`;
+        return unreachable(`${between} can’t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`);
     }
     if (find(/Their offer: /)) {
-        return `this runner’s OpenSSH and ${server} have no algorithm in common (${lastLine(stderr)}); update the older of the two`;
+        return unreachable(`this runner’s OpenSSH and ${server} have no algorithm in common (${(0,format/* lastLine */.fM)(stderr)}); update the older of the two`);
     }
     // Who has shown a host key speaks SSH.
-    const shown = [...stderr.matchAll(/^berth:offered=(\S+)/gm)].at(-1)?.[1];
-    if (shown === (0,hosts/* hostKeyName */.tc)(target.host, target.port) && find(/Connection (closed|reset)/)) {
-        return `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`;
+    const [shown] = (0,protocol/* lastMarker */.zK)(stderr, 'offered')?.split(' ') ?? [];
+    if (shown === hostKeyName(target.host, target.port) && find(/Connection (closed|reset)/)) {
+        return new failure/* Failure */.HR('login', `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`);
     }
     if (jump && find(/timed out|Connection (closed|reset)/)) {
-        return `${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`;
+        return unreachable(`${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`);
     }
     if (find(/timed out|Connection (closed|reset)/)) {
-        return `${server} takes the connection and does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`;
+        return unreachable(`${server} takes the connection and does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`);
     }
-    return `there is no connection to ${server}: ${lastLine(stderr)}`;
+    return unreachable(`there is no connection to ${server} (${(0,format/* lastLine */.fM)(stderr)}); try \`ssh -v\` from a machine of your own`);
 }
 /**
  * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script
- * itself is what ended. Scripts say something from their beginning on, in lines that begin with `berth:`.
+ * itself is what ended. A script says something of the protocol from its beginning on.
  */
-function refusalToRun({ code, stdout, stderr }, target) {
-    const ran = /^berth:/m.test(stdout);
+function runFailure({ code, stdout, stderr }, target) {
+    const ran = stdout.split('\n').some(protocol/* isMarker */.rg);
     // ssh's own code: a connection that was there and is not any more.
     const { user } = target;
     if (code === 255) {
         return ran || user !== 'root'
-            ? `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`
-            : `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`;
+            ? new failure/* Failure */.HR('connectionLost', `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`)
+            : new failure/* Failure */.HR('login', `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`);
     }
     if (ran)
         return undefined;
+    const noRoot = user === 'root' ? undefined : rootFailure(stderr, target);
+    if (noRoot)
+        return new failure/* Failure */.HR('sudo', noRoot);
     const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1);
-    return ((user === 'root' ? undefined : noRoot(stderr, target)) ??
-        `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);
+    return new failure/* Failure */.HR('login', `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);
 }
 /** The known_hosts line of the host key that ssh refused; `undefined` if that is not what stopped it. */
 function offeredKey(stderr) {
     if (!/^Host key verification failed/m.test(stderr))
         return undefined;
-    return [...stderr.matchAll(/^berth:offered=(.*)$/gm)].at(-1)?.[1];
+    return (0,protocol/* lastMarker */.zK)(stderr, 'offered');
 }
 function strangeKey(key, { fingerprints, knownHosts }) {
     const [host = ''] = key.split(' ');
     const lines = knownHosts.filter(line => line.split(/[\s,]/).includes(host));
     // Which host a hashed line is for can't be told, nor a fingerprint's.
-    const pinned = [...(lines.length > 0 ? lines : knownHosts).map(hosts/* fingerprint */.Rj), ...fingerprints];
-    const offered = (0,hosts/* fingerprint */.Rj)(key);
+    const pinned = [...(lines.length > 0 ? lines : knownHosts).map(fingerprint), ...fingerprints];
+    const offered = fingerprint(key);
     if (pinned.includes(offered)) {
         return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``;
     }
@@ -1501,7 +1756,7 @@ function hungUp({ user }) {
         : 'look at its sshd’s log (`journalctl -u ssh -n 20`)';
     return `run the workflow again, and if it says the same, ${where}`;
 }
-function noRoot(stderr, { user, sudoPassword }) {
+function rootFailure(stderr, { user, sudoPassword }) {
     const said = (pattern) => pattern.test(stderr);
     if (said(/not in the sudoers file|not allowed to (execute|run)|I'm afraid I can't do that/)) {
         return `\`${user}\` may not become root with sudo; add the user to the group sudo, or change \`ssh-user\``;
@@ -1524,24 +1779,20 @@ function noRoot(stderr, { user, sudoPassword }) {
 function place({ host, port }) {
     return port === 22 ? host : `${host} port ${port}`;
 }
-function lastLine(text) {
-    return text.trim().split('\n').at(-1)?.trim() || 'it said nothing';
-}
 // ssh says first what happened, then what follows from it.
 function firstLine(text) {
-    return lastLine(text.split('\n').find(isWord) ?? '');
+    return (0,format/* lastLine */.fM)(text.split('\n').find(isWord) ?? '');
 }
 // The banner comes before, and says nothing about the command.
 function letIn(stderr) {
-    return stderr.split('\n').indexOf('berth:connected') + 1;
+    return stderr.split('\n').indexOf((0,protocol/* marker */.xL)('connected')) + 1;
 }
 // Not ours.
 function isWord(line) {
-    return line.trim() !== '' && !line.startsWith('berth:');
+    return line.trim() !== '' && !(0,protocol/* isMarker */.rg)(line);
 }
 
-;// CONCATENATED MODULE: ./build/server.js
-
+;// CONCATENATED MODULE: ./build/server/server.js
 
 
 
@@ -1589,9 +1840,9 @@ class Server {
             ? await connection.first(script, onLine)
             : await this.#start('ssh', [...config, 'server', this.#command()], onLine).end(this.#greeting() + script);
         this.#stopIfCancelled();
-        const reason = refusalToRun(said, this.#target);
-        if (reason !== undefined)
-            throw new Error(reason);
+        const failure = runFailure(said, this.#target);
+        if (failure)
+            throw failure;
         return said.stdout;
     }
     /** Ends the connection and removes what OpenSSH needed. */
@@ -1608,14 +1859,14 @@ class Server {
         const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).end();
         this.#stopIfCancelled();
         if (code !== 0)
-            throw new Error(refusalToOpen(stderr, this.#target));
+            throw keyFailure(stderr, this.#target);
     }
     async #open() {
         (0,external_node_fs_.mkdirSync)(this.#folder, { recursive: true, mode: 0o700 });
         this.#write();
         // Before anybody is asked, unless the input was seen to be a whole key that is open.
-        const plain = (0,key/* isPlain */.$i)(this.#target.key);
-        if (!plain)
+        const { plainKey } = this.#target;
+        if (!plainKey)
             await this.#openKey();
         let strange;
         for (;;) {
@@ -1628,14 +1879,14 @@ class Server {
                 strange ??= said.stderr;
                 continue;
             }
-            if (plain)
+            if (plainKey)
                 await this.#openKey();
             const exhausted = /no matching host key type/.test(said.stderr);
-            throw new Error(refusalToConnect((exhausted && strange) || said.stderr, this.#target));
+            throw connectFailure((exhausted && strange) || said.stderr, this.#target);
         }
     }
     #command() {
-        return this.#target.user === 'root' ? 'sh -s' : `sh -c ${(0,script/* quote */.hD)(asRoot)}`;
+        return this.#target.user === 'root' ? 'sh -s' : `sh -c ${(0,shell/* quote */.hD)(asRoot)}`;
     }
     /** What the command reads before the script. */
     #greeting() {
@@ -1664,47 +1915,29 @@ class Server {
     }
     #stopIfCancelled() {
         if (this.#cancelled.aborted)
-            throw new Error('the run was cancelled');
+            throw new failure/* Failure */.HR('connectionLost', 'the run was cancelled; run the workflow again');
     }
     #start(program, args, onLine = () => { }) {
-        const child = (0,external_node_child_process_.spawn)(program, args, {
+        const process = (0,runner_process/* start */.n)(program, args, {
             cwd: this.#folder,
             env: environment(),
-            // A group of its own, so that a jump host's ssh ends with it.
-            detached: true,
+            cancelled: this.#cancelled,
+            onLine: (line, stream) => {
+                onLine(line, stream);
+                if (stream === 'stderr')
+                    this.#debug(line);
+            },
         });
-        const said = { code: 255, stdout: '', stderr: '' };
-        const hear = (stream, hearLine) => {
-            child[stream].setEncoding('utf8').on('data', chunk => {
-                said[stream] += chunk;
-            });
-            (0,external_node_readline_namespaceObject.createInterface)({ input: child[stream] }).on('line', hearLine);
-        };
-        hear('stdout', line => onLine(line, 'stdout'));
-        hear('stderr', line => {
-            onLine(line, 'stderr');
-            this.#debug(line);
-        });
-        // An ssh that ends early does not read all; its exit code tells the story.
-        child.stdin.on('error', () => { });
-        const kill = () => killGroup(child);
-        this.#cancelled.addEventListener('abort', kill);
-        if (this.#cancelled.aborted)
-            kill();
-        const ended = new Promise((resolve, reject) => {
-            child.on('error', () => reject(new Error('this runner has no `ssh`; install the OpenSSH client')));
-            child.on('close', code => resolve({ ...said, code: code ?? 255 }));
-        }).finally(() => {
-            this.#cancelled.removeEventListener('abort', kill);
-            this.#running.delete(started);
-        });
+        const ended = process.ended
+            .catch(() => {
+            throw new failure/* Failure */.HR('runnerProgram', 'this runner has no `ssh`; install the OpenSSH client');
+        })
+            .finally(() => this.#running.delete(started));
         const started = {
+            ...process,
             ended,
-            said,
-            kill,
-            write: input => child.stdin.write(input),
-            end(input = '') {
-                child.stdin.end(input);
+            end(input) {
+                void process.end(input).catch(() => { });
                 return ended;
             },
         };
@@ -1713,20 +1946,49 @@ class Server {
     }
 }
 const config = ['-F', 'config'];
-// There is nothing that ssh could still do: asked politely, it takes twenty times as long to end.
-function killGroup({ pid }) {
-    try {
-        if (pid !== undefined)
-            process.kill(-pid, 'SIGKILL');
-    }
-    catch {
-        // It has ended by itself.
-    }
-}
-// Our own inputs, secrets among them, are nothing to a child; by its id the runner finds what a killed step left behind.
+/** ssh asks our own program, and never a terminal. */
 function environment() {
     const { PATH = '', RUNNER_TRACKING_ID = '' } = process.env;
     return { PATH, RUNNER_TRACKING_ID, SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force' };
+}
+
+
+/***/ }),
+
+/***/ 2474:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Yv: () => (/* binding */ library),
+/* harmony export */   Zz: () => (/* binding */ compose),
+/* harmony export */   hD: () => (/* binding */ quote),
+/* harmony export */   n8: () => (/* binding */ line)
+/* harmony export */ });
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
+
+/** Quotes a string for a POSIX shell. A NUL byte can't be passed to a shell at all. */
+function quote(text) {
+    if (text.includes('\0'))
+        throw new Error('a NUL byte can’t be sent to a shell');
+    return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+/** A call as a line of shell. */
+function line(call) {
+    return call.map(quote).join(' ');
+}
+/**
+ * One script out of shell libraries and the lines that use them.
+ *
+ * Everything is inside `main`, which is called in the last line: a shell that reads from a connection runs what it has
+ * got so far, so without this a script that is cut off in transfer would run in part. It begins with an empty line, for
+ * a login file may have printed something and left the line unfinished. Nothing in it reads what comes after it.
+ */
+function compose(libraries, body) {
+    return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n');
+}
+/** The text of `NAME.sh` below this folder. */
+function library(name) {
+    return (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.readFileSync)(new URL(`./${name}.sh`, import.meta.url), 'utf8');
 }
 
 

@@ -18,11 +18,11 @@ export async function record(suite: string): Promise<void> {
     domain: `${name}.berth.test`,
     directory: '/opt/berth',
     install: true,
-    registry: { image: suite === 'bookworm' ? 'registry:2.8.3' : 'registry:3.1.2', port: 5000, config: {} },
+    registry: { image: suite === 'bookworm' ? 'registry:2.8.3' : 'registry:3.1.2', config: {} },
     // Made up for this, and used nowhere else.
     users: [
-      { name: 'ci', password: 'recorded-Xq7vNnB2kLw9' },
-      { name: 'alice', password: 'wonderland' },
+      { name: 'ci', password: 'Xq7vNnB2kLw9rTz4MhCs8YdP', strong: true },
+      { name: 'alice', password: 'wonderland', strong: false },
     ],
     access: undefined,
     sealKey: undefined,

@@ -133,7 +133,7 @@ async function readUser(): Promise<User> {
   if (process.stdin.isTTY) console.error('name:password, then Enter')
   for await (const line of createInterface({ input: process.stdin })) {
     const [name = '', ...rest] = line.split(':')
-    return { name, password: rest.join(':') }
+    return { name, password: rest.join(':'), strong: false }
   }
   throw new Error('--login wants a line name:password on stdin')
 }

@@ -4,14 +4,8 @@ export interface User {
   name: string
   /** Plain text, at most 72 bytes, because bcrypt ignores the rest. It never leaves the runner but for a login. */
   password: string
-}
-
-/**
- * Whether a password is long and mixed enough to have been made by a machine: from 20 characters on, 10 of them
- * different. `openssl rand -base64 24` gives 32 characters, some 25 of them different.
- */
-export function isStrong(password: string): boolean {
-  return password.length >= 20 && new Set(password).size >= 10
+  /** Whether a machine made it, out of at least 128 bits of chance. */
+  strong: boolean
 }
 
 /** PEM, checked: the chain from the server’s own certificate upwards, and its private key. */
@@ -50,8 +44,6 @@ export interface Desired {
   registry: {
     /** Reference of a registry 2.8 or 3.x image. */
     image: string
-    /** TCP port on the server's loopback address. */
-    port: number
     /** Merged over the config.yml that Berth writes. */
     config: Record<string, unknown>
   }

@@ -18,8 +18,7 @@ const resources: readonly Resource[] = [packages, users, registry, certificate, 
 const libraries = [
   'server/protocol',
   'server/facts',
-  ...resources.map(({ name }) => `resources/${name}/${name}`),
-  'resources/certificate/order',
+  ...resources.flatMap(({ name, libraries = [name] }) => libraries.map(each => `resources/${name}/${each}`)),
 ]
 
 /** What a run would do, and what it has to say. */
@@ -49,9 +48,25 @@ function plan(desired: Desired, facts: Facts, resources: readonly Resource[]): P
   const failure = joined(looks.flatMap(({ failures }) => failures))
   if (failure) throw failure
   return {
-    steps: looks.flatMap(look => look.steps()),
+    steps: inOrder(looks.flatMap(look => look.steps())),
     warnings: looks.flatMap(({ warnings }) => warnings),
   }
+}
+
+/** Each step that is to come after another resource’s is put there. */
+function inOrder(steps: readonly Step[]): Step[] {
+  const ordered = steps.filter(({ after }) => after === undefined)
+  for (const step of steps) {
+    if (step.after === undefined) continue
+    const names = resources
+      .slice(0, resources.findIndex(({ name }) => name === step.after) + 1)
+      .map(({ name }) => name)
+    const last = ordered.findLastIndex(
+      ({ resource, after }) => names.includes(resource) || after === step.after,
+    )
+    ordered.splice(last + 1, 0, step)
+  }
+  return ordered
 }
 
 /** What a failed step means; `undefined` if its resource doesn't know better than the programs. */

@@ -10,7 +10,6 @@ export async function readRegistry(reader: Reader): Promise<Desired['registry']>
       value => /^[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?$/.test(value),
       'the reference of an image',
     ),
-    port: reader.integer('registry-port', 1, 65535),
     config: await readConfig(reader.raw('registry-config'), reader.mistake('registry-config')),
   }
 }

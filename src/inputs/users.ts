@@ -1,5 +1,6 @@
 import { hkdfSync } from 'node:crypto'
-import { isStrong, type User } from '../desired.ts'
+import type { User } from '../desired.ts'
+import { isMachineMade } from './password.ts'
 
 /** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
 const maxBytes = 72
@@ -39,10 +40,10 @@ export function parseUsers(
     else if (earlier) mistake(`line ${number} has the same name as line ${earlier}`)
     else {
       lineOf.set(name, number)
-      users.push({ name, password })
+      users.push({ name, password, strong: isMachineMade(password) })
     }
   }
-  const weak = users.filter(({ password }) => !isStrong(password)).map(({ name }) => lineOf.get(name))
+  const weak = users.filter(({ strong }) => !strong).map(({ name }) => lineOf.get(name))
   if (weak.length > 0) {
     warning(
       `the password${weak.length > 1 ? 's' : ''} in line ${weak.join(', ')} could be guessed, and the stronger hash that this needs makes each request of that user slower; \`openssl rand -base64 24\` makes a good one`,

@@ -20,6 +20,8 @@ export interface Step {
   call: Call
   /** Runs at the same time as the step before it, if that is of this resource: neither needs the other. */
   beside?: string
+  /** Comes after the steps of this resource, and not where its own resource stands in the list. */
+  after?: string
   /** What it leaves as it is, in words that are safe to print. */
   keeps?: string
 }
@@ -32,6 +34,8 @@ export interface Step {
  */
 interface Definition<Seen> {
   readonly name: string
+  /** Its shell files: `NAME.sh` unless told. */
+  readonly libraries?: readonly string[]
   /** Units of systemd that `read` asks the facts for: one question for all of them takes as long as one for each. */
   units?(desired: Desired): string[]
   /** How to look: calls that print facts and change nothing. */
@@ -54,7 +58,7 @@ interface Definition<Seen> {
 
 /** A resource, whatever it is that its `read` returns. */
 export interface Resource
-  extends Pick<Definition<unknown>, 'name' | 'units' | 'probe' | 'check' | 'explain'> {
+  extends Pick<Definition<unknown>, 'name' | 'libraries' | 'units' | 'probe' | 'check' | 'explain'> {
   look(desired: Desired, facts: Facts): Look
 }
 

@@ -3,8 +3,9 @@ import type { Desired } from '../../desired.ts'
 import { Failure } from '../../failure.ts'
 import type { Facts, ServerFile } from '../../server/facts.ts'
 import type { Call } from '../../shell.ts'
+import { siteFile } from '../names.ts'
 import { change, resource, type Step } from '../resource.ts'
-import { challengeConf, siteFile } from '../site/nginx.ts'
+import { challengeConf } from '../site/nginx.ts'
 import { orderFailure } from './failure.ts'
 
 /** What the server has of a certificate for the domain. */
@@ -45,6 +46,8 @@ export function readLineage(facts: Facts): Lineage {
 /** That there is a certificate which nginx can load. That it is the right one, and stays so, is up to `renewal`. */
 export const certificate = resource<Lineage>({
   name: 'certificate',
+
+  libraries: ['certificate', 'order'],
 
   probe: ({ domain, directory }) => [
     ['certificate_probe', domain, directory, String(Math.floor(Date.now() / 1000))],

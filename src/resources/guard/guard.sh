@@ -1,6 +1,5 @@
 # shellcheck shell=sh
-# A service on the server that keeps the registry from filling the disk, and others from going round nginx. The service
-# itself is this file and a call of `guard`.
+# A service on the server that keeps the registry from filling the disk. The service itself is this file and a call of `guard`.
 
 guard_probe() { # UNIT DIRECTORY
   fact_file guard.script "$2/guard.sh"
@@ -21,38 +20,29 @@ guard_up() { # UNIT DIRECTORY SCRIPT CONTENT
   systemctl restart "$1.service"
 }
 
-guard_down() { # UNIT DIRECTORY BRIDGE
+guard_down() { # UNIT DIRECTORY
   systemctl disable --now "$1.service"
   rm -f "$2/guard.sh" "/etc/systemd/system/$1.service"
   systemctl daemon-reload
-  # shellcheck disable=SC2046 # words
-  iptables -w -D $(fence_rule "$3") 2>/dev/null || :
 }
 
 # Runs until it is stopped. nginx refuses uploads while FLAG is there. An upload that has begun goes on, until half of the
 # room is gone that was left: then the registry starts anew, once, which ends it. No DATA: images are not kept on this disk.
-guard() { # FLAG CONTAINER BRIDGE [DATA]
-  # shellcheck disable=SC2046 # words
-  iptables -w -C $(fence_rule "$3") 2>/dev/null || iptables -w -I $(fence_rule "$3") || :
-  [ $# -gt 3 ] || exec sleep infinity
+guard() { # FLAG DOMAIN [DATA]
+  [ $# -gt 2 ] || exec sleep infinity
   ended=
-  while level=$(room "$4"); do
+  while level=$(room "$3"); do
     case $level in
     low | critical) [ -e "$1" ] || : >"$1" ;;
     *) rm -f "$1" && ended= ;;
     esac
-    if [ "$level" = critical ] && [ -z "$ended" ] && uploading "$4"; then
+    if [ "$level" = critical ] && [ -z "$ended" ] && uploading "$3"; then
       echo 'the disk is nearly full: the registry starts anew, to end the uploads that still run'
-      docker restart -t 0 "$2" && ended=yes
+      # shellcheck disable=SC2046 # one, or two while one takes over from the other
+      docker restart -t 0 $(docker ps --quiet --filter "label=berth.domain=$2") && ended=yes
     fi
     sleep 2
   done
-}
-
-# Docker before 28 lets a machine of the same network, which takes the server for a router, reach a container's published
-# port itself, though it is published on loopback only. What nginx asks is not forwarded, so this does not concern it.
-fence_rule() { # BRIDGE
-  echo "DOCKER-USER -o $1 -m conntrack --ctstate NEW -j DROP"
 }
 
 # How much room there is: `ample`, `short`, `low` (less than a tenth or 2 GiB, whichever is smaller: more than comes in

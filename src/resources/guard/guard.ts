@@ -2,9 +2,9 @@ import type { Desired } from '../../desired.ts'
 import { Failure } from '../../failure.ts'
 import type { ServerFile, Unit } from '../../server/facts.ts'
 import { library, line } from '../../shell.ts'
-import { bridge, container, onDisk } from '../registry/compose.ts'
+import { prefix } from '../names.ts'
+import { onDisk } from '../registry/config.ts'
 import { change, fileChanges, resource } from '../resource.ts'
-import { prefix } from '../site/access.ts'
 
 interface Guard {
   script: ServerFile | undefined
@@ -15,7 +15,7 @@ interface Guard {
   room: string
 }
 
-/** A service that has nginx refuse uploads while the disk is nearly full, and keeps others from going round nginx. */
+/** A service that has nginx refuse uploads while the disk is nearly full. */
 export const guard = resource<Guard>({
   name: 'guard',
 
@@ -60,7 +60,7 @@ export const guard = resource<Guard>({
           {
             resource: 'guard',
             changes: [{ action: 'delete', summary: `${unit(domain)}.service` }],
-            call: ['guard_down', unit(domain), directory, bridge(domain)],
+            call: ['guard_down', unit(domain), directory],
           },
         ],
 })
@@ -75,7 +75,7 @@ ${uploads}}
 }
 
 /**
- * What belongs into the location that proxies. Docker shows a 403's words and does not try again, of a 507 it shows the
+ * What belongs in the location that proxies. Docker shows a 403's words and does not try again, of a 507 it shows the
  * number only.
  */
 export function guardLocation({ domain }: Pick<Desired, 'domain'>): string {
@@ -101,15 +101,15 @@ function flag(domain: string): string {
 function guardScript(desired: Desired): string {
   const { domain, directory } = desired
   const data = onDisk(desired) ? [`${directory}/data`] : []
-  const call = line(['guard', flag(domain), container(domain), bridge(domain), ...data])
+  const call = line(['guard', flag(domain), domain, ...data])
   return `#!/bin/sh\n# Written by Berth, which undoes changes made here.\n${library('resources/guard/guard')}\n${call}\n`
 }
 
-/** It needs root to speak to Docker and to the firewall, and of root's powers no other. */
+/** It needs root to speak to Docker, and of root's powers no other. */
 function serviceUnit({ domain, directory }: Desired): string {
   return `# Written by Berth, which undoes changes made here.
 [Unit]
-Description=Guards the disk and the port of the registry ${domain}
+Description=Guards the disk of the registry ${domain}
 After=docker.service
 PartOf=docker.service
 
@@ -120,7 +120,7 @@ RuntimeDirectory=${unit(domain)}
 Restart=always
 RestartSec=5
 NoNewPrivileges=yes
-CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_READ_SEARCH
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 ProtectSystem=strict
 ReadWritePaths=/run
 PrivateTmp=yes

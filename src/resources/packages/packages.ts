@@ -1,7 +1,7 @@
 import { Failure } from '../../failure.ts'
 import { resource } from '../resource.ts'
 
-const programs = ['docker', 'compose', 'nginx', 'certbot'] as const
+const programs = ['docker', 'nginx', 'certbot'] as const
 
 interface Packages {
   missing: string[]
@@ -11,7 +11,7 @@ interface Packages {
   apt: boolean
 }
 
-/** The programs that Berth stands on: Docker, compose, nginx and certbot. */
+/** The programs that Berth stands on: Docker, nginx and certbot. */
 export const packages = resource<Packages>({
   name: 'packages',
 

@@ -1,175 +1,190 @@
 # shellcheck shell=sh
-# The registry's container, its two files and its data.
+# The registry's container, one generation after the other, and its data.
+#
+# DIRECTORY/generations/NAME/   the script that starts a generation, and its configuration
+# DIRECTORY/run/NAME.sock       its socket, owned by the registry and by the group of nginx's workers
+# DIRECTORY/registry.sock       a link to the socket of the generation that serves: what nginx connects to
 
-registry_probe() { # DIRECTORY CONTAINER PORT
-  fact_file registry.compose "$1/compose.yaml"
-  fact_file registry.config "$1/config.yml" %u:%g
-  fact_if registry.secret test -s "$1/secret.env"
-  fact_if registry.settled test ! -e "$1/compose.yaml.berth-old"
-  fact registry.data "$(stat -c %u:%g "$1/data" 2>/dev/null || echo absent)"
-  registry_container=$(docker inspect --type container \
-    --format '{{range .HostConfig.PortBindings}}{{range .}}{{.HostPort}},{{end}}{{end}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "berth.config"}}' "$2" 2>/dev/null)
-  registry_container=${registry_container:-"- absent"}
-  fact registry.container "${registry_container#* }"
-  case $registry_container in
-  "$3, running "*) registry_holder= ;;
-  *) registry_holder=$(holder "$3" "$(listeners)") ;;
-  esac
-  [ "$registry_holder" != "container $2" ] || registry_holder=
-  fact registry.holder "$registry_holder"
-  fact_if registry.predecessor is_registry "$registry_holder"
+# Whose the images are: a number without a name.
+ACCOUNT=65532:65532
+
+registry_probe() { # DIRECTORY CONTAINER DOMAIN
+  directory=$1 container=$2 domain=$3
+  generation=$(registry_generation "$directory")
+  fact registry.generation "$generation"
+  fact registry.domain "$(cat "$directory/domain" 2>/dev/null)"
+  fact registry.parents "$(registry_parents "$directory")"
+  fact_file registry.start "$directory/generations/$generation/start"
+  fact_file registry.config "$directory/generations/$generation/config.yml" %u:%g
+  fact registry.leftovers "$(registry_leftovers "$directory" "$generation")"
+  fact_if registry.secret test -s "$directory/secret.env"
+  fact registry.data "$(stat -c %u:%g "$directory/data" 2>/dev/null || echo absent)"
+  fact registry.group "$(stat -c %G "$directory/run" 2>/dev/null)"
+  # One question for both: the container that serves, and that of a Berth that published a port.
+  docker inspect --type container --format '{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}}' \
+    "$container-$generation" "$container" 2>/dev/null | awk -v now="/$container-$generation" -v before="/$container" '
+    $1 == now { current = $2 " " $3 }
+    $1 == before { published = $2 }
+    END { print current ? current : "absent"; print published ? published : "absent" }' | {
+    read -r current
+    read -r published
+    fact registry.container "$current"
+    fact registry.published "$published"
+  }
 }
 
-# A container that somebody set up by hand, by whatever name its image goes.
-is_registry() { # HOLDER
-  case $1 in
-  'container '*) docker inspect --type container --format '{{json .Config}}' "${1#container }" | grep -q '/var/lib/registry' ;;
-  *) return 1 ;;
-  esac
+# The generation that serves; empty if none does.
+registry_generation() { # DIRECTORY
+  link=$(readlink "$1/registry.sock" 2>/dev/null) || return 0
+  link=${link##*/}
+  echo "${link%.sock}"
 }
 
-# Takes the images over from a container that was set up by hand, and its place. It stays, stopped and with its volume,
-# for whoever wants to go back; if the new registry does not come up, it is the one that serves.
-registry_adopt() { # DIRECTORY CONTAINER ACCOUNT IMAGE COMPOSE CONFIG PREDECESSOR
-  predecessor=$7
-  image_here "$4"
-  folder "$1" 0755
-  docker stop "$predecessor"
-  attempt images_over "$1"
-  # shellcheck disable=SC2154 # set by attempt
-  if [ "$code" -eq 0 ]; then attempt registry_up "$1" "$2" "$3" "$4" "$5" "$6"; fi
-  if [ "$code" -ne 0 ]; then
-    docker start "$predecessor" >/dev/null
-    return 1
-  fi
-  docker update --restart no "$predecessor"
-  docker rename "$predecessor" "$predecessor-before-berth"
-}
-
-# Linked where that is possible, so that it takes no time and no space. A link has the owner of its file, so files of a
-# registry that was not root are copied: it could not go on with them if it had to.
-images_over() { # DIRECTORY
-  if [ -d "$1/data" ] && ! rmdir "$1/data"; then
-    echo "$1/data holds images already; move it away, or adopt into another directory"
-    return 1
-  fi
-  root=$(registry_setting REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY rootdirectory)
-  root=${root:-/var/lib/registry}
-  source=$(docker inspect --type container \
-    --format "{{range .Mounts}}{{if eq .Destination \"$root\"}}{{.Source}}{{end}}{{end}}" "$predecessor")
-  rm -rf "$1/data.berth-new"
-  install -d -m 0700 "$1/data.berth-new"
-  if [ -n "$source" ]; then
-    { as_root_before && cp -al "$source/." "$1/data.berth-new" 2>/dev/null; } || cp -a "$source/." "$1/data.berth-new"
-  else
-    docker cp "$predecessor:$root/." "$1/data.berth-new"
-  fi
-  chmod 0700 "$1/data.berth-new"
-  mv -T "$1/data.berth-new" "$1/data"
-}
-
-as_root_before() {
-  case $(docker inspect --type container --format '{{.Config.User}}' "$predecessor") in
-  '' | 0 | 0:* | root | root:*) ;;
-  *) return 1 ;;
-  esac
-}
-
-# A setting of the registry in a container: from its environment, else from its config.yml.
-registry_setting() { # VARIABLE KEY
-  docker inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' "$predecessor" |
-    sed -n "s/^$1=//p" | grep . && return
-  for config in /etc/docker/registry/config.yml /etc/distribution/config.yml; do
-    docker cp "$predecessor:$config" - 2>/dev/null | tar -xO 2>/dev/null | sed -n "s/^ *$2: *//p" | head -n 1 | grep . && return
+# The folders from / to the directory, those that are there: `UID MODE PATH;` for each.
+registry_parents() { # DIRECTORY
+  path=$1
+  set --
+  while [ -n "$path" ]; do
+    if [ -d "$path" ]; then set -- "$path" "$@"; fi
+    path=${path%/*}
   done
-  return 0
+  stat -L -c '%u %a %n' / "$@" 2>/dev/null | tr '\n' ';'
 }
 
-# The htpasswd file of a container that was set up by hand, whether it runs or not.
-registry_htpasswd() { # CONTAINER
-  predecessor=$1
-  path=$(registry_setting REGISTRY_AUTH_HTPASSWD_PATH path)
-  if [ -n "$path" ]; then docker cp --follow-link "$predecessor:$path" - 2>/dev/null | tar -xO 2>/dev/null; fi
+# Folders of generations that neither serve nor end their work: one that is retired has lost its folder.
+registry_leftovers() { # DIRECTORY GENERATION
+  for left in "$1"/generations/*/; do
+    left=${left%/}
+    left=${left##*/}
+    if [ "$left" != '*' ] && [ "$left" != "$2" ]; then printf '%s ' "$left"; fi
+  done
 }
 
-# The image is pulled before anything is touched; if the new container does not come up, the old files and the old
-# container are back when this returns.
-registry_up() { # DIRECTORY CONTAINER ACCOUNT IMAGE COMPOSE CONFIG
-  directory=$1 container=$2 account=$3
+# Starts a generation, waits until it answers, and lets it serve. Until then nothing has happened to the one before it.
+registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
+  directory=$1 domain=$2 generation=$3 start=$4 config=$5
   engine_up
-  image_here "$4"
-  folder "$directory" 0755
-  registry_folder "$directory/auth" "$account"
+  container=$(container_of "$domain")
+  before=$(registry_generation "$directory")
+  registry_clear "$directory" "$container" "$before"
+  # The same again has another name: both are there for a while.
+  if [ "${before%-*}" = "$generation" ] && [ "$before" = "$generation" ]; then generation=$generation-2; fi
+  registry_place "$directory" "$domain"
   registry_data "$directory/data"
-  secret_once
-  # What Docker makes of a file that is missing when a container starts that mounts it. The container keeps that folder.
-  if [ -d "$directory/config.yml" ]; then
-    docker rm -f "$container"
-    rmdir "$directory/config.yml"
-  fi
-  keep_old config.yml
-  keep_old compose.yaml
-  if (new_registry "$5" "$6"); then
-    rm -f "$directory/config.yml.berth-old" "$directory/compose.yaml.berth-old"
+  folder "$directory/generations" 0755
+  folder "$directory/generations/$generation" 0755
+  put "$directory/generations/$generation/start" 0755 "$start"
+  put "$directory/generations/$generation/config.yml" 0600 "$config" "$ACCOUNT"
+
+  if registry_start "$directory" "$container" "$generation"; then
+    ln -sfn "run/$generation.sock" "$directory/registry.sock.berth-new"
+    mv -fT "$directory/registry.sock.berth-new" "$directory/registry.sock"
+    if [ -n "$before" ]; then registry_retire "$directory" "$container" "$before"; fi
     return
   fi
-
-  last_words=$(last_words)
-  if [ -f "$directory/compose.yaml.berth-old" ]; then
-    mv -f "$directory/config.yml.berth-old" "$directory/config.yml"
-    mv -f "$directory/compose.yaml.berth-old" "$directory/compose.yaml"
-    if (compose_up && healthy); then
-      echo 'the registry is back as it was; the new one said:'
-    else
-      echo 'the registry did not come back either; the new one said:'
-    fi
+  words=$(last_words "$container-$generation")
+  docker rm -f "$container-$generation" >/dev/null 2>&1 || :
+  rm -rf "$directory/generations/$generation" "$directory/run/$generation.sock"
+  if [ -n "$before" ]; then
+    echo 'the registry serves as before; the new one said:'
   else
-    docker rm -f "$container" || :
-    rm -f "$directory/config.yml" "$directory/compose.yaml"
     echo 'the registry does not start; mend what it says and run again:'
   fi
-  echo "$last_words"
+  echo "$words"
   return 1
 }
 
-# For root and the registry only.
-registry_folder() { # PATH ACCOUNT
-  install -d -m 0700 -o "${2%:*}" -g "${2#*:}" "$1"
+container_of() { # DOMAIN
+  echo "berth-$(echo "$1" | tr . -)"
+}
+
+# Everything but the registry's container. Root owns what root writes through; only what is inside `run` and `data` is the registry's.
+registry_place() { # DIRECTORY DOMAIN
+  folder "$1" 0755
+  put "$1/domain" 0644 "$2"
+  group=$(nginx_group)
+  install -d -m 0700 "$1/run"
+  chown "${ACCOUNT%:*}:$group" "$1/run"
+  # What is made there gets nginx's group, so that its workers may connect.
+  chmod 2750 "$1/run"
+  # Uploads in flight are signed with it: made once, on the server, and the same in all generations.
+  [ -s "$1/secret.env" ] || put "$1/secret.env" 0600 "REGISTRY_HTTP_SECRET=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
+"
 }
 
 # Images that came from a backup, or from a registry that ran as root. The folder itself comes last, so that its owner
-# tells whether all is done.
+# tells whether all is done. Links are not followed: the registry could lay one to a file of root's.
 registry_data() { # PATH
-  folder "$1" 0700
-  find "$1" -depth ! -user "${account%:*}" -exec chown -h "$account" {} +
-  registry_folder "$1" "$account"
+  [ -d "$1" ] || install -d -m 0700 "$1"
+  find "$1" -depth ! -user "${ACCOUNT%:*}" -exec chown -h "$ACCOUNT" {} +
+  chmod 0700 "$1"
 }
 
-# compose leaves a container as it is whose files have not changed, whatever has been changed in the container.
-new_registry() { # COMPOSE CONFIG
-  put "$directory/config.yml" 0600 "$2" "$account" &&
-    put "$directory/compose.yaml" 0644 "$1" &&
-    compose_up &&
-    docker update --restart always "$container" &&
-    healthy
+# A container that restarts all the time looks alive for a moment; one that answers is.
+registry_start() { # DIRECTORY CONTAINER GENERATION
+  registry_said=$(sh "$1/generations/$3/start" 2>&1) || {
+    echo "$registry_said"
+    return 1
+  }
+  tries=0
+  until socket_answers "$1/run/$3.sock"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 300 ] || return 1
+    case $(docker inspect --format '{{.State.Status}} {{.RestartCount}}' "$2-$3" 2>/dev/null) in
+    'running '[012]* | 'created '* | 'restarting '[012]*) ;;
+    *) return 1 ;;
+    esac
+    sleep 0.1
+  done
 }
 
-# Why the container does not serve. A registry that refuses its configuration says so, and then how it is used.
-last_words() {
-  docker logs --tail 50 "$container" 2>&1 | grep -i -e error -e fatal -e panic -e 'no such' | uniq | tail -n 3 | grep . ||
-    docker logs --tail 3 "$container" 2>&1 | grep . ||
-    echo "nothing; its container is $(docker inspect --format '{{.State.Status}}, with exit code {{.State.ExitCode}}' "$container")"
+# Whether a registry answers on a socket. wget can't ask one, and curl need not be there; perl always is.
+socket_answers() { # SOCKET
+  [ -S "$1" ] || return 1
+  # shellcheck disable=SC2016 # perl's variables
+  timeout 10 perl -MSocket -e '
+    socket my $socket, PF_UNIX, SOCK_STREAM, 0 or exit 1;
+    connect $socket, sockaddr_un($ARGV[0]) or exit 1;
+    syswrite $socket, "GET / HTTP/1.0\r\n\r\n";
+    sysread $socket, my $answer, 64;
+    exit($answer !~ m{^HTTP/1\.. 200})' "$1" 2>/dev/null
 }
 
-image_here() { # IMAGE
-  docker image inspect "$1" >/dev/null 2>&1 || docker pull -q "$1"
+# Lets a generation end what it has begun, for as long as its draintimeout says, and then takes it away; the run does not wait
+# for that. A request that nginx was just handing over gets a second to arrive.
+registry_retire() { # DIRECTORY CONTAINER GENERATION
+  rm -rf "$1/generations/$3"
+  docker update --restart no "$2-$3" >/dev/null 2>&1 || :
+  # shellcheck disable=SC2016 # the inner shell's arguments
+  systemd-run --quiet --collect /bin/sh -c '
+    sleep 1
+    docker kill --signal TERM "$1"
+    docker wait "$1"
+    docker rm -f "$1"
+    rm -f "$2"' sh "$2-$3" "$1/run/$3.sock"
+}
+
+# What a run that was cut off has left.
+registry_clear() { # DIRECTORY CONTAINER GENERATION
+  for left in $(registry_leftovers "$1" "$3"); do
+    docker rm -f "$2-$left" >/dev/null 2>&1 || :
+    rm -rf "$1/generations/$left" "$1/run/$left.sock"
+  done
+}
+
+# Why a container does not serve. A registry that refuses its configuration says so, and then how it is used.
+last_words() { # CONTAINER
+  docker logs --tail 50 "$1" 2>&1 | grep -i -e error -e fatal -e panic -e 'no such' | uniq | tail -n 3 | grep . ||
+    docker logs --tail 3 "$1" 2>&1 | grep . ||
+    echo "nothing; its container is $(docker inspect --format '{{.State.Status}}, with exit code {{.State.ExitCode}}' "$1" 2>/dev/null || echo absent)"
 }
 
 # Data and users stay.
-registry_down() { # DIRECTORY CONTAINER
-  docker rm -f "$2"
-  docker network rm "$2_default" 2>/dev/null || :
-  rm -f "$1/compose.yaml" "$1/config.yml"
+registry_down() { # DIRECTORY CONTAINER DOMAIN
+  for left in $(docker ps --all --quiet --filter "label=berth.domain=$3") $(docker ps --all --quiet --filter "name=^/$2\$"); do
+    docker rm -f "$left"
+  done
+  rm -rf "$1/generations" "$1/run" "$1/registry.sock" "$1/domain" "$1/compose.yaml" "$1/config.yml"
 }
 
 registry_purge() { # DIRECTORY
@@ -192,46 +207,14 @@ engine_down() {
   return 1
 }
 
-# Uploads in flight are signed with it: made once, on the server, and kept.
-secret_once() {
-  [ -s "$directory/secret.env" ] && return
-  put "$directory/secret.env" 0600 "REGISTRY_HTTP_SECRET=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
-"
-}
-
-# What is kept already is from before a change that was cut off: it is the last that is known to have served.
-keep_old() { # FILE
-  if [ -f "$directory/$1" ] && ! [ -f "$directory/$1.berth-old" ]; then
-    cp -p "$directory/$1" "$directory/$1.berth-old"
-  fi
-}
-
-compose_up() {
-  # A container that Docker starts again and again would be left to that, with ever longer waits; it holds nothing.
-  if [ "$(docker inspect --type container --format '{{.State.Status}}' "$container" 2>/dev/null)" = restarting ]; then
-    docker rm -f "$container"
-  fi
-  if compose_plugin; then
-    docker compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
-  elif at_least 1.27 "$(docker-compose version --short)"; then
-    docker-compose --project-name "$container" --file "$directory/compose.yaml" up --detach --remove-orphans
-  else
-    # Debian 11's takes no file without a version, and the newer ones warn of a file with one.
-    versioned=$(mktemp /run/berth-compose.XXXXXX)
-    { echo 'version: "2.4"' && cat "$directory/compose.yaml"; } >"$versioned"
-    code=0
-    docker-compose --project-name "$container" --project-directory "$directory" --file "$versioned" up --detach --remove-orphans || code=$?
-    rm "$versioned"
-    return "$code"
-  fi
-}
-
-# A container that restarts all the time looks alive for a moment; one that answers is.
-healthy() {
-  tries=0
-  until docker exec "$container" wget -q -O /dev/null http://127.0.0.1:5000/ 2>/dev/null; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] && [ "$(docker inspect --format '{{.RestartCount}}' "$container")" -lt 3 ] || return 1
-    sleep 0.1
-  done
+# The container of a Berth that published a port on loopback. nginx has just left it: what it was doing for clients it
+# may end, for as long as they need for a request or two.
+registry_retire_published() { # DIRECTORY CONTAINER
+  docker update --restart no "$2" || :
+  # shellcheck disable=SC2016 # the inner shell's arguments
+  systemd-run --quiet --collect /bin/sh -c '
+    sleep 10
+    docker rm -f "$1"
+    docker network rm "$1_default"
+    rm -rf "$2/auth" "$2/compose.yaml" "$2/config.yml"' sh "$2" "$1"
 }

@@ -1,13 +1,17 @@
 import type { Desired } from '../../desired.ts'
 import { guardLocation, guardMaps } from '../guard/guard.ts'
-import { accessLocation, accessMaps, accessRefused, prefix } from './access.ts'
+import { chainFile, htpasswdFile, prefix, socket } from '../names.ts'
+import { ownAuth } from '../registry/config.ts'
+import { rightsLocation, rightsMaps } from './rights.ts'
 
 /** What differs between versions of nginx: the newest first, each from the version that brought it. */
 export const dialects = [
-  { since: '1.25.1', http2: true, reject: true },
-  { since: '1.19.4', http2: false, reject: true },
-  { since: '0', http2: false, reject: false },
+  { since: '1.25.1', http2: true },
+  { since: '1.19.4', http2: false },
 ] as const
+
+/** The oldest nginx that can refuse a stranger without showing a certificate. */
+export const oldest = '1.19.4'
 
 type Dialect = (typeof dialects)[number]
 
@@ -21,31 +25,13 @@ export interface Neighbours {
 /** Is there while nginx is about to be reloaded. */
 const draining = '/run/berth-draining'
 
-export function siteFile(domain: string): string {
-  return `berth-${domain}.conf`
-}
-
-/** The user's own certificate, chain and key in one file. */
-export function ownFile(directory: string): string {
-  return `${directory}/tls.pem`
-}
-
-/** What nginx and the clients get: the chain from the server's own certificate upwards. */
-export function chainFile({
-  domain,
-  directory,
-  certificate,
-}: Pick<Desired, 'domain' | 'directory' | 'certificate'>): string {
-  return certificate ? ownFile(directory) : `/etc/letsencrypt/live/${domain}/fullchain.pem`
-}
-
 /** The one that a version of nginx understands. */
 export function dialect(version: string): Dialect {
-  return dialects.find(({ since }) => rank(version) >= rank(since)) ?? dialects[2]
+  return dialects.find(({ since }) => rank(version) >= rank(since)) ?? dialects[1]
 }
 
-/** `1.25.1` is 1025001. To compare as a language collates would have Node load all of that first, for 20 ms. */
-function rank(version: string): number {
+/** To compare versions: `1.25.1` is 1025001. To compare as a language collates would have Node load all of that first, for 20 ms. */
+export function rank(version: string): number {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
   return (major * 1000 + minor) * 1000 + patch
 }
@@ -61,7 +47,7 @@ server {
     error_log /var/log/nginx/${domain}.error.log;
 
     location /.well-known/acme-challenge/ { root /var/www/berth; }
-    location / { return 301 https://$host$request_uri; }
+    location / { return 301 https://${domain}$request_uri; }
 }
 `
 }
@@ -71,18 +57,17 @@ function listen(port: string, ipv6: boolean): string {
 }
 
 /** Both of Berth's servers, and one for strangers where no other site wants them. */
-export function siteConf(
-  desired: Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access'>,
-  dialect: Dialect,
-  { ipv6, others }: Neighbours,
-): string {
-  const { domain, registry, directory, certificate } = desired
+export function siteConf(desired: Site, dialect: Dialect, { ipv6, others }: Neighbours): string {
+  const { domain, certificate } = desired
   const id = prefix(domain)
   const chain = chainFile(desired)
   const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
   const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
   return `${challengeConf(domain, ipv6)}
-${guardMaps(desired)}${accessMaps(desired)}server {
+# The registry's socket, whichever of its containers serves.
+upstream ${id} { server unix:${socket(desired)}; }
+${guardMaps(desired)}${locked(desired) ? rightsMaps(desired) : ''}
+server {
     ${tls}
     server_name ${domain};
     server_tokens off;
@@ -95,7 +80,6 @@ ${guardMaps(desired)}${accessMaps(desired)}server {
 ${protocols}
     ssl_session_timeout 1d;
     ssl_session_cache shared:berth:10m;
-    add_header Strict-Transport-Security "max-age=63072000" always;
     gzip off;
 
     # A reload closes connections that are idle, while a client may be about to use one again: HTTP/1.1 can't tell it in
@@ -104,6 +88,8 @@ ${protocols}
     if (-f ${draining}) { set $${id}_connection close; }
     if ($server_protocol = HTTP/2.0) { set $${id}_connection ""; }
     add_header Connection $${id}_connection always;
+    add_header Strict-Transport-Security "max-age=63072000" always;
+    add_header Docker-Distribution-Api-Version registry/2.0 always;
 
     # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
     # the speed of an upload. In pieces of some size, for with the default of 4 to 64 KB the switching costs more than the work.
@@ -112,9 +98,46 @@ ${protocols}
     http2_body_preread_size 1m;
     http2_chunk_size 128k;
     chunked_transfer_encoding on;
+    client_body_timeout 60s;
+    default_type application/json;
 
-    location / {
-        proxy_pass http://127.0.0.1:${registry.port};
+${locations(desired)}}
+${stranger(dialect, others, ipv6)}`
+}
+
+type Site = Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access'>
+
+/** Whether nginx asks for passwords: neither is the registry open nor does it ask for itself. */
+function locked(desired: Site): boolean {
+  return desired.users !== null && !ownAuth(desired)
+}
+
+/**
+ * nginx lets in whom it finds in the file of users, which it reads in each request, and asks what they may do only then:
+ * `try_files` comes after the check of the password, and finds nothing. The registry itself asks nobody.
+ */
+function locations(desired: Site): string {
+  if (!locked(desired)) return `    location / {${proxy(desired)}    }\n`
+  return `    location / {
+        auth_basic "Registry";
+        auth_basic_user_file ${htpasswdFile(desired)};
+        root /nonexistent;
+        try_files /none @registry;
+        error_page 401 @unauthorized;
+    }
+    location @unauthorized {
+        return 401 '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}';
+    }
+    location @registry {
+        auth_basic off;
+        proxy_set_header Authorization "";
+${rightsLocation(desired)}${proxy(desired)}    }
+`
+}
+
+function proxy(desired: Site): string {
+  return `${guardLocation(desired)}
+        proxy_pass http://${prefix(desired.domain)};
         proxy_http_version 1.1;
         proxy_request_buffering off;
         proxy_max_temp_file_size 0;
@@ -124,17 +147,15 @@ ${protocols}
         proxy_set_header Connection "";
         proxy_set_header Host $http_host;
         proxy_set_header X-Real-IP $remote_addr;
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
+        # nginx has said it already.
+        proxy_hide_header Docker-Distribution-Api-Version;
         proxy_connect_timeout 60s;
         proxy_send_timeout 900s;
         proxy_read_timeout 900s;
-        client_body_timeout 900s;
         send_timeout 900s;
-        default_type application/json;
-${guardLocation(desired)}${accessLocation(desired)}    }
-${accessRefused(desired)}}
-${stranger(dialect, directory, others, ipv6)}`
+`
 }
 
 /**
@@ -149,25 +170,20 @@ const protocols = `    # Mozilla's intermediate configuration, version 6.0.
     ssl_session_tickets off;`
 
 /** Who asks for a name that nobody knows gets no certificate, where no other site has claimed such visitors. */
-function stranger({ http2, reject }: Dialect, directory: string, others: string, ipv6: boolean): string {
+function stranger({ http2 }: Dialect, others: string, ipv6: boolean): string {
   const kind = http2 ? 'ssl' : 'ssl http2'
   const listens = [
     ...(others.includes('4') ? [] : [`listen 443 ${kind} default_server;`]),
     ...(others.includes('6') || !ipv6 ? [] : [`listen [::]:443 ${kind} default_server;`]),
   ]
   if (listens.length === 0) return ''
-  const answer = reject
-    ? `ssl_reject_handshake on;
-    # A connection for our name may still ask for another.
-    return 421;`
-    : `ssl_certificate ${directory}/nobody.pem;
-    ssl_certificate_key ${directory}/nobody.pem;
-    return 444;`
   return `
 server {
     ${listens.join('\n    ')}
     server_name _;
-    ${answer}
+    ssl_reject_handshake on;
+    # A connection for our name may still ask for another.
+    return 421;
 
 ${protocols}
 }

@@ -5,6 +5,7 @@ site_probe() { # FILE DOMAIN OWN_CERTIFICATE
   site_nginx=$(nginx -v -T 2>&1)
   site_listeners=$(listeners)
   fact site.nginx "$(version_in "$site_nginx")"
+  fact site.group "$(group_in "$site_nginx")"
   fact_if site.ipv6 test -e /proc/net/if_inet6
   fact_file site.file "$(site_path "$1")"
   fact_if site.enabled site_enabled "$1"
@@ -18,6 +19,21 @@ site_probe() { # FILE DOMAIN OWN_CERTIFICATE
 
 nginx_version() {
   if has nginx; then version_in "$(nginx -v 2>&1)"; fi
+}
+
+# The group of nginx's workers, which is who asks the registry and reads the file of users.
+nginx_group() {
+  group_in "$(nginx -T 2>/dev/null)"
+}
+
+# Where `user` names none, it has the name of the user; without `user` it is what nginx was built with.
+group_in() { # OUTPUT OF nginx -T
+  group_found=$(echo "$1" | awk '{ sub(/;.*/, "") } $1 == "user" { print $NF; exit }')
+  if [ -z "$group_found" ] && has nginx; then
+    group_found=$(nginx -V 2>&1 | sed -n 's/.*--group=\([^ ]*\).*/\1/p')
+    group_found=${group_found:-nogroup}
+  fi
+  echo "$group_found"
 }
 
 # What nginx says first is `nginx version: nginx/1.26.3`, maybe with the name of the distribution.
@@ -107,14 +123,6 @@ site_others() { # FILE
     END { print four six }'
 }
 
-# For nginx before 1.19.4, which can refuse a stranger only after it has shown some certificate.
-site_nobody() { # FILE
-  [ -s "$1" ] && return
-  folder "${1%/*}" 0755
-  (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=nobody \
-    -keyout "$1.key" -out "$1.crt" 2>/dev/null && cat "$1.crt" "$1.key" >"$1" && rm "$1.key" "$1.crt")
-}
-
 site_forget() { # OWN_CERTIFICATE
   rm -f "$1"
 }
@@ -127,8 +135,6 @@ site_write() { # FILE (VERSION CONTENT) ...
   while ! at_least "$1" "$version"; do shift 2; done
   : >"$(site_pending "$file")"
   if [ -f "$path" ]; then cp -p "$path" "$path.berth-old"; fi
-  nobody=$(printf '%s\n' "$2" | sed -n 's/.*ssl_certificate \(.*nobody\.pem\);/\1/p')
-  if [ -n "$nobody" ]; then site_nobody "$nobody"; fi
   put "$path" 0644 "$2"
   if [ -d /etc/nginx/sites-enabled ]; then ln -sfn "$path" "/etc/nginx/sites-enabled/$file"; fi
   if nginx -t -q; then

@@ -1,7 +1,8 @@
 import { Failure } from '../../failure.ts'
 import type { ServerFile } from '../../server/facts.ts'
+import { ownFile, siteFile } from '../names.ts'
 import { change, fileChanges, resource, type Step } from '../resource.ts'
-import { dialect, dialects, type Neighbours, ownFile, siteConf, siteFile } from './nginx.ts'
+import { dialect, dialects, type Neighbours, oldest, rank, siteConf } from './nginx.ts'
 
 interface Site extends Neighbours {
   /** Version of nginx; empty if it is not installed yet. */
@@ -51,7 +52,16 @@ export const site = resource<Site>({
     }
   },
 
-  failures({ domain, adopt }, { holders, rival, shared }) {
+  failures({ domain, adopt }, { holders, rival, shared, nginx }) {
+    const old =
+      nginx !== '' && rank(nginx) < rank(oldest)
+        ? [
+            new Failure(
+              'serverProgram',
+              `the server’s nginx is ${nginx}, and ${oldest} is the oldest that will do; update it`,
+            ),
+          ]
+        : []
     const taken = holders
       .filter(({ holder }) => holder !== '' && holder !== 'program nginx')
       .map(
@@ -61,11 +71,11 @@ export const site = resource<Site>({
             `port ${port} is taken by ${holder}, and nginx needs it; stop it or move it to another port`,
           ),
       )
-    if (rival === '' || (adopt && !shared)) return taken
+    if (rival === '' || (adopt && !shared)) return [...old, ...taken]
     const sentence = shared
       ? `${rival} serves ${domain} together with other names; move ${domain} out of it`
       : `${rival} serves ${domain} already; replace it by \`adopt: true\`, or take it away`
-    return [...taken, new Failure('rival', sentence)]
+    return [...old, ...taken, new Failure('rival', sentence)]
   },
 
   check: ({ domain }) => ['site_check', siteFile(domain), domain],

@@ -1,34 +1,37 @@
 # shellcheck shell=sh
-# Who may log in: DIRECTORY/auth/htpasswd.
+# Who may log in: DIRECTORY/htpasswd, which nginx reads in each request.
 
-users_probe() { # DIRECTORY [PORT OF A REGISTRY TO ADOPT]
-  fact_file users.htpasswd "$1/auth/htpasswd" %u:%g
-  users_old=
-  if [ -n "${2:-}" ]; then users_old=$(holder "$2" "$(listeners)"); fi
-  if is_registry "$users_old"; then
-    fact users.adopted "644 root:root $(registry_htpasswd "${users_old#container }" | base64 -w 0)"
+users_probe() { # DIRECTORY ADOPT
+  directory=$1 adopt=$2
+  fact_file users.htpasswd "$directory/htpasswd"
+  predecessor=
+  if [ -n "$adopt" ] && ! [ -e "$directory/registry.sock" ]; then
+    predecessor=$(predecessors wanted)
+    predecessor=${predecessor%% *}
+  fi
+  if [ -n "$predecessor" ]; then
+    fact users.before "644 root:root $(registry_htpasswd "$predecessor" | base64 -w 0)"
   else
-    fact users.adopted absent
+    # Of a Berth before nginx checked passwords.
+    fact_file users.before "$directory/auth/htpasswd"
   fi
 }
 
-# The registry reads the file again when its time changes. It mounts the folder, for a mounted file would stay the old
-# one when a new one takes its name.
-users_write() { # DIRECTORY ACCOUNT CONTENT [LINE_THAT_MUST_BE_GONE ...]
-  folder "$1" 0755
-  registry_folder "$1/auth" "$2"
-  put "$1/auth/htpasswd" 0600 "$3" "$2"
-  users_now="
-$(cat "$1/auth/htpasswd")
+# What must be gone is looked for by the shell itself: the arguments of a program show in the process list.
+users_write() { # DIRECTORY CONTENT [LINE_THAT_MUST_BE_GONE ...]
+  directory=$1 content=$2
+  shift 2
+  folder "$directory" 0755
+  put "$directory/htpasswd" 0640 "$content" "root:$(nginx_group)"
+  written="
+$(cat "$directory/htpasswd")
 "
-  shift 3
-  # Not by grep: the arguments of a program show in the process list.
-  for users_line in "$@"; do
-    case $users_now in
+  for line in "$@"; do
+    case $written in
     *"
-$users_line
+$line
 "*)
-      echo "${users_line%%:*} still has an old hash in htpasswd"
+      echo "${line%%:*} still has an old hash in htpasswd"
       return 1
       ;;
     esac
@@ -36,5 +39,5 @@ $users_line
 }
 
 users_remove() { # DIRECTORY
-  rm -f "$1/auth/htpasswd"
+  rm -f "$1/htpasswd"
 }

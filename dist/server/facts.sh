@@ -1,14 +1,10 @@
 # shellcheck shell=sh
-# What every script starts with. Looking is read-only; what is seen goes out as lines `berth:NAME=VALUE`.
+# How to look at a server: read-only.
 
 # sudo and non-login shells often lack the sbin folders, and messages are parsed in English.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
 LC_ALL=C
 export PATH LC_ALL
-
-fact() { # NAME VALUE
-  printf 'berth:%s=%s\n' "$1" "$2"
-}
 
 # `file OWNER PATH`, or `absent` where there is no such file; what is in it comes with `files`. OWNER is the format of stat
 # that tells it, by names unless told otherwise.
@@ -23,7 +19,7 @@ files() {
   while IFS= read -r said; do
     printf '%s\n' "$said"
     case $said in
-    berth:*=file\ %*) set -- "$@" "${said##* }" ;;
+    "$MARK"*=file\ %*) set -- "$@" "${said##* }" ;;
     esac
   done
   if [ $# -gt 0 ]; then
@@ -65,11 +61,11 @@ holder() { # PORT LISTENERS
   if [ -n "$holder_program" ]; then echo "program $holder_program"; fi
 }
 
-# `unit.NAME=LOAD_STATE ACTIVE_STATE UNIT_FILE_STATE` for each.
+# The fact `unit.NAME` of each is `LOAD_STATE ACTIVE_STATE UNIT_FILE_STATE`. systemctl puts an empty line between two units.
 units_probe() { # UNIT ...
   systemctl show --property Id,LoadState,ActiveState,UnitFileState "$@" 2>/dev/null | awk -F= '
     { states[$1] = $2 }
-    function unit() { print "berth:unit." states["Id"] "=" states["LoadState"], states["ActiveState"], states["UnitFileState"] }
+    function unit() { print states["Id"], states["LoadState"], states["ActiveState"], states["UnitFileState"] }
     $0 == "" { unit() }
-    END { if (NR) unit() }'
+    END { if (NR) unit() }' | while read -r unit states; do fact "unit.$unit" "$states"; done
 }

@@ -19,14 +19,6 @@ folder() { # PATH MODE
   [ -d "$1" ] || install -d -m "$2" "$1"
 }
 
-# When nobody listens any more, because the job was cancelled or the connection was cut off, the run ends here, between
-# two steps and never within one: a package manager that is killed leaves more to mend than one that is waited for.
-tell() { # NAME VALUE
-  trap '' PIPE
-  printf '\nberth:%s=%s\n' "$1" "$2" 2>/dev/null || exit 1
-  trap - PIPE
-}
-
 # A step that has begun runs in a subshell of its own, with errexit; what it has to `tell` at once goes to descriptor 3. What its
 # programs say goes into a file first: a program that writes to a connection that is gone would be killed.
 begin() { # NUMBER FUNCTION [ARGUMENT ...]
@@ -66,7 +58,7 @@ step() { # NUMBER FUNCTION [ARGUMENT ...]
 
 # What a step has said.
 relay() { # NUMBER
-  cat "$words/$1"
+  quoted <"$words/$1"
   # dash says it in words of its own.
   if grep -qi 'no space left on device\|: I/O error' "$words/$1"; then tell full "$(fullest)"; fi
 }
@@ -109,7 +101,7 @@ lock() { # SECONDS
 
 # Facts are good only while nobody changes what they tell of, and another run may have held the lock.
 still() { # CHECKSUM FUNCTION
-  if [ "$("$2" | grep '^berth:' | sha256sum | cut -d ' ' -f 1)" != "$1" ]; then
+  if [ "$("$2" | markers | sha256sum | cut -d ' ' -f 1)" != "$1" ]; then
     tell stale facts
     exit 1
   fi

@@ -1,0 +1,89 @@
+/**
+ * Whether a password was beyond doubt made by a machine, out of 128 bits of chance or more, as `openssl rand -base64 24` makes
+ * them. Whoever is taken for a person only logs in more slowly; a person’s password that is taken for a machine’s could be
+ * guessed from a stolen file. So each of these must hold:
+ *
+ * - its characters are of three kinds at least (of hexadecimal digits or base32 there need be only those), and it is long
+ *   enough for 128 bits of them;
+ * - no piece of four characters comes twice, and there are as many different characters as chance brings;
+ * - it has neither words nor ways over a keyboard in it.
+ */
+export function isMachineMade(password: string): boolean {
+  return bits(password) >= 128 && isVaried(password) && !isReadable(password)
+}
+
+/** How many bits of chance there are, if each character was chosen by chance from those that it could have been chosen from. */
+function bits(password: string): number {
+  const length = password.replace(/=+$/, '').length
+  if (/^[0-9a-f]+$/.test(password) || /^[0-9A-F]+$/.test(password)) return length * 4
+  if (/^[A-Z2-7]+=*$/.test(password) && /[2-7]/.test(password)) return length * 5
+  const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^a-zA-Z0-9]/]
+  const sizes = [26, 26, 10, 2]
+  const found = kinds.map(kind => kind.test(password))
+  const alphabet = sizes.reduce((sum, size, index) => sum + (found[index] ? size : 0), 0)
+  return found.filter(Boolean).length < 3 ? 0 : length * Math.log2(alphabet)
+}
+
+/** A piece of four characters that comes twice was repeated; by chance it does once in thousands of passwords. */
+function isVaried(password: string): boolean {
+  const lower = password.toLowerCase()
+  const pieces = Array.from(lower.slice(3), (_, index) => lower.slice(index, index + 4))
+  const hexadecimal = /^[0-9a-f]+$/.test(lower)
+  return (
+    (hexadecimal || new Set(pieces).size === pieces.length) &&
+    !/(.{5,}).*\1/.test(lower) &&
+    new Set(password).size >= (hexadecimal ? 10 : Math.min(15, password.length * 0.5))
+  )
+}
+
+/** The pairs of letters that are most frequent in texts of European languages: two thirds of all that are in such a text. */
+const frequent = new Set(
+  (
+    'th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa si ar ve ra ld ur ' +
+    'io ne me ch ei ie ge un be ll ss oo ee ro ri co ma el la lo li no ta so mo do pa po wo rd us ow sh ck ic il us om di ' +
+    'ca em mi na ni ol os qu am ad bi gh ho ir ke ly ns nc oc pe pl pr rs rt sc sp su tr ut wa we wh wi yo '
+  )
+    .trim()
+    .split(/\s+/),
+)
+
+/** Neighbours on a keyboard, in the alphabet, or in counting, in either direction. */
+const rows = (
+  'qwertyuiop asdfghjkl zxcvbnm qwertzuiop yxcvbnm abcdefghijklmnopqrstuvwxyz 01234567890 ' +
+  '1qaz 2wsx 3edc 4rfv 5tgb 6yhn 7ujm'
+).split(' ')
+
+function isReadable(password: string): boolean {
+  const hexadecimal = /^[0-9a-f]+$/i.test(password)
+  const pairs = pairsOf(password.toLowerCase())
+  // Among sixteen digits neighbours are frequent.
+  if (pairs.filter(isNeighbours).length > pairs.length * (hexadecimal ? 0.45 : 0.38)) return true
+  if (hexadecimal) return false
+  const letters = pairsOf(spelled(password)).filter(pair => /^[a-z]{2}$/.test(pair))
+  const words = letters.filter(pair => frequent.has(pair)).length
+  // Of few pairs, chance may bring many.
+  return words > letters.length * 0.42 + 1.5 || isList(password)
+}
+
+function pairsOf(text: string): string[] {
+  return Array.from(text.slice(1), (_, index) => text.slice(index, index + 2))
+}
+
+/** In lower case, with letters for the digits and signs that people write instead. */
+function spelled(password: string): string {
+  const letters: Record<string, string> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' }
+  return password.toLowerCase().replace(/[013457@$]/g, sign => letters[sign] ?? sign)
+}
+
+/** Words and numbers with signs in between. */
+function isList(password: string): boolean {
+  const parts = password.split(/[^a-zA-Z0-9]+/).filter(part => part !== '')
+  const plain = parts.filter(part => /^(?:[a-z]{2,}|[A-Z]{2,}|[A-Z][a-z]+|\d{2,})$/.test(part))
+  return plain.length >= 3 && plain.length > parts.length / 2
+}
+
+function isNeighbours(pair: string): boolean {
+  const [first, second] = pair
+  if (first === second) return true
+  return rows.some(row => row.includes(pair) || row.includes(`${second}${first}`))
+}

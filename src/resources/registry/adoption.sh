@@ -1,0 +1,91 @@
+# shellcheck shell=sh
+# Takes over a registry that somebody set up by hand.
+
+# Only where there is no registry of Berth's yet: later ones are their owner's.
+adoption_probe() { # DIRECTORY WANTED
+  if [ -e "$1/registry.sock" ] || ! has docker; then
+    fact registry.predecessors
+    return
+  fi
+  fact registry.predecessors "$(predecessors "$2")"
+}
+
+# Names of containers that hold a registry, by whatever name their image goes: those that run and, if one is to be adopted,
+# one that a run that was cut off has stopped.
+predecessors() { # WANTED
+  # shellcheck disable=SC2046 # names
+  set -- "$1" $(docker ps --all --quiet 2>/dev/null)
+  wanted=$1
+  shift
+  [ $# -gt 0 ] || return 0
+  docker inspect --type container --format '{{.Name}} {{.State.Running}} {{json .Config}}' "$@" 2>/dev/null |
+    awk -v wanted="$wanted" '
+      !/\/var\/lib\/registry/ || /"berth\./ || $1 ~ /-before-berth$/ { next }
+      $2 == "true" { running = running substr($1, 2) " " }
+      { all = all substr($1, 2) " " }
+      END { print running == "" && wanted != "" ? all : running }'
+}
+
+# Takes the images over, and the place of the old container. That one stays, stopped and with its volume, for whoever wants to
+# go back; if the new registry does not come up, it is the one that serves.
+registry_adopt() { # PREDECESSOR then as registry_up
+  predecessor=$1
+  shift
+  engine_up
+  folder "$1" 0755
+  docker stop "$predecessor"
+  attempt images_over "$predecessor" "$1"
+  # shellcheck disable=SC2154 # set by attempt
+  if [ "$code" -eq 0 ]; then attempt registry_up "$@"; fi
+  if [ "$code" -ne 0 ]; then
+    docker start "$predecessor" >/dev/null
+    return 1
+  fi
+  docker update --restart no "$predecessor"
+  docker rename "$predecessor" "$predecessor-before-berth"
+}
+
+# Linked where that is possible, so that it takes no time and no space. A link has the owner of its file, so files of a
+# registry that was not root are copied: it could not go on with them if it had to.
+images_over() { # PREDECESSOR DIRECTORY
+  if [ -d "$2/data" ] && ! rmdir "$2/data"; then
+    echo "$2/data holds images already; move it away, or adopt into another directory"
+    return 1
+  fi
+  root=$(registry_setting "$1" REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY rootdirectory)
+  root=${root:-/var/lib/registry}
+  source=$(docker inspect --type container \
+    --format "{{range .Mounts}}{{if eq .Destination \"$root\"}}{{.Source}}{{end}}{{end}}" "$1")
+  rm -rf "$2/data.berth-new"
+  install -d -m 0700 "$2/data.berth-new"
+  if [ -n "$source" ]; then
+    { as_root_before "$1" && cp -al "$source/." "$2/data.berth-new" 2>/dev/null; } || cp -a "$source/." "$2/data.berth-new"
+  else
+    docker cp "$1:$root/." "$2/data.berth-new"
+  fi
+  chmod 0700 "$2/data.berth-new"
+  mv -T "$2/data.berth-new" "$2/data"
+}
+
+as_root_before() { # PREDECESSOR
+  case $(docker inspect --type container --format '{{.Config.User}}' "$1") in
+  '' | 0 | 0:* | root | root:*) ;;
+  *) return 1 ;;
+  esac
+}
+
+# A setting of the registry in a container: from its environment, else from its config.yml.
+registry_setting() { # CONTAINER VARIABLE KEY
+  docker inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' "$1" |
+    sed -n "s/^$2=//p" | grep . && return
+  for config in /etc/docker/registry/config.yml /etc/distribution/config.yml; do
+    docker cp "$1:$config" - 2>/dev/null | tar -xO 2>/dev/null | sed -n "s/^ *$3: *//p" | head -n 1 | grep . && return
+  done
+  return 0
+}
+
+# The htpasswd file of a container that was set up by hand, whether it runs or not.
+registry_htpasswd() { # CONTAINER
+  htpasswd=$(registry_setting "$1" REGISTRY_AUTH_HTPASSWD_PATH path)
+  if [ -n "$htpasswd" ]; then docker cp --follow-link "$1:$htpasswd" - 2>/dev/null | tar -xO 2>/dev/null; fi
+}
