@@ -232,11 +232,11 @@ function guardScript(desired) {
     const { domain, directory } = desired;
     const data = onDisk(desired) ? [`${directory}/data`] : [];
     const call = (0,shell/* line */.n8)(['guard', flag(domain), domain, ...data]);
-    return `#!/bin/sh\n# Written by Berth, which undoes changes made here.\n${(0,shell/* library */.Yv)('resources/guard/guard')}\n${call}\n`;
+    return `#!/bin/sh\n${shell/* notice */.lm}\n${(0,shell/* library */.Yv)('resources/guard/guard')}\n${call}\n`;
 }
 /** It needs root to speak to Docker, and of root's powers no other. */
 function serviceUnit({ domain, directory }) {
-    return `# Written by Berth, which undoes changes made here.
+    return `${shell/* notice */.lm}
 [Unit]
 Description=Guards the disk of the registry ${domain}
 After=docker.service
@@ -391,6 +391,7 @@ function escaped(text) {
 
 
 
+
 /** What differs between versions of nginx: the newest first, each from the version that brought it. */
 const dialects = [
     { since: '1.25.1', http2: true },
@@ -411,7 +412,7 @@ function rank(version) {
 }
 /** Port 80: the authority's challenge, and the way to HTTPS. It is all there is before the first certificate. */
 function challengeConf(domain, ipv6) {
-    return `# Written by Berth, which undoes changes made here.
+    return `${shell/* notice */.lm}
 server {
     ${listen('80', ipv6)}
     server_name ${domain};
@@ -434,8 +435,7 @@ function siteConf(desired, dialect, { ipv6, others }) {
     const chain = chainFile(desired);
     const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`;
     const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6);
-    return `${challengeConf(domain, ipv6)}
-# The registry's socket, whichever of its containers serves.
+    const text = `# The registry's socket, whichever of its containers serves.
 upstream ${id} { server unix:${socket(desired)}; }
 ${guardMaps(desired)}${locked(desired) ? rightsMaps(desired) : ''}
 server {
@@ -474,6 +474,7 @@ ${protocols}
 
 ${locations(desired)}}
 ${stranger(dialect, others, ipv6)}`;
+    return `${challengeConf(domain, ipv6)}\n${(0,shell/* withoutComments */.fx)(text)}`;
 }
 /** Whether nginx asks for passwords: neither is the registry open nor does it ask for itself. */
 function locked(desired) {
@@ -1057,7 +1058,7 @@ function generation(desired) {
 /** Each file that a slow disk keeps waiting holds a thread; a registry without load has about ten. */
 const maxThreads = 2048;
 /**
- * The script stands in the folder of its generation, and takes that one's name from there. It can be run by hand.
+ * Starts the registry on a socket; nothing is published. The script stands in the folder of its generation, and takes that one's name from there. It can be run by hand.
  *
  * Memory is what a registry that goes wrong may take from the machine, far above what a busy one needs: layers go through
  * it in pieces of 32 KiB, but a driver for object storage keeps pieces of 10 MiB for each upload. Two generations at once
@@ -1067,7 +1068,7 @@ function startScript(desired) {
     const { domain, directory, registry } = desired;
     const [uid] = account.split(':');
     return `#!/bin/sh
-# Written by Berth, which undoes changes made here. Starts the registry on a socket in ${directory}/run; nothing is published.
+${shell/* notice */.lm}
 folder=$(cd "$(dirname "$0")" && pwd)
 generation=\${folder##*/}
 memory=$(awk '$1 == "MemTotal:" { m = int($2 / 1024 * 0.4); print (m < 1024 ? m : 1024) }' /proc/meminfo)
@@ -1158,7 +1159,7 @@ const registry = resource({
             steps.push({
                 resource: 'registry',
                 changes: [{ action: 'delete', summary: `container ${container(domain)}, which published a port` }],
-                call: ['registry_retire_published', directory, container(domain)],
+                call: ['registry_retire_published', directory, container(domain), domain],
                 // It serves until nginx has the socket.
                 after: 'site',
             });
@@ -1337,27 +1338,29 @@ function timerSteps({ domain, acme }, seen) {
 }
 // certbot runs it after a renewal and then never again: were nginx’s configuration broken just then (by another site), the
 // old certificate would be served until it expires. So it asks what is served, and is run after each round of the timer too.
-const hook = (0,shell/* library */.Yv)('resources/renewal/hook');
+const hook = `#!/bin/sh\n${shell/* notice */.lm}\n${(0,shell/* library */.Yv)('resources/site/reload')}\n${(0,shell/* library */.Yv)('resources/renewal/hook')}`;
 // ExecStopPost runs after a failed round too.
-const care = `# Written by Berth: what nginx did not take at a renewal, it takes now.
+// What nginx did not take at a renewal, it takes now.
+const care = `${shell/* notice */.lm}
 [Service]
 ExecStopPost=/etc/letsencrypt/renewal-hooks/deploy/berth
 `;
 // The system’s authorities come with it, as they are at that time: the service renews the other certificates of the server too.
-const trust = `# Written by Berth: the authorities of \`ca\`, besides the system's own.
+// The authorities of `ca`, besides the system's own.
+const trust = `${shell/* notice */.lm}
 [Service]
 ExecStartPre=/bin/sh -c 'cat /etc/ssl/certs/ca-certificates.crt /etc/letsencrypt/berth/authorities/*.pem >/run/berth-authorities.pem'
 Environment=REQUESTS_CA_BUNDLE=/run/berth-authorities.pem
 `;
 // As Debian has it for a certbot that comes with a timer; the timer has a random delay already.
-const service = `# Written by Berth, for certbot came without a timer.
+const service = `${shell/* notice */.lm}
 [Unit]
 Description=Renew certificates with certbot
 [Service]
 Type=oneshot
 ExecStart=/usr/bin/env certbot --quiet renew --no-random-sleep-on-renew
 `;
-const timer = `# Written by Berth, for certbot came without a timer.
+const timer = `${shell/* notice */.lm}
 [Unit]
 Description=Renew certificates with certbot, twice a day
 [Timer]
@@ -1473,6 +1476,7 @@ const nginxUnit = 'nginx.service';
 /** Berth's own nginx site. */
 const site = resource({
     name: 'site',
+    libraries: ['site', 'reload'],
     units: () => [nginxUnit],
     probe: ({ domain, directory }) => [['site_probe', siteFile(domain), domain, ownFile(directory)]],
     read(facts) {
@@ -1546,6 +1550,15 @@ const site = resource({
             });
         }
         return steps;
+    },
+    explain(_, output) {
+        const words = /^nginx was told to reload and keeps .*/ms.exec(output)?.[0].trimEnd();
+        if (words === undefined)
+            return undefined;
+        const address = /bind\(\) to (\S+) failed/.exec(words)?.[1];
+        return new build_failure/* Failure */.HR(address === undefined ? 'nginx' : 'port', address === undefined
+            ? words.replaceAll('\n', '\n  ')
+            : `nginx can’t listen on ${address}, for a site or a program of the server does already; the site was taken back, so see who it is with \`nginx -T | grep listen\` and \`ss -ltnp\`, and run again`);
     },
     removal: ({ domain }, { file }) => file === undefined
         ? []

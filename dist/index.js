@@ -1961,7 +1961,9 @@ function environment() {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Yv: () => (/* binding */ library),
 /* harmony export */   Zz: () => (/* binding */ compose),
+/* harmony export */   fx: () => (/* binding */ withoutComments),
 /* harmony export */   hD: () => (/* binding */ quote),
+/* harmony export */   lm: () => (/* binding */ notice),
 /* harmony export */   n8: () => (/* binding */ line)
 /* harmony export */ });
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
@@ -1986,9 +1988,18 @@ function line(call) {
 function compose(libraries, body) {
     return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n');
 }
-/** The text of `NAME.sh` below this folder. */
+/** The code of `NAME.sh` below this folder. */
 function library(name) {
-    return (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.readFileSync)(new URL(`./${name}.sh`, import.meta.url), 'utf8');
+    return withoutComments((0,node_fs__WEBPACK_IMPORTED_MODULE_0__.readFileSync)(new URL(`./${name}.sh`, import.meta.url), 'utf8'));
+}
+/** What is in a file that Berth writes on a server, for people who come across it there. */
+const notice = '# Written by Berth, which undoes changes made here.';
+/**
+ * Comments of the sources stay here: a server must not be changed, let alone restart anything, because one of them was. What
+ * they tell shellcheck goes along, and so does the first line of a script.
+ */
+function withoutComments(text) {
+    return text.replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '').replace(/\n{3,}/g, '\n\n');
 }
 
 

@@ -29,7 +29,18 @@ export function compose(libraries: readonly string[], body: readonly string[]): 
   return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n')
 }
 
-/** The text of `NAME.sh` below this folder. */
+/** The code of `NAME.sh` below this folder. */
 export function library(name: string): string {
-  return readFileSync(new URL(`./${name}.sh`, import.meta.url), 'utf8')
+  return withoutComments(readFileSync(new URL(`./${name}.sh`, import.meta.url), 'utf8'))
+}
+
+/** What is in a file that Berth writes on a server, for people who come across it there. */
+export const notice = '# Written by Berth, which undoes changes made here.'
+
+/**
+ * Comments of the sources stay here: a server must not be changed, let alone restart anything, because one of them was. What
+ * they tell shellcheck goes along, and so does the first line of a script.
+ */
+export function withoutComments(text: string): string {
+  return text.replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '').replace(/\n{3,}/g, '\n\n')
 }

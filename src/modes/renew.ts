@@ -20,14 +20,13 @@ export async function renew(inputs: Inputs, context: Context): Promise<Outcome> 
     served = await context.group(`Check https://${domain}`, () =>
       onEndpoint(inputs, endpoint => endpoint.certificate()),
     )
-    failure ??= assess(
-      inputs,
+    failure ??= assess(inputs, {
       served,
-      onDisk(inputs, facts),
-      steps.some(isOrder),
-      undone?.message,
-      Date.now(),
-    )
+      disk: onDisk(inputs, facts),
+      ordered: steps.some(isOrder),
+      reason: undone?.message,
+      now: Date.now(),
+    })
   } catch (error) {
     failure = joined([...(failure ? [failure] : []), asFailure(error)])
   }
@@ -89,14 +88,23 @@ function onDisk({ desired }: Inputs, facts: Facts | undefined): X509Certificate 
   return facts && readLineage(facts).leaf
 }
 
+/** What is known of the certificate when a run has looked after it. */
+interface Renewal {
+  served: X509Certificate
+  /** The one that the server had on disk before. */
+  disk: X509Certificate | undefined
+  /** Whether this run has ordered another one. */
+  ordered: boolean
+  /** Why it could not. */
+  reason: string | undefined
+  /** Milliseconds since 1970. */
+  now: number
+}
+
 /** What is wrong with the certificate that clients get, in a sentence; `undefined` if it is well. */
 export function assess(
   { desired: { domain, renewBefore, certificate } }: Pick<Inputs, 'desired'>,
-  served: X509Certificate,
-  disk: X509Certificate | undefined,
-  ordered: boolean,
-  reason: string | undefined,
-  now: number,
+  { served, disk, ordered, reason, now }: Renewal,
 ): Failure | undefined {
   const same = served.fingerprint256 === disk?.fingerprint256
   if (disk && same === ordered) {

@@ -135,7 +135,7 @@ async function send(image: Local, tag: string, to: Publication): Promise<Manifes
     }
     try {
       const either = AbortSignal.any([to.cancelled, hopeless.signal])
-      const pushed = await image.push(name, tag, to.user, hear, either)
+      const pushed = await image.push({ name, tag }, to.user, hear, either)
       to.say(`${name}:${tag} pushed: ${progress.summary()}`)
       return pushed
     } catch (error) {

@@ -19,10 +19,9 @@ export interface Local {
   client: 'Docker' | 'skopeo'
   /** In bytes, as far as it is known. */
   size: number
-  /** Pushes it as `name:tag` and returns the digest; throws what the client says. */
+  /** Pushes it and returns the digest; throws what the client says. */
   push(
-    name: string,
-    tag: string,
+    to: { name: string; tag: string },
     user: User | undefined,
     hear: (message: PushMessage) => void,
     cancelled: AbortSignal,
@@ -104,7 +103,7 @@ async function findArchive(
     repository,
     client: 'skopeo',
     size: statSync(path).isFile() ? statSync(path).size : 0,
-    push: (name, tag, user, hear, cancelled) => {
+    push: ({ name, tag }, user, hear, cancelled) => {
       const onLine = (line: string) => {
         const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1]
         if (id) hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' })

@@ -80,8 +80,7 @@ export class Docker {
    */
   async push(
     { id, names }: LocalImage,
-    name: string,
-    tag: string,
+    { name, tag }: { name: string; tag: string },
     user: User | undefined,
     hear: (message: PushMessage) => void,
     cancelled: AbortSignal,

@@ -1,10 +1,10 @@
-#!/bin/sh
-# Written by Berth: makes nginx take the certificates on disk, if it serves others.
+# shellcheck shell=sh
+# Makes nginx take the certificates on disk, if it serves others.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 systemctl --quiet is-active nginx || exit 0
 if ! command -v openssl >/dev/null; then
-  nginx -t -q && exec systemctl reload nginx
-  exit 1
+  nginx -t -q && nginx_reload
+  exit
 fi
 fingerprint() { openssl x509 -noout -fingerprint -sha256 2>/dev/null; }
 setting() { sed -n "s/^ *$1 \(.*\);/\1/p" "$2" | head -n 1; }
@@ -20,17 +20,7 @@ old() {
 }
 old || exit 0
 nginx -t -q || exit 1
-# Clients that are at work get an answer within this time, and with it the word not to use the connection again; the old
-# workers take a moment more to notice.
-if [ -n "$(ss -Htn state established '( sport = :443 )')" ]; then
-  : >/run/berth-draining
-  sleep 0.5
-fi
-systemctl reload nginx
-if [ -e /run/berth-draining ]; then
-  sleep 0.3
-  rm -f /run/berth-draining
-fi
+nginx_reload || exit 1
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   old || exit 0
   sleep 0.5

@@ -137,10 +137,8 @@ site_write() { # FILE (VERSION CONTENT) ...
   if [ -f "$path" ]; then cp -p "$path" "$path.berth-old"; fi
   put "$path" 0644 "$2"
   if [ -d /etc/nginx/sites-enabled ]; then ln -sfn "$path" "/etc/nginx/sites-enabled/$file"; fi
-  if nginx -t -q; then
-    rm -f "$path.berth-old"
-    nginx_reload
-    rm -f "$(site_pending "$file")"
+  if nginx -t -q && nginx_reload; then
+    rm -f "$path.berth-old" "$(site_pending "$file")"
     return
   fi
   if [ -f "$path.berth-old" ]; then
@@ -157,9 +155,8 @@ site_retire() { # RIVAL DIRECTORY
   folder "$2/before-berth" 0700
   cp -L "$1" "$2/before-berth/${1##*/}"
   mv "$1" "$2/before-berth/.retiring"
-  if nginx -t -q; then
+  if nginx -t -q && nginx_reload; then
     rm "$2/before-berth/.retiring"
-    nginx_reload
   else
     mv "$2/before-berth/.retiring" "$1"
     return 1
@@ -169,32 +166,6 @@ site_retire() { # RIVAL DIRECTORY
 site_remove() { # FILE
   rm -f "/etc/nginx/sites-enabled/$1" "$(site_path "$1")"
   if has nginx && nginx -t -q; then nginx_reload; fi
-}
-
-nginx_reload() {
-  systemctl --quiet is-enabled nginx || systemctl enable nginx
-  if systemctl --quiet is-active nginx; then
-    nginx_drain
-    systemctl reload nginx || { rm -f "$DRAINING" && return 1; }
-    if [ -e "$DRAINING" ]; then
-      sleep 0.3
-      rm -f "$DRAINING"
-    fi
-  else
-    systemctl start nginx
-  fi
-}
-
-# Tells nginx to keep no connection.
-DRAINING=/run/berth-draining
-
-# Clients that are at work get an answer within this time, and with it the word not to use the connection again; the old
-# workers take a moment more to notice.
-nginx_drain() {
-  if [ -n "$(ss -Htn state established '( sport = :443 )')" ]; then
-    : >"$DRAINING"
-    sleep 0.5
-  fi
 }
 
 at_least() { # WANTED FOUND

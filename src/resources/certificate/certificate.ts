@@ -115,12 +115,9 @@ export function order(
     name,
     domain,
     acme.server,
-    acme.email ?? '',
+    [acme.email, acme.eab?.kid, acme.eab?.hmac].map(each => each ?? '-').join(' '),
     acme.ca ?? '',
-    acme.eab?.kid ?? '',
-    acme.eab?.hmac ?? '',
     challengeConf(domain, ipv6),
-    siteFile(domain),
   ]
 }
 

@@ -1,7 +1,7 @@
 import type { Desired } from '../../desired.ts'
 import { Failure } from '../../failure.ts'
 import type { ServerFile, Unit } from '../../server/facts.ts'
-import { library, line } from '../../shell.ts'
+import { library, line, notice } from '../../shell.ts'
 import { prefix } from '../names.ts'
 import { onDisk } from '../registry/config.ts'
 import { change, fileChanges, resource } from '../resource.ts'
@@ -102,12 +102,12 @@ function guardScript(desired: Desired): string {
   const { domain, directory } = desired
   const data = onDisk(desired) ? [`${directory}/data`] : []
   const call = line(['guard', flag(domain), domain, ...data])
-  return `#!/bin/sh\n# Written by Berth, which undoes changes made here.\n${library('resources/guard/guard')}\n${call}\n`
+  return `#!/bin/sh\n${notice}\n${library('resources/guard/guard')}\n${call}\n`
 }
 
 /** It needs root to speak to Docker, and of root's powers no other. */
 function serviceUnit({ domain, directory }: Desired): string {
-  return `# Written by Berth, which undoes changes made here.
+  return `${notice}
 [Unit]
 Description=Guards the disk of the registry ${domain}
 After=docker.service

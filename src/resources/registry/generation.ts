@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Desired } from '../../desired.ts'
-import { quote } from '../../shell.ts'
+import { notice, quote } from '../../shell.ts'
 import { account, container } from '../names.ts'
 import { configYaml, needsNetwork } from './config.ts'
 
@@ -30,7 +30,7 @@ export function generation(desired: Desired): Generation {
 const maxThreads = 2048
 
 /**
- * The script stands in the folder of its generation, and takes that one's name from there. It can be run by hand.
+ * Starts the registry on a socket; nothing is published. The script stands in the folder of its generation, and takes that one's name from there. It can be run by hand.
  *
  * Memory is what a registry that goes wrong may take from the machine, far above what a busy one needs: layers go through
  * it in pieces of 32 KiB, but a driver for object storage keeps pieces of 10 MiB for each upload. Two generations at once
@@ -40,7 +40,7 @@ function startScript(desired: Desired): string {
   const { domain, directory, registry } = desired
   const [uid] = account.split(':')
   return `#!/bin/sh
-# Written by Berth, which undoes changes made here. Starts the registry on a socket in ${directory}/run; nothing is published.
+${notice}
 folder=$(cd "$(dirname "$0")" && pwd)
 generation=\${folder##*/}
 memory=$(awk '$1 == "MemTotal:" { m = int($2 / 1024 * 0.4); print (m < 1024 ? m : 1024) }' /proc/meminfo)

@@ -66,9 +66,8 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
   engine_up
   container=$(container_of "$domain")
   before=$(registry_generation "$directory")
-  registry_clear "$directory" "$container" "$before"
-  # The same again has another name: both are there for a while.
-  if [ "${before%-*}" = "$generation" ] && [ "$before" = "$generation" ]; then generation=$generation-2; fi
+  registry_clear "$directory" "$domain" "$before"
+  generation=$(registry_name "$container" "$generation" "$before")
   registry_place "$directory" "$domain"
   registry_data "$directory/data"
   folder "$directory/generations" 0755
@@ -76,13 +75,14 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
   put "$directory/generations/$generation/start" 0755 "$start"
   put "$directory/generations/$generation/config.yml" 0600 "$config" "$ACCOUNT"
 
+  words=
   if registry_start "$directory" "$container" "$generation"; then
     ln -sfn "run/$generation.sock" "$directory/registry.sock.berth-new"
     mv -fT "$directory/registry.sock.berth-new" "$directory/registry.sock"
     if [ -n "$before" ]; then registry_retire "$directory" "$container" "$before"; fi
     return
   fi
-  words=$(last_words "$container-$generation")
+  words=${words:-$(last_words "$container-$generation")}
   docker rm -f "$container-$generation" >/dev/null 2>&1 || :
   rm -rf "$directory/generations/$generation" "$directory/run/$generation.sock"
   if [ -n "$before" ]; then
@@ -96,6 +96,16 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
 
 container_of() { # DOMAIN
   echo "berth-$(echo "$1" | tr . -)"
+}
+
+# The same generation again has a number behind its name: one that ends its work may still be there, and have its socket.
+registry_name() { # CONTAINER GENERATION BEFORE
+  candidate=$2 number=1
+  while [ "$candidate" = "$3" ] || docker inspect --type container "$1-$candidate" >/dev/null 2>&1; do
+    number=$((number + 1))
+    candidate=$2-$number
+  done
+  echo "$candidate"
 }
 
 # Everything but the registry's container. Root owns what root writes through; only what is inside `run` and `data` is the registry's.
@@ -120,12 +130,12 @@ registry_data() { # PATH
   chmod 0700 "$1"
 }
 
-# A container that restarts all the time looks alive for a moment; one that answers is.
+# A container that restarts all the time looks alive for a moment; one that answers is. If Docker could not start it, `words` says why.
 registry_start() { # DIRECTORY CONTAINER GENERATION
-  registry_said=$(sh "$1/generations/$3/start" 2>&1) || {
-    echo "$registry_said"
+  if ! started=$(sh "$1/generations/$3/start" 2>&1); then
+    words=$(echo "$started" | tail -n 3)
     return 1
-  }
+  fi
   tries=0
   until socket_answers "$1/run/$3.sock"; do
     tries=$((tries + 1))
@@ -164,11 +174,15 @@ registry_retire() { # DIRECTORY CONTAINER GENERATION
     rm -f "$2"' sh "$2-$3" "$1/run/$3.sock"
 }
 
-# What a run that was cut off has left.
-registry_clear() { # DIRECTORY CONTAINER GENERATION
+# What a run that was cut off has left, and retired generations that were ended before they could be taken away.
+registry_clear() { # DIRECTORY DOMAIN GENERATION
+  container=$(container_of "$2")
   for left in $(registry_leftovers "$1" "$3"); do
-    docker rm -f "$2-$left" >/dev/null 2>&1 || :
+    docker rm -f "$container-$left" >/dev/null 2>&1 || :
     rm -rf "$1/generations/$left" "$1/run/$left.sock"
+  done
+  for left in $(docker ps --all --filter "label=berth.domain=$2" --filter status=exited --format '{{.Names}}'); do
+    if [ "$left" != "$container-$3" ]; then docker rm "$left" >/dev/null 2>&1 || :; fi
   done
 }
 
@@ -208,13 +222,14 @@ engine_down() {
 }
 
 # The container of a Berth that published a port on loopback. nginx has just left it: what it was doing for clients it
-# may end, for as long as they need for a request or two.
-registry_retire_published() { # DIRECTORY CONTAINER
+# may end, for as long as they need for a request or two. The rule that kept others from its port goes with it.
+registry_retire_published() { # DIRECTORY CONTAINER DOMAIN
   docker update --restart no "$2" || :
   # shellcheck disable=SC2016 # the inner shell's arguments
   systemd-run --quiet --collect /bin/sh -c '
     sleep 10
     docker rm -f "$1"
     docker network rm "$1_default"
-    rm -rf "$2/auth" "$2/compose.yaml" "$2/config.yml"' sh "$2" "$1"
+    iptables -w -D DOCKER-USER -o "$3" -m conntrack --ctstate NEW -j DROP
+    rm -rf "$2/auth" "$2/compose.yaml" "$2/config.yml"' sh "$2" "$1" "berth-$(printf %s "$3" | sha256sum | cut -c 1-8)"
 }

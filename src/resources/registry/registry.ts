@@ -119,17 +119,14 @@ export const registry = resource<Registry>({
       steps.push({
         resource: 'registry',
         changes,
-        call:
-          adopt && predecessor !== undefined
-            ? ['registry_adopt', predecessor, ...made]
-            : ['registry_up', ...made],
+        call: adopt && predecessor !== undefined ? ['registry_adopt', ...made] : ['registry_up', ...made],
       })
     }
     if (seen.published !== 'absent') {
       steps.push({
         resource: 'registry',
         changes: [{ action: 'delete', summary: `container ${container(domain)}, which published a port` }],
-        call: ['registry_retire_published', directory, container(domain)],
+        call: ['registry_retire_published', directory, container(domain), domain],
         // It serves until nginx has the socket.
         after: 'site',
       })

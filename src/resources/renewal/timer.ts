@@ -1,6 +1,6 @@
 import type { Desired } from '../../desired.ts'
 import type { Facts, ServerFile } from '../../server/facts.ts'
-import { library } from '../../shell.ts'
+import { library, notice } from '../../shell.ts'
 import { change, type Step } from '../resource.ts'
 
 /**
@@ -75,23 +75,25 @@ export function timerSteps({ domain, acme }: Pick<Desired, 'domain' | 'acme'>, s
 
 // certbot runs it after a renewal and then never again: were nginx’s configuration broken just then (by another site), the
 // old certificate would be served until it expires. So it asks what is served, and is run after each round of the timer too.
-const hook = library('resources/renewal/hook')
+const hook = `#!/bin/sh\n${notice}\n${library('resources/site/reload')}\n${library('resources/renewal/hook')}`
 
 // ExecStopPost runs after a failed round too.
-const care = `# Written by Berth: what nginx did not take at a renewal, it takes now.
+// What nginx did not take at a renewal, it takes now.
+const care = `${notice}
 [Service]
 ExecStopPost=/etc/letsencrypt/renewal-hooks/deploy/berth
 `
 
 // The system’s authorities come with it, as they are at that time: the service renews the other certificates of the server too.
-const trust = `# Written by Berth: the authorities of \`ca\`, besides the system's own.
+// The authorities of `ca`, besides the system's own.
+const trust = `${notice}
 [Service]
 ExecStartPre=/bin/sh -c 'cat /etc/ssl/certs/ca-certificates.crt /etc/letsencrypt/berth/authorities/*.pem >/run/berth-authorities.pem'
 Environment=REQUESTS_CA_BUNDLE=/run/berth-authorities.pem
 `
 
 // As Debian has it for a certbot that comes with a timer; the timer has a random delay already.
-const service = `# Written by Berth, for certbot came without a timer.
+const service = `${notice}
 [Unit]
 Description=Renew certificates with certbot
 [Service]
@@ -99,7 +101,7 @@ Type=oneshot
 ExecStart=/usr/bin/env certbot --quiet renew --no-random-sleep-on-renew
 `
 
-const timer = `# Written by Berth, for certbot came without a timer.
+const timer = `${notice}
 [Unit]
 Description=Renew certificates with certbot, twice a day
 [Timer]

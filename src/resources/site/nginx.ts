@@ -1,4 +1,5 @@
 import type { Desired } from '../../desired.ts'
+import { notice, withoutComments } from '../../shell.ts'
 import { guardLocation, guardMaps } from '../guard/guard.ts'
 import { chainFile, htpasswdFile, prefix, socket } from '../names.ts'
 import { ownAuth } from '../registry/config.ts'
@@ -38,7 +39,7 @@ export function rank(version: string): number {
 
 /** Port 80: the authority's challenge, and the way to HTTPS. It is all there is before the first certificate. */
 export function challengeConf(domain: string, ipv6: boolean): string {
-  return `# Written by Berth, which undoes changes made here.
+  return `${notice}
 server {
     ${listen('80', ipv6)}
     server_name ${domain};
@@ -63,8 +64,7 @@ export function siteConf(desired: Site, dialect: Dialect, { ipv6, others }: Neig
   const chain = chainFile(desired)
   const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
   const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
-  return `${challengeConf(domain, ipv6)}
-# The registry's socket, whichever of its containers serves.
+  const text = `# The registry's socket, whichever of its containers serves.
 upstream ${id} { server unix:${socket(desired)}; }
 ${guardMaps(desired)}${locked(desired) ? rightsMaps(desired) : ''}
 server {
@@ -103,6 +103,7 @@ ${protocols}
 
 ${locations(desired)}}
 ${stranger(dialect, others, ipv6)}`
+  return `${challengeConf(domain, ipv6)}\n${withoutComments(text)}`
 }
 
 type Site = Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access'>

@@ -30,6 +30,8 @@ const nginxUnit = 'nginx.service'
 export const site = resource<Site>({
   name: 'site',
 
+  libraries: ['site', 'reload'],
+
   units: () => [nginxUnit],
 
   probe: ({ domain, directory }) => [['site_probe', siteFile(domain), domain, ownFile(directory)]],
@@ -119,6 +121,18 @@ export const site = resource<Site>({
       })
     }
     return steps
+  },
+
+  explain(_, output) {
+    const words = /^nginx was told to reload and keeps .*/ms.exec(output)?.[0].trimEnd()
+    if (words === undefined) return undefined
+    const address = /bind\(\) to (\S+) failed/.exec(words)?.[1]
+    return new Failure(
+      address === undefined ? 'nginx' : 'port',
+      address === undefined
+        ? words.replaceAll('\n', '\n  ')
+        : `nginx can’t listen on ${address}, for a site or a program of the server does already; the site was taken back, so see who it is with \`nginx -T | grep listen\` and \`ss -ltnp\`, and run again`,
+    )
   },
 
   removal: ({ domain }, { file }) =>
