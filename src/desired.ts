@@ -107,3 +107,9 @@ export interface Image {
 }
 
 export type Mode = 'up' | 'plan' | 'push' | 'renew' | 'clean' | 'down'
+
+/** Whether `registry-config` brings a way to log in of its own, in which case nginx only passes on. */
+export function ownAuth({ registry }: Pick<Desired, 'registry'>): boolean {
+  const { auth } = registry.config
+  return typeof auth === 'object' && auth !== null
+}

@@ -372,7 +372,7 @@ test('a second run waits for the first, says so, and both end right', async () =
 })
 
 test('the lock of a run that was killed is free', async () => {
-  await here.server.sh('exec 9>>/run/lock/berth.lock; flock -n 9; sleep 600 & echo $! >/run/holder; disown')
+  await here.server.sh('exec 9>>/run/berth.lock; flock -n 9; sleep 600 & echo $! >/run/holder; disown')
   const waiting = here.step(
     { users: `ci:${passwords.ci}` },
     {

@@ -102,7 +102,7 @@ test('a job that is cancelled ends on the server with the steps that are at work
   const run = await cutOff({}, cuts['the job is cancelled'] ?? fail, 0, 'users')
   expect(run.code).toBe(130)
   expect(run.errors).toEqual(['the run was cancelled'])
-  await here.server.sh('flock -w 60 /run/lock/berth.lock true')
+  await here.server.sh('flock -w 60 /run/berth.lock true')
   // The registry was just being started, maybe beside the order of a certificate; what comes after both was left.
   expect(
     await here.server.sh('docker ps --format "{{.Names}}"; ls /etc/letsencrypt/renewal-hooks/deploy'),

@@ -1,5 +1,13 @@
 import { isIP } from 'node:net'
-import type { Access, Desired, Image, Mode, Target, User } from '../desired.ts'
+import {
+  type Access,
+  type Desired,
+  type Image,
+  type Mode,
+  ownAuth,
+  type Target,
+  type User,
+} from '../desired.ts'
 import type { Failure } from '../failure.ts'
 import { readAcme } from './acme.ts'
 import { readCertificate } from './certificate.ts'
@@ -64,13 +72,14 @@ export async function readInputs(
   const domain = readDomain(reader)
   const target = mode === 'push' ? undefined : readTarget(reader, domain)
   const users = mode === 'down' ? null : readUsers(reader, mode, domain)
+  const registry = await readRegistry(reader)
   const desired: Desired = {
     domain,
     directory: readDirectory(reader),
     install: reader.flag('install'),
-    registry: await readRegistry(reader),
+    registry,
     users,
-    access: mode === 'down' ? undefined : await readAccess(reader, users),
+    access: mode === 'down' ? undefined : await readAccess(reader, users, registry),
     sealKey: target && sealKey(target.key),
     acme: readAcme(reader),
     certificate: readCertificate(reader, domain, Date.now()),
@@ -125,12 +134,19 @@ function readPurge(reader: Reader, mode: Mode, domain: string): boolean {
 const systemFolder =
   /^\/(|home|media|mnt|opt|root|srv|tmp|var|var\/(lib|log|run|cache|www))$|^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/
 
+/** A Unix socket’s path has at most 107 bytes, and below the folder some 25 are needed. */
+const maxDirectory = 80
+
 function readDirectory(reader: Reader): string {
   return reader.checked(
     'directory',
     reader.text('directory') || '/opt/berth',
-    value => /^(\/[\w.@-]+)+$/.test(value) && !/\/\.\.?(\/|$)/.test(value) && !systemFolder.test(value),
-    'an absolute path to a folder of Berth’s own, such as /opt/berth',
+    value =>
+      /^(\/[\w.@-]+)+$/.test(value) &&
+      !/\/\.\.?(\/|$)/.test(value) &&
+      !systemFolder.test(value) &&
+      value.length <= maxDirectory,
+    `an absolute path to a folder of Berth’s own, such as /opt/berth, of at most ${maxDirectory} characters`,
   )
 }
 
@@ -161,9 +177,19 @@ function readToken(reader: Reader): string | undefined {
   return token || undefined
 }
 
-async function readAccess(reader: Reader, users: User[] | null): Promise<Access | undefined> {
+async function readAccess(
+  reader: Reader,
+  users: User[] | null,
+  registry: Desired['registry'],
+): Promise<Access | undefined> {
   const text = reader.raw('access')
   if (text.trim() === '') return undefined
+  if (ownAuth({ registry })) {
+    reader.mistake('access')(
+      'needs users whom nginx lets in, and `registry-config` brings an `auth` of its own; leave one of them out',
+    )
+    return undefined
+  }
   if (users === null) {
     reader.mistake('access')('needs users to give rights to, and `auth: none` has none')
     return undefined

@@ -16,16 +16,34 @@ export async function readRegistry(reader: Reader): Promise<Desired['registry']>
 
 async function readConfig(
   text: string,
-  mistake: (message: string) => void,
+  mistake: (sentence: string) => void,
 ): Promise<Record<string, unknown>> {
   if (text.trim() === '') return {}
   const { parse } = await import('yaml')
   try {
     const config: unknown = parse(text)
-    if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config }
+    if (isMap(config)) {
+      checkHttp(config.http, mistake)
+      return { ...config }
+    }
     mistake('is not a YAML map')
   } catch (error) {
     mistake(`is not YAML: ${(error as Error).message.split('\n')[0]}`)
   }
   return {}
+}
+
+/** nginx reaches the registry by a socket of Berth’s choosing, and speaks plain HTTP there, at the root. */
+function checkHttp(http: unknown, mistake: (sentence: string) => void): void {
+  if (!isMap(http)) return
+  const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && http[key] !== null)
+  for (const key of given) {
+    mistake(
+      `has \`http.${key}\`, which would keep nginx from reaching the registry; leave it out${key === 'tls' ? ', for nginx does TLS' : ''}`,
+    )
+  }
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

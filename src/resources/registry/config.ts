@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import type { Desired } from '../../desired.ts'
+import { type Desired, ownAuth } from '../../desired.ts'
 
 type Wanted = Pick<Desired, 'registry'>
 
@@ -38,11 +38,6 @@ function config({ registry }: Wanted): Record<string, unknown> {
 export function onDisk(desired: Wanted): boolean {
   const { storage } = config(desired)
   return isMap(storage) && storage.filesystem !== undefined
-}
-
-/** Whether `registry-config` brings a way to log in of its own, in which case nginx only passes on. */
-export function ownAuth({ registry }: Wanted): boolean {
-  return isMap(registry.config.auth)
 }
 
 /** What of a configuration makes the registry speak to others. */

@@ -1,8 +1,7 @@
-import type { Desired } from '../../desired.ts'
+import { type Desired, ownAuth } from '../../desired.ts'
 import { notice, withoutComments } from '../../shell.ts'
 import { guardLocation, guardMaps } from '../guard/guard.ts'
 import { chainFile, htpasswdFile, prefix, socket } from '../names.ts'
-import { ownAuth } from '../registry/config.ts'
 import { rightsLocation, rightsMaps } from './rights.ts'
 
 /** What differs between versions of nginx: the newest first, each from the version that brought it. */

@@ -1,7 +1,6 @@
-import type { Desired, User } from '../../desired.ts'
+import { type Desired, ownAuth, type User } from '../../desired.ts'
 import type { ServerFile } from '../../server/facts.ts'
 import { htpasswdFile } from '../names.ts'
-import { ownAuth } from '../registry/config.ts'
 import { type Change, resource, type Step } from '../resource.ts'
 import { htpasswd } from './htpasswd.ts'
 

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import { expect, test } from '@jest/globals'
+import { isMachineMade } from '../../src/inputs/password.ts'
+
+test.each([
+  'Password123!Password123!',
+  'correcthorsebatterystaple',
+  '12345678901234567890',
+  'passwordpassword1234',
+  'MyDogAte3BigBonesIn2024',
+  'Correct-Horse-Battery-Staple-42',
+  'ThisIsMySuperSecretPassword2024!',
+  'C0rr3ctH0rs3B4tt3rySt4pl3!!',
+  'IchLiebeMeineFrau1984!undMeinenHund',
+  'ci-production-deploy-key-2026-XYZ',
+  'qwertyuiopASDFGHJKL1234567890',
+  '1q2w3e4r5t6y7u8i9o0p1Q2W3E',
+  'Zaq12wsxCde34rfvBgt56yhnMju78',
+  'abcABC123abcABC123abcABC123',
+  'Xk9#mP2$Xk9#mP2$Xk9#mP2$',
+  'deadbeefdeadbeefdeadbeefdeadbeef',
+  '0123456789abcdef0123456789abcdef',
+  // Made by a machine, of too few bits.
+  'S7mCkD4rZ0qvXh2LwPnB',
+  'f3b1c9d27e4a8560',
+])('%s may have been thought of', password => {
+  expect(isMachineMade(password)).toBe(false)
+})
+
+test.each([
+  'PLkz7QmXcE2vTn5RbW9dHs4a',
+  'nHzd4vQOYmF0o6xq8xJm0p1pZtVb2c3d',
+  'k3J9/vQ2xL+8ZpRw5TnYbC7dHsGmXf1e',
+  '7f3a9c1e5d8b2046f1c7e93a5b0d8264',
+  'MZXW6YTBOI4HK3DPNF2XG5DJMVZA7QRL',
+])('%s was made by a machine', password => {
+  expect(isMachineMade(password)).toBe(true)
+})
+
+/** The same bytes each time, as random as any. */
+const bytes = (index: number, count: number) =>
+  createHash('sha512').update(`password ${index}`).digest().subarray(0, count)
+
+test.each([
+  ['openssl rand -base64 24', (index: number) => bytes(index, 24).toString('base64'), 0.985],
+  ['openssl rand -hex 32', (index: number) => bytes(index, 32).toString('hex'), 0.995],
+  ['32 bytes in base64url', (index: number) => bytes(index, 32).toString('base64url'), 0.99],
+])('what `%s` makes is nearly always known for what it is', (_, make, share) => {
+  const many = Array.from({ length: 4000 }, (_, index) => make(index))
+  expect(many.filter(isMachineMade).length / many.length).toBeGreaterThan(share)
+})
