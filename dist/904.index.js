@@ -2,26 +2,6 @@ export const id = 904;
 export const ids = [904];
 export const modules = {
 
-/***/ 350:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
-
-/* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   D: () => (/* binding */ rightsOf),
-/* harmony export */   b: () => (/* binding */ ownerOf)
-/* harmony export */ });
-/** What the user asks for, after parsing and validation: the left-hand side of every plan. */
-/** The rights of a user: by a rule of its own, by that of `NAME` for `NAME+anything`, or by that for all others. */
-function rightsOf(name, access) {
-    return access.get(name) ?? access.get(ownerOf(name)) ?? access.get('*') ?? { pull: [], push: [] };
-}
-/** `ci+next` is a second password of `ci`. An address such as `me+x@example.com` is nobody's second. */
-function ownerOf(name) {
-    return /^(.+)\+[\w.-]+$/.exec(name)?.[1] ?? name;
-}
-
-
-/***/ }),
-
 /***/ 9904:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
@@ -48,12 +28,12 @@ const maxWildcards = 2;
 function parseAccess(text, users, mistake, warning) {
     const access = new Map();
     for (const [name, value] of Object.entries(parseMap(text, mistake))) {
-        if (name !== '*' && !users.some(user => user.name === name || (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .ownerOf */ .b)(user.name) === name))
+        if (name !== '*' && !users.some(user => user.name === name || (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .ownerOf */ .bf)(user.name) === name))
             mistake(`${JSON.stringify(name)} is not one of \`users\``);
         access.set(name, parseRights(name, value, mistake));
     }
     const without = users.filter(({ name }) => {
-        const { pull, push } = (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .rightsOf */ .D)(name, access);
+        const { pull, push } = (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .rightsOf */ .DY)(name, access);
         return pull.length + push.length === 0;
     });
     if (without.length > 0 && access.size > 0) {

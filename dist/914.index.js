@@ -88,11 +88,14 @@ function fileChanges(path, seen, after, mode, owner = 'root:root') {
     return change(true, `${path} from ${seen.mode} ${seen.owner} to ${mode} ${owner}`);
 }
 
+// EXTERNAL MODULE: ./build/desired.js
+var build_desired = __webpack_require__(350);
 // EXTERNAL MODULE: ./build/shell.js
 var shell = __webpack_require__(2474);
 // EXTERNAL MODULE: ./node_modules/yaml/dist/index.js
 var dist = __webpack_require__(8815);
 ;// CONCATENATED MODULE: ./build/resources/registry/config.js
+
 
 /** Minutes in which a registry that is being replaced may finish what it has begun: as long as nginx waits. */
 const drainTimeout = '15m';
@@ -127,17 +130,13 @@ function onDisk(desired) {
     const { storage } = config(desired);
     return isMap(storage) && storage.filesystem !== undefined;
 }
-/** Whether `registry-config` brings a way to log in of its own, in which case nginx only passes on. */
-function ownAuth({ registry }) {
-    return isMap(registry.config.auth);
-}
 /** What of a configuration makes the registry speak to others. */
 const talkative = ['middleware', 'notifications', 'proxy', 'redis', 'reporting'];
 /** Whether the registry has anybody to speak to but nginx. */
 function needsNetwork(desired) {
     const whole = config(desired);
     const hooks = isMap(whole.log) && whole.log.hooks !== undefined;
-    return !onDisk(desired) || hooks || ownAuth(desired) || talkative.some(key => whole[key] !== undefined);
+    return !onDisk(desired) || hooks || (0,build_desired/* ownAuth */.Lz)(desired) || talkative.some(key => whole[key] !== undefined);
 }
 /** Maps are merged, key by key; anything else is replaced; `null` takes a key away. */
 function merge(base, over) {
@@ -259,8 +258,6 @@ WantedBy=multi-user.target docker.service
 `;
 }
 
-// EXTERNAL MODULE: ./build/desired.js
-var desired = __webpack_require__(350);
 ;// CONCATENATED MODULE: ./build/resources/site/rights.js
 
 
@@ -355,7 +352,7 @@ function ruleLines(names, access) {
 function groups(names, access) {
     const byRights = new Map();
     for (const name of names) {
-        const rights = (0,desired/* rightsOf */.D)(name, access);
+        const rights = (0,build_desired/* rightsOf */.DY)(name, access);
         const key = JSON.stringify([rights.pull, rights.push]);
         const group = byRights.get(key) ?? { names: [], rights };
         group.names.push(name);
@@ -478,7 +475,7 @@ ${stranger(dialect, others, ipv6)}`;
 }
 /** Whether nginx asks for passwords: neither is the registry open nor does it ask for itself. */
 function locked(desired) {
-    return desired.users !== null && !ownAuth(desired);
+    return desired.users !== null && !(0,build_desired/* ownAuth */.Lz)(desired);
 }
 /**
  * nginx lets in whom it finds in the file of users, which it reads in each request, and asks what they may do only then:
@@ -697,12 +694,9 @@ function order({ domain, acme }, { ipv6 }, name = 'certificate_order') {
         name,
         domain,
         acme.server,
-        acme.email ?? '',
+        [acme.email, acme.eab?.kid, acme.eab?.hmac].map(each => each ?? '-').join(' '),
         acme.ca ?? '',
-        acme.eab?.kid ?? '',
-        acme.eab?.hmac ?? '',
         challengeConf(domain, ipv6),
-        siteFile(domain),
     ];
 }
 /** Whether a step asks an authority for a certificate. */
@@ -1150,9 +1144,7 @@ const registry = resource({
             steps.push({
                 resource: 'registry',
                 changes,
-                call: adopt && predecessor !== undefined
-                    ? ['registry_adopt', predecessor, ...made]
-                    : ['registry_up', ...made],
+                call: adopt && predecessor !== undefined ? ['registry_adopt', ...made] : ['registry_up', ...made],
             });
         }
         if (seen.published !== 'absent') {
@@ -1773,7 +1765,7 @@ const users = resource({
 });
 /** Whom nginx is to ask for a password: nobody if the registry is open, or asks for itself. */
 function wanted(desired) {
-    return ownAuth(desired) ? null : desired.users;
+    return (0,build_desired/* ownAuth */.Lz)(desired) ? null : desired.users;
 }
 function users_change(action, summary) {
     return [{ action, summary }];
@@ -2843,7 +2835,7 @@ async function send(image, tag, to) {
         };
         try {
             const either = AbortSignal.any([to.cancelled, hopeless.signal]);
-            const pushed = await image.push(name, tag, to.user, hear, either);
+            const pushed = await image.push({ name, tag }, to.user, hear, either);
             to.say(`${name}:${tag} pushed: ${progress.summary()}`);
             return pushed;
         }
@@ -3058,7 +3050,7 @@ class Docker {
      * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
      * digest; throws what the engine says.
      */
-    async push({ id, names }, name, tag, user, hear, cancelled) {
+    async push({ id, names }, { name, tag }, user, hear, cancelled) {
         const reference = `${name}:${tag}`;
         const before = await this.image(reference);
         if (before?.id !== id)
@@ -3255,7 +3247,7 @@ async function findArchive(source, wanted, skopeo) {
         repository,
         client: 'skopeo',
         size: (0,external_node_fs_.statSync)(path).isFile() ? (0,external_node_fs_.statSync)(path).size : 0,
-        push: (name, tag, user, hear, cancelled) => {
+        push: ({ name, tag }, user, hear, cancelled) => {
             const onLine = (line) => {
                 const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1];
                 if (id)
@@ -3592,7 +3584,13 @@ async function renew(inputs, context) {
     let failure = fatal;
     try {
         served = await context.group(`Check https://${domain}`, () => onEndpoint(inputs, endpoint => endpoint.certificate()));
-        failure ??= assess(inputs, served, renew_onDisk(inputs, facts), steps.some(isOrder), undone?.message, Date.now());
+        failure ??= assess(inputs, {
+            served,
+            disk: renew_onDisk(inputs, facts),
+            ordered: steps.some(isOrder),
+            reason: undone?.message,
+            now: Date.now(),
+        });
     }
     catch (error) {
         failure = (0,build_failure/* joined */.oR)([...(failure ? [failure] : []), (0,build_failure/* asFailure */.h_)(error)]);
@@ -3638,7 +3636,7 @@ function renew_onDisk({ desired }, facts) {
     return facts && readLineage(facts).leaf;
 }
 /** What is wrong with the certificate that clients get, in a sentence; `undefined` if it is well. */
-function assess({ desired: { domain, renewBefore, certificate } }, served, disk, ordered, reason, now) {
+function assess({ desired: { domain, renewBefore, certificate } }, { served, disk, ordered, reason, now }) {
     const same = served.fingerprint256 === disk?.fingerprint256;
     if (disk && same === ordered) {
         const sentence = ordered
@@ -4073,26 +4071,6 @@ async function write(markdown) {
 function action_repository(pull) {
     const { GITHUB_REPOSITORY: name, GITHUB_API_URL: api } = process.env;
     return name && api ? { name, api, pull } : undefined;
-}
-
-
-/***/ }),
-
-/***/ 350:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
-
-/* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   D: () => (/* binding */ rightsOf),
-/* harmony export */   b: () => (/* binding */ ownerOf)
-/* harmony export */ });
-/** What the user asks for, after parsing and validation: the left-hand side of every plan. */
-/** The rights of a user: by a rule of its own, by that of `NAME` for `NAME+anything`, or by that for all others. */
-function rightsOf(name, access) {
-    return access.get(name) ?? access.get(ownerOf(name)) ?? access.get('*') ?? { pull: [], push: [] };
-}
-/** `ci+next` is a second password of `ci`. An address such as `me+x@example.com` is nobody's second. */
-function ownerOf(name) {
-    return /^(.+)\+[\w.-]+$/.exec(name)?.[1] ?? name;
 }
 
 

@@ -302,6 +302,32 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
+/***/ 350:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   DY: () => (/* binding */ rightsOf),
+/* harmony export */   Lz: () => (/* binding */ ownAuth),
+/* harmony export */   bf: () => (/* binding */ ownerOf)
+/* harmony export */ });
+/** What the user asks for, after parsing and validation: the left-hand side of every plan. */
+/** The rights of a user: by a rule of its own, by that of `NAME` for `NAME+anything`, or by that for all others. */
+function rightsOf(name, access) {
+    return access.get(name) ?? access.get(ownerOf(name)) ?? access.get('*') ?? { pull: [], push: [] };
+}
+/** `ci+next` is a second password of `ci`. An address such as `me+x@example.com` is nobody's second. */
+function ownerOf(name) {
+    return /^(.+)\+[\w.-]+$/.exec(name)?.[1] ?? name;
+}
+/** Whether `registry-config` brings a way to log in of its own, in which case nginx only passes on. */
+function ownAuth({ registry }) {
+    const { auth } = registry.config;
+    return typeof auth === 'object' && auth !== null;
+}
+
+
+/***/ }),
+
 /***/ 9874:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -599,6 +625,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
+// EXTERNAL MODULE: ./build/desired.js
+var desired = __nccwpck_require__(350);
 ;// CONCATENATED MODULE: ./build/inputs/acme.js
 const servers = {
     letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
@@ -837,14 +865,28 @@ async function readConfig(text, mistake) {
     const { parse } = await __nccwpck_require__.e(/* import() */ 815).then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
     try {
         const config = parse(text);
-        if (typeof config === 'object' && config !== null && !Array.isArray(config))
+        if (isMap(config)) {
+            checkHttp(config.http, mistake);
             return { ...config };
+        }
         mistake('is not a YAML map');
     }
     catch (error) {
         mistake(`is not YAML: ${error.message.split('\n')[0]}`);
     }
     return {};
+}
+/** nginx reaches the registry by a socket of Berth’s choosing, and speaks plain HTTP there, at the root. */
+function checkHttp(http, mistake) {
+    if (!isMap(http))
+        return;
+    const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && http[key] !== null);
+    for (const key of given) {
+        mistake(`has \`http.${key}\`, which would keep nginx from reaching the registry; leave it out${key === 'tls' ? ', for nginx does TLS' : ''}`);
+    }
+}
+function isMap(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 ;// CONCATENATED MODULE: ./build/inputs/key.js
@@ -1154,6 +1196,7 @@ function passwordMistake(password) {
 
 
 
+
 /** Every mistake, each beginning with the input’s name. */
 class InputError extends Error {
     mistakes;
@@ -1184,13 +1227,14 @@ async function readInputs(get, secret, event) {
     const domain = readDomain(reader);
     const target = mode === 'push' ? undefined : readTarget(reader, domain);
     const users = mode === 'down' ? null : readUsers(reader, mode, domain);
+    const registry = await readRegistry(reader);
     const desired = {
         domain,
         directory: readDirectory(reader),
         install: reader.flag('install'),
-        registry: await readRegistry(reader),
+        registry,
         users,
-        access: mode === 'down' ? undefined : await readAccess(reader, users),
+        access: mode === 'down' ? undefined : await readAccess(reader, users, registry),
         sealKey: target && sealKey(target.key),
         acme: readAcme(reader),
         certificate: readCertificate(reader, domain, Date.now()),
@@ -1238,8 +1282,13 @@ function readPurge(reader, mode, domain) {
 }
 /** Folders that belong to the system: Berth wants one of its own. */
 const systemFolder = /^\/(|home|media|mnt|opt|root|srv|tmp|var|var\/(lib|log|run|cache|www))$|^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/;
+/** A Unix socket’s path has at most 107 bytes, and below the folder some 25 are needed. */
+const maxDirectory = 80;
 function readDirectory(reader) {
-    return reader.checked('directory', reader.text('directory') || '/opt/berth', value => /^(\/[\w.@-]+)+$/.test(value) && !/\/\.\.?(\/|$)/.test(value) && !systemFolder.test(value), 'an absolute path to a folder of Berth’s own, such as /opt/berth');
+    return reader.checked('directory', reader.text('directory') || '/opt/berth', value => /^(\/[\w.@-]+)+$/.test(value) &&
+        !/\/\.\.?(\/|$)/.test(value) &&
+        !systemFolder.test(value) &&
+        value.length <= maxDirectory, `an absolute path to a folder of Berth’s own, such as /opt/berth, of at most ${maxDirectory} characters`);
 }
 function readUsers(reader, mode, domain) {
     if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
@@ -1258,10 +1307,14 @@ function readToken(reader) {
         reader.secret(token);
     return token || undefined;
 }
-async function readAccess(reader, users) {
+async function readAccess(reader, users, registry) {
     const text = reader.raw('access');
     if (text.trim() === '')
         return undefined;
+    if ((0,desired/* ownAuth */.Lz)({ registry })) {
+        reader.mistake('access')('needs users whom nginx lets in, and `registry-config` brings an `auth` of its own; leave one of them out');
+        return undefined;
+    }
     if (users === null) {
         reader.mistake('access')('needs users to give rights to, and `auth: none` has none');
         return undefined;

@@ -1482,7 +1482,7 @@ class Docker {
      * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
      * digest; throws what the engine says.
      */
-    async push({ id, names }, name, tag, user, hear, cancelled) {
+    async push({ id, names }, { name, tag }, user, hear, cancelled) {
         const reference = `${name}:${tag}`;
         const before = await this.image(reference);
         if (before?.id !== id)

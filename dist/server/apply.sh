@@ -4,7 +4,9 @@
 # The file is there as a whole or not at all, and never readable by more than MODE says.
 put() { # PATH MODE CONTENT [OWNER:GROUP]
   put_new=$1.berth-new
-  (umask 077 && printf '%s' "$3" >"$put_new") &&
+  rm -f "$put_new"
+  # Made anew or not at all: whoever laid a link there must not choose what is written over.
+  (umask 077 && set -C && printf '%s' "$3" >"$put_new") &&
     chmod "$2" "$put_new" &&
     chown "${4:-root:root}" "$put_new" &&
     sync "$put_new" &&
@@ -83,17 +85,20 @@ attempt() { # FUNCTION [ARGUMENT ...]
   set -e
 }
 
+# In a folder of root's: in /run/lock anybody could take it, or make it impossible to open.
+LOCK=/run/berth.lock
+
 # One run at a time. The kernel frees the lock when the last process that holds it ends, so nothing is left to clean up.
 lock() { # SECONDS
-  exec 9>>/run/lock/berth.lock
+  exec 9>>"$LOCK"
   if ! flock -n 9; then
-    tell say "waiting for another run of Berth on this server, at work since $(date -r /run/lock/berth.lock +%H:%M:%S)"
+    tell say "waiting for another run of Berth on this server, at work since $(date -r "$LOCK" +%H:%M:%S)"
     if ! flock -w "$1" 9; then
       tell busy "$1"
       exit 1
     fi
   fi
-  touch /run/lock/berth.lock
+  touch "$LOCK"
   begun=
   words=$(mktemp -d /run/berth.XXXXXX)
   trap 'wait; rm -rf "$words"' EXIT

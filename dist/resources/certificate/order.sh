@@ -6,23 +6,23 @@ CHALLENGES=$WEBROOT/.well-known/acme-challenge
 LOG=/var/log/letsencrypt/letsencrypt.log
 
 # nginx goes on serving all that it serves; the authority asks it for a file on port 80.
-certificate_order() { # DOMAIN SERVER EMAIL CA EAB_KID EAB_HMAC CHALLENGE_SITE SITE_FILE
-  domain=$1 server=$2
+certificate_order() { # DOMAIN SERVER ACCOUNT CA CHALLENGE_SITE
+  domain=$1 server=$2 ca=$4 challenge=$5
+  order_account "$3"
+  site=berth-$domain.conf
   before=$(certificate_first 2>/dev/null <"$LETSENCRYPT/live/$1/fullchain.pem" || :)
   order_workplace
-  order_challenge "$7" "$8"
+  order_challenge "$challenge" "$site"
   order_reachable
-  order_trust "$4"
+  order_trust "$ca"
   order_aside
-  if [ -n "$5" ]; then
+  if [ -n "$kid" ]; then
     # Not on a command line, where everybody on the server could read it.
-    (umask 077 && printf 'eab-kid = %s\neab-hmac-key = %s\n' "$5" "$6" >"$work/eab.ini")
+    (umask 077 && printf 'eab-kid = %s\neab-hmac-key = %s\n' "$kid" "$hmac" >"$work/eab.ini")
   fi
-  set -- "$1" "$3" "$8" certonly --non-interactive --agree-tos --webroot --webroot-map "{\"$1\": \"$WEBROOT\"}" \
-    --cert-name "$1" --domain "$1" --server "$2" --key-type ecdsa --elliptic-curve secp256r1 --force-renewal
-  if [ -n "$2" ]; then set -- "$@" --email "$2"; else set -- "$@" --register-unsafely-without-email; fi
-  email=$2 site=$3
-  shift 3
+  set -- certonly --non-interactive --agree-tos --webroot --webroot-map "{\"$domain\": \"$WEBROOT\"}" \
+    --cert-name "$domain" --domain "$domain" --server "$server" --key-type ecdsa --elliptic-curve secp256r1 --force-renewal
+  if [ -n "$email" ]; then set -- "$@" --email "$email"; else set -- "$@" --register-unsafely-without-email; fi
   order_certbot "$@"
   rm -rf "$aside"
   order_note "$domain" "$server $email"
@@ -30,12 +30,19 @@ certificate_order() { # DOMAIN SERVER EMAIL CA EAB_KID EAB_HMAC CHALLENGE_SITE S
 }
 
 certificate_contact() { # DOMAIN SERVER EMAIL CA
-  domain=$1 server=$2
+  domain=$1 server=$2 email=$3 ca=$4
   before=
   order_workplace
-  order_trust "$4"
-  order_certbot update_account --non-interactive --agree-tos --no-eff-email --server "$2" --email "$3"
-  order_note "$1" "$2 $3"
+  order_trust "$ca"
+  order_certbot update_account --non-interactive --agree-tos --no-eff-email --server "$server" --email "$email"
+  order_note "$domain" "$server $email"
+}
+
+# Whom the authority knows: `EMAIL KID HMAC`, each `-` if there is none.
+order_account() { # ACCOUNT
+  # shellcheck disable=SC2086 # words
+  set -- $1
+  email=${1#-} kid=${2#-} hmac=${3#-}
 }
 
 # certbot does not keep the address that it told the authority.

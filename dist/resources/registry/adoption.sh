@@ -28,10 +28,10 @@ predecessors() { # WANTED
 
 # Takes the images over, and the place of the old container. That one stays, stopped and with its volume, for whoever wants to
 # go back; if the new registry does not come up, it is the one that serves.
-registry_adopt() { # PREDECESSOR then as registry_up
-  predecessor=$1
-  shift
+registry_adopt() { # as registry_up
   engine_up
+  predecessor=$(predecessors wanted)
+  predecessor=${predecessor%% *}
   folder "$1" 0755
   docker stop "$predecessor"
   attempt images_over "$predecessor" "$1"

@@ -123,10 +123,11 @@ registry_place() { # DIRECTORY DOMAIN
 }
 
 # Images that came from a backup, or from a registry that ran as root. The folder itself comes last, so that its owner
-# tells whether all is done. Links are not followed: the registry could lay one to a file of root's.
+# tells whether all is done. Each is named from within its own folder, and links are not followed: the registry, which may be
+# running, could lead a path outside.
 registry_data() { # PATH
   [ -d "$1" ] || install -d -m 0700 "$1"
-  find "$1" -depth ! -user "${ACCOUNT%:*}" -exec chown -h "$ACCOUNT" {} +
+  find "$1" -depth ! -user "${ACCOUNT%:*}" -execdir chown -h "$ACCOUNT" {} +
   chmod 0700 "$1"
 }
 

@@ -41,8 +41,7 @@ nginx_drain() {
 }
 
 nginx_workers() {
-  # shellcheck disable=SC2046 # process ids, on one line
-  echo $(ps -o pid= --ppid "$(cat /run/nginx.pid 2>/dev/null || echo 0)" 2>/dev/null)
+  ps -o pid= --ppid "$(cat /run/nginx.pid 2>/dev/null || echo 0)" 2>/dev/null | tr -s '\n ' ' '
 }
 
 # Where nginx's master can't be found, there is nothing to compare.
