@@ -104,7 +104,10 @@ export function applyScript(desired: Desired, facts: Facts, steps: readonly Step
   )
 }
 
-/** All at once, for most of their time is spent on starting programs: each passes on what those before it have said. */
+/**
+ * Looks at all resources at once, for most of their time is spent on starting programs: a pipeline, in which each probe
+ * says what it has seen and then passes on what those before it said, so that no two lines get mixed. `files` comes last.
+ */
 function probes(desired: Desired): string[] {
   const units = resources.flatMap(resource => resource.units?.(desired) ?? [])
   const calls = [

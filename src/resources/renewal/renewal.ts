@@ -4,7 +4,7 @@ import { due, type Lineage, order, readLineage } from '../certificate/certificat
 import { orderFailure } from '../certificate/failure.ts'
 import { chainFile, ownFile, siteFile } from '../names.ts'
 import { change, resource, type Step } from '../resource.ts'
-import { renewable, setting } from './settings.ts'
+import { renewable, setting } from './conf.ts'
 import { readTimer, type Timer, timerSteps, timerUnits } from './timer.ts'
 
 interface Renewal extends Timer {
