@@ -26,6 +26,7 @@ const desired: Desired = {
   acme: { server: 'https://acme.example.com/', email: undefined, ca: undefined, eab: undefined },
   certificate: undefined,
   adopt: false,
+  sshPort: 22,
   purge: false,
   renewBefore: 30,
 }
