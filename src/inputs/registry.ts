@@ -1,4 +1,5 @@
 import type { Desired } from '../desired.ts'
+import { isObject } from '../json.ts'
 import type { Reader } from './reader.ts'
 
 /** Reads the `registry-*` inputs. */
@@ -23,7 +24,7 @@ async function readConfig(
   const { parse } = await import('yaml')
   try {
     const config: unknown = parse(text)
-    if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config }
+    if (isObject(config)) return config
     mistake('is not a YAML map')
   } catch (error) {
     mistake(`is not YAML: ${(error as Error).message.split('\n')[0]}`)

@@ -181,7 +181,8 @@ export class Endpoint {
   refused(answer: Answer, what: string): Failure {
     const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200)
     const message = `${this.#domain}/${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
-    return isPassing(answer) ? new Transient('endpoint', message) : new Failure('endpoint', message)
+    if (isPassing(answer)) return new Transient('endpoint', message)
+    return new Failure([401, 403].includes(answer.status) ? 'pushRights' : 'endpoint', message)
   }
 
   #failure(error: NodeJS.ErrnoException & { cert?: PeerCertificate }): Failure {
