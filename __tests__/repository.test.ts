@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, jest, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { tables } from '../script/readme.ts'
-import { applyScript, factsScript, plan } from '../src/converge/plan.ts'
+import { applyScript, factsScript, planUp } from '../src/converge/plan.ts'
 import { Facts } from '../src/server/facts.ts'
 import { recorded } from './recorded.ts'
 
@@ -50,7 +50,7 @@ describe('shellcheck', () => {
   const { desired, facts } = recorded('trixie', 'bare')
   test.each([
     ['facts', factsScript(desired)],
-    ['apply', applyScript(desired, facts, plan(desired, facts))],
+    ['apply', applyScript(desired, facts, planUp(desired, facts).steps)],
     [
       'apply, of a user with sudo who adopts',
       applyScript({ ...desired, adopt: true }, Facts.parse('berth:end'), []),

@@ -4,10 +4,11 @@ import { factsScript } from '../src/converge/plan.ts'
 import type { Desired } from '../src/desired.ts'
 import { createServer, key, removeMachine, runStep, world } from './index.ts'
 import { checkout } from './place.ts'
+import { withoutOwn } from './written.ts'
 
 /**
  * Records what servers of a suite answer to the facts script (bare, with its packages, and after `up`) into
- * `__tests__/recorded/SUITE/`, and beside it what was asked for.
+ * `__tests__/recorded/SUITE/`, and beside it what was asked for. What Berth has written there is left out.
  */
 export async function record(suite: string): Promise<void> {
   const { acme, runner } = await world()
@@ -55,10 +56,8 @@ export async function record(suite: string): Promise<void> {
       })
       if (code !== 0) throw new Error(log)
     }
-    writeFileSync(
-      join(folder, `${state}.txt`),
-      `${await server.sh('sh -s', { input: factsScript(desired) })}\n`,
-    )
+    const output = `${await server.sh('sh -s', { input: factsScript(desired) })}\n`
+    writeFileSync(join(folder, `${state}.txt`), state === 'converged' ? withoutOwn(output) : output)
     await server.remove()
   }
 }

@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
-import type { User } from '../src/desired.ts'
+import type { Credentials } from '../src/desired.ts'
 import { count, daysUntil } from '../src/format.ts'
 import { type Answer, Endpoint } from '../src/registry/endpoint.ts'
 import { Preflight } from '../src/resources/certificate/preflight.ts'
@@ -28,7 +28,7 @@ async function check(what: string, work: () => Promise<string>): Promise<void> {
   }
 }
 
-async function examine(domain: string, ca: string | undefined, user: User | undefined): Promise<void> {
+async function examine(domain: string, ca: string | undefined, user: Credentials | undefined): Promise<void> {
   const resolved = new Preflight(domain).resolve([])
   await check('DNS', async () => `${domain} is ${(await resolved).join(' and ')}`)
   for (const address of await resolved.catch(() => [])) {
@@ -120,7 +120,7 @@ async function challenge({ status, headers, body }: Answer): Promise<string> {
   throw new Error(`answers ${status}: ${body.trim().slice(0, 200)}`)
 }
 
-async function login(endpoint: Endpoint, user: User): Promise<string> {
+async function login(endpoint: Endpoint, user: Credentials): Promise<string> {
   const { status } = await endpoint.ask('GET', '/v2/', user)
   if (status === 401)
     throw new Error('refused; is this the password in the secret, and has mode `up` run since?')
@@ -129,11 +129,11 @@ async function login(endpoint: Endpoint, user: User): Promise<string> {
 }
 
 /** Not from the command line, which everybody on a machine can read. */
-async function readUser(): Promise<User> {
+async function readUser(): Promise<Credentials> {
   if (process.stdin.isTTY) console.error('name:password, then Enter')
   for await (const line of createInterface({ input: process.stdin })) {
     const [name = '', ...rest] = line.split(':')
-    return { name, password: rest.join(':'), strong: false }
+    return { name, password: rest.join(':') }
   }
   throw new Error('--login wants a line name:password on stdin')
 }

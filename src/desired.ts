@@ -1,9 +1,12 @@
 /** What the user asks for, after parsing and validation: the left-hand side of every plan. */
 
-export interface User {
+export interface Credentials {
   name: string
   /** Plain text, at most 72 bytes, because bcrypt ignores the rest. It never leaves the runner but for a login. */
   password: string
+}
+
+export interface User extends Credentials {
   /** Whether a machine made it, out of at least 128 bits of chance. */
   strong: boolean
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Begun } from './action.ts'
 import type { GitHubEvent } from './inputs/images.ts'
 import { readInputs } from './inputs/inputs.ts'
+import { number, object, parseJson, string } from './json.ts'
 import { Server } from './server/server.ts'
 
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
@@ -59,28 +60,22 @@ function saveFolder(): void {
 
 function githubEvent(): GitHubEvent {
   const env = process.env
-  const { repository, pull_request, number } = payload(env.GITHUB_EVENT_PATH)
+  const payload = object(eventPayload(env.GITHUB_EVENT_PATH))
   return {
     name: env.GITHUB_EVENT_NAME ?? '',
     ref: env.GITHUB_REF ?? '',
     sha: env.GITHUB_SHA ?? '',
-    defaultBranch: repository?.default_branch,
-    pull: pull_request?.number ?? number,
+    defaultBranch: string(object(payload.repository).default_branch),
+    pull: number(object(payload.pull_request).number) ?? number(payload.number),
     owner: env.GITHUB_REPOSITORY_OWNER ?? '',
   }
 }
 
-interface Payload {
-  repository?: { default_branch?: string }
-  pull_request?: { number?: number }
-  number?: number
-}
-
-function payload(path: string | undefined): Payload {
+function eventPayload(path: string | undefined): unknown {
   try {
-    return JSON.parse(readFileSync(path ?? '', 'utf8')) as Payload
+    return parseJson(readFileSync(path ?? '', 'utf8'))
   } catch {
-    return {} // a local run
+    return undefined // a local run
   }
 }
 

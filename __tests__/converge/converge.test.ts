@@ -23,11 +23,11 @@ async function answers(...texts: string[]) {
       return text
     },
   }
-  const taken = await converge(server, desired, () => steps, {
+  const taken = await converge(server, desired, () => ({ steps, warnings: [] }), {
     planned: planned => heard.push(`planned ${planned.length}`),
     done: done => heard.push(`done ${done.resource}`),
     said: text => heard.push(`said ${text}`),
-    warned: text => heard.push(`warned ${text}`),
+    warned: ({ message }) => heard.push(`warned ${message}`),
     debug: text => heard.push(`debug ${text}`),
   })
   return { taken, heard, applied }
@@ -55,7 +55,7 @@ test('nothing to do, nothing is sent', async () => {
     return output
   }
   const silent = { planned() {}, done() {}, said() {}, warned() {}, debug() {} }
-  expect(await converge({ run }, desired, () => [], silent)).toEqual([])
+  expect(await converge({ run }, desired, () => ({ steps: [], warnings: [] }), silent)).toEqual([])
 })
 
 test('another run was faster: the server is looked at again', async () => {
@@ -116,8 +116,7 @@ describe('failures', () => {
       ['berth:start=2\n'],
       'site (make site) failed: the connection was cut off; run the workflow again',
     ],
-  ])('%s', async (name, texts, message) => {
-    expect(name).toBeTruthy()
+  ])('%s', async (_, texts, message) => {
     await expect(answers(...texts)).rejects.toThrow(message)
   })
 })

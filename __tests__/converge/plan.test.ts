@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals'
-import { applyScript, factsScript, plan, removal } from '../../src/converge/plan.ts'
+import { applyScript, factsScript, planDown, planUp } from '../../src/converge/plan.ts'
 import type { Desired } from '../../src/desired.ts'
 import { Facts } from '../../src/server/facts.ts'
 import { recorded, suites } from '../recorded.ts'
@@ -7,8 +7,8 @@ import { recorded, suites } from '../recorded.ts'
 // The recorded certificates are valid for years, but not for ever.
 jest.useFakeTimers({ now: new Date('2026-11-24') })
 
-const lines = (desired: Desired, facts: Facts, from = plan) =>
-  from(desired, facts).flatMap(({ resource, changes }) =>
+const lines = (desired: Desired, facts: Facts, from = planUp) =>
+  from(desired, facts).steps.flatMap(({ resource, changes }) =>
     changes.map(({ action, summary }) => `${action} ${resource}: ${summary}`),
   )
 
@@ -48,7 +48,7 @@ describe.each(suites)('a real server, %s', suite => {
 
   test('bare, and nothing may be installed', () => {
     const { facts } = recorded(suite, 'bare')
-    expect(() => plan({ ...desired, install: false }, facts)).toThrow(
+    expect(() => planUp({ ...desired, install: false }, facts)).toThrow(
       'the server lacks docker, compose, nginx, certbot; install them, or let Berth do it with `install: true`',
     )
   })
@@ -62,19 +62,19 @@ describe.each(suites)('a real server, %s', suite => {
     ['another authority', { acme: { ...desired.acme, server: 'https://other.example/dir' } }, ['renewal']],
     ['no private authority', { acme: { ...desired.acme, ca: undefined } }, ['renewal']],
   ])('converged, then %s', (_, changes, resources) => {
-    const steps = plan({ ...desired, ...changes }, recorded(suite, 'converged').facts)
+    const { steps } = planUp({ ...desired, ...changes }, recorded(suite, 'converged').facts)
     expect([...new Set(steps.map(({ resource }) => resource))]).toEqual(resources)
   })
 
   test('taken away: the last that was built goes first, and data stay', () => {
-    const steps = removal(desired, recorded(suite, 'converged').facts)
+    const { steps } = planDown(desired, recorded(suite, 'converged').facts)
     expect([...new Set(steps.map(({ resource }) => resource))]).toEqual([
       'guard',
       'renewal',
       'site',
       'registry',
     ])
-    expect(removal(desired, recorded(suite, 'ready').facts)).toEqual([])
+    expect(planDown(desired, recorded(suite, 'ready').facts).steps).toEqual([])
   })
 })
 
@@ -87,19 +87,19 @@ describe('the scripts', () => {
   })
 
   test('apply holds no plain password, and the checksum of what was seen', () => {
-    const script = applyScript(desired, facts, plan(desired, facts))
+    const script = applyScript(desired, facts, planUp(desired, facts).steps)
     for (const { password } of desired.users ?? []) expect(script).not.toContain(password)
     expect(script).toContain(`still ${facts.checksum} look`)
   })
 
   test('the registry starts while the certificate is ordered, and whatever else waits for the step before it', () => {
-    const script = applyScript(desired, facts, plan(desired, facts))
+    const script = applyScript(desired, facts, planUp(desired, facts).steps)
     const calls = [...script.matchAll(/^(begin|step) (\d+ \w+)/gm)].map(([, how, call]) => `${how} ${call}`)
     expect(calls.filter(call => call.startsWith('begin'))).toEqual([expect.stringMatching(/ registry_up$/)])
     expect(calls[calls.findIndex(call => call.startsWith('begin')) + 1]).toMatch(/ certificate_order$/)
   })
 
   test('a fact that is missing is named', () => {
-    expect(() => plan(desired, Facts.of({}))).toThrow('the server did not say')
+    expect(() => planUp(desired, Facts.of({}))).toThrow('the server did not say')
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseAccess } from '../../src/inputs/access.ts'
 
-const users = ['ci', 'ci+next', 'alice', 'bob'].map(name => ({ name, password: 'x' }))
+const users = ['ci', 'ci+next', 'alice', 'bob'].map(name => ({ name, password: 'x', strong: false }))
 
 function read(text: string) {
   const problems: string[] = []

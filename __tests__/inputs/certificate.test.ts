@@ -73,7 +73,11 @@ function read(inputs: Record<string, string>, now = Date.now()) {
     name => inputs[name] ?? '',
     secret => secrets.push(secret),
   )
-  return { certificate: readCertificate(reader, domain, now), problems: reader.mistakes, secrets }
+  return {
+    certificate: readCertificate(reader, domain, now),
+    problems: reader.mistakes.map(({ message }) => message),
+    secrets,
+  }
 }
 
 const file = (...names: string[]) => names.map(name => pem[name] ?? '').join('')
@@ -162,7 +166,7 @@ describe('acme-eab', () => {
       name => (name === 'acme-eab' ? text : ''),
       secret => secrets.push(secret),
     )
-    return { eab: readAcme(reader).eab, problems: reader.mistakes, secrets }
+    return { eab: readAcme(reader).eab, problems: reader.mistakes.map(({ message }) => message), secrets }
   }
 
   test('is split, and its key is masked', () => {

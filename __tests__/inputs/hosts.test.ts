@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { fingerprint, isHostname, parseKnownHosts } from '../../src/inputs/hosts.ts'
+import { isHostname, parseKnownHosts } from '../../src/inputs/hosts.ts'
 
 // Made by ssh-keygen, and the fingerprint by `ssh-keygen -lf`.
 const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8QhiyQF4KXY8/F7uTkVD2eic8F2FttVy8Lo5kpizEn'
@@ -41,11 +41,6 @@ test('every line that is neither is named by its number', () => {
     'line 3 is neither a known_hosts line nor a SHA256: fingerprint',
     'line 4 is neither a known_hosts line nor a SHA256: fingerprint',
   ])
-})
-
-test('fingerprint of a known_hosts line', () => {
-  expect(fingerprint(`example.com ${key}`)).toBe(print)
-  expect(fingerprint('example.com')).toBeUndefined()
 })
 
 test.each([

@@ -49,7 +49,7 @@ async function problems(changes: Record<string, string>): Promise<readonly strin
   try {
     await read(changes)
   } catch (error) {
-    if (error instanceof InputError) return error.problems
+    if (error instanceof InputError) return error.mistakes.map(({ message }) => message)
     throw error
   }
   return []

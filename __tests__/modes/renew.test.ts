@@ -18,7 +18,7 @@ const assessed = (
   ordered = false,
   reason?: string,
   own?: { chain: string; key: string },
-) => assess({ desired: { ...desired, certificate: own } }, served, disk, ordered, reason, now)
+) => assess({ desired: { ...desired, certificate: own } }, { served, disk, ordered, reason, now })?.message
 
 test('a young certificate that is the one on disk is well', () => {
   expect(assessed(young, served)).toBeUndefined()

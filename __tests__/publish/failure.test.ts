@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { DiskFull, rejection } from '../../src/publish/failure.ts'
+import { DiskFull, pushFailure } from '../../src/publish/failure.ts'
 import { Transient } from '../../src/registry/retry.ts'
 
 const attempt = { domain: 'r.example.com', repository: 'app', user: 'ci', client: 'Docker' }

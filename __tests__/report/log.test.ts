@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { asFailure, Failure } from '../../src/failure.ts'
 import { Log } from '../../src/report/log.ts'
 import type { Step } from '../../src/resources/resource.ts'
 
@@ -94,11 +95,11 @@ test('a group that fails is closed', async () => {
 
 test('annotations have a title without anything of the user’s, and a link', () => {
   const { log, lines } = open()
-  log.failed('the name secret.example.com does not resolve; add its DNS record')
-  log.warned('nobody has thought of this')
+  log.failed(new Failure('dns', 'the name secret.example.com does not resolve; add its DNS record'))
+  log.warned(asFailure(new Error('nobody has thought of this')))
   const page = 'https://github.com/berth/berth/blob/v1/docs/troubleshooting.md'
   expect(lines).toEqual([
     `error|Berth: DNS does not lead to the server|the name secret.example.com does not resolve; add its DNS record\n${page}#dns-does-not-lead-to-the-server`,
-    `warning|Berth: it did not work|nobody has thought of this\n${page}`,
+    `warning|Berth: failed|nobody has thought of this\n${page}`,
   ])
 })

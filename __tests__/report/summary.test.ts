@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from '@jest/globals'
+import { Failure } from '../../src/failure.ts'
 import type { Outcome } from '../../src/report/outcome.ts'
-import { mistakes, summary } from '../../src/report/summary.ts'
+import { mistakesSummary, summary } from '../../src/report/summary.ts'
 import type { Step } from '../../src/resources/resource.ts'
 import { recorded } from '../recorded.ts'
 
@@ -78,12 +79,15 @@ test('a mode that does not look at the server does not say how it is', () => {
 })
 
 test('a failure says what happened, how far the run got, and where help is', () => {
-  const failure = 'site (conf) failed; the server said:\n  nginx: [emerg] unknown directive "<b>"'
+  const failure = new Failure(
+    'nginx',
+    'site (conf) failed; the server said:\n  nginx: [emerg] unknown directive "<b>"',
+  )
   const text = summary({ ...outcome, pushed: [], failure }, around)
   expect(text).toContain(
     [
       '> [!CAUTION]',
-      '> **It did not work.** Site (conf) failed; the server said:',
+      '> **Failed:** site (conf) failed; the server said:',
       '>',
       '> ```text',
       '> nginx: [emerg] unknown directive "<b>"',
@@ -98,19 +102,28 @@ test('a failure says what happened, how far the run got, and where help is', () 
 })
 
 test('a run that failed before it came to the users tells nobody added or revoked', () => {
-  const text = summary({ ...outcome, failure: 'packages failed' }, { ...around, taken: new Map() })
+  const text = summary(
+    { ...outcome, failure: new Failure('step', 'packages failed') },
+    { ...around, taken: new Map() },
+  )
   expect(text).not.toContain('added <code>')
   expect(text).toContain('| **+** | users | add ci | not done |')
   expect(text).toContain('| **−** | users | revoke a\\|b | not done |')
 })
 
 test('what programs say can’t become HTML', () => {
-  const text = summary({ ...outcome, failure: 'a proxy said <img src=x> and `<ok>`' }, around)
-  expect(text).toContain('A proxy said &lt;img src=x> and `<ok>`')
+  const text = summary(
+    { ...outcome, failure: new Failure('proxy', 'a proxy said <img src=x> and `<ok>`') },
+    around,
+  )
+  expect(text).toContain('a proxy said &lt;img src=x> and `<ok>`')
 })
 
 test('wrong inputs are all listed', () => {
-  const text = mistakes(['domain: is missing', 'users: line 1 has no colon'], help)
+  const text = mistakesSummary(
+    [new Failure('input', 'domain: is missing'), new Failure('users', 'users: line 1 has no colon')],
+    help,
+  )
   expect(text).toContain('**2 inputs to correct.**')
   expect(text).toContain('> - `domain` is missing\n> - `users` line 1 has no colon')
 })

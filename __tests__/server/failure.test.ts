@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Target } from '../../src/desired.ts'
-import { refusalToConnect, refusalToRun } from '../../src/server/failure.ts'
+import { connectFailure, runFailure } from '../../src/server/failure.ts'
 
 const target: Target = {
   host: 'registry.example.com',
@@ -8,6 +8,7 @@ const target: Target = {
   user: 'deploy',
   key: '',
   passphrase: undefined,
+  plainKey: true,
   knownHosts: [],
   fingerprints: [],
   jump: undefined,
@@ -30,7 +31,7 @@ describe('a server that lets us in and runs nothing', () => {
       'for this user; give',
     ],
   ])('%s', (_, stdout, stderr, words) => {
-    expect(refusalToRun({ code: 1, stdout, stderr }, target)).toContain(words)
+    expect(runFailure({ code: 1, stdout, stderr }, target)?.message).toContain(words)
   })
 })
 
@@ -50,10 +51,12 @@ describe('a connection that is closed', () => {
     ],
     ['by another machine that has', `${offered.replace('registry', 'door')}${closed}`, 'does not speak SSH'],
   ])('%s', (_, stderr, words) => {
-    expect(refusalToConnect(stderr, target)).toContain(words)
+    expect(connectFailure(stderr, target)?.message).toContain(words)
   })
 
   test('root may need a forced command', () => {
-    expect(refusalToConnect(offered + closed, { ...target, user: 'root' })).toContain('`PermitRootLogin`')
+    expect(connectFailure(offered + closed, { ...target, user: 'root' }).message).toContain(
+      '`PermitRootLogin`',
+    )
   })
 })

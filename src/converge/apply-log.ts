@@ -125,26 +125,35 @@ export class ApplyLog {
   async failure(): Promise<Failure> {
     await this.#looking
     if (this.#busy) return this.#busy
-    const cutOff = [...this.#running.keys()].map(step => ({ step, output: this.#output }))
-    const failed = this.#failed.length > 0 ? this.#failed : cutOff.slice(0, 1)
-    return joined(failed.map(each => this.#stepFailure(each))) ?? this.#otherFailure()
+    const failures = this.#failed.map(({ step, output }) => this.#stepFailure(step, output))
+    const [begun] = this.#running.keys()
+    return joined(failures) ?? (begun ? this.#cutOff(begun) : this.#otherFailure())
   }
 
-  #stepFailure({ step, output }: { step: Step; output: Output }): Failure {
+  #stepFailure(step: Step, output: Output): Failure {
     const reason = this.#reason(step, output)
     const what = `${step.resource} (${summaries(step)}) failed`
-    if (reason) return new Failure(reason.topic, `${what}: ${reason.message}`)
-    return new Failure(output.words.length === 0 ? 'connectionLost' : 'step', `${what}${last(output)}`)
+    return reason
+      ? new Failure(reason.topic, `${what}: ${reason.message}`)
+      : new Failure('step', `${what}${last(output)}`)
+  }
+
+  #cutOff(step: Step): Failure {
+    return new Failure(
+      'connectionLost',
+      `${step.resource} (${summaries(step)}) failed: the connection was cut off; run the workflow again`,
+    )
   }
 
   #otherFailure(): Failure {
-    return this.taken.length > 0
+    const { words } = this.#output
+    return this.taken.length > 0 || words.length === 0
       ? new Failure(
           'connectionLost',
           `the connection was cut off after ${this.taken.length} of ${this.#steps.length} steps; run the workflow again`,
         )
       : new Failure(
-          this.#output.words.some(line => /^nginx refuses/.test(line)) ? 'nginx' : 'step',
+          words.some(line => /^nginx refuses/.test(line)) ? 'nginx' : 'step',
           `the server refused, and nothing was changed${last(this.#output)}`,
         )
   }
@@ -153,7 +162,7 @@ export class ApplyLog {
 function last({ words }: Output): string {
   const lines = words.slice(-lastLines).map(line => `\n  ${line}`)
   return lines.length === 0
-    ? ': the connection was cut off; run the workflow again'
+    ? ' without a word; run the workflow again with debug logging'
     : `; the server said:${lines.join('')}`
 }
 

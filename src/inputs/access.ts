@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { type Access, ownerOf, type Rights, rightsOf, type User } from '../desired.ts'
+import { isObject } from '../json.ts'
 
 /** Wildcards in one pattern: each more multiplies the steps that nginx takes to find that a name does not match. */
 const maxWildcards = 2
@@ -43,7 +44,7 @@ export function parseAccess(
 function parseMap(text: string, mistake: (message: string) => void): Record<string, unknown> {
   try {
     const value: unknown = parse(text, { logLevel: 'error' })
-    if (isMap(value)) return value
+    if (isObject(value)) return value
     mistake('is not a YAML map from users to `pull`, `push` or both')
   } catch (error) {
     const [reason = ''] = (error as Error).message.split('\n')
@@ -60,7 +61,7 @@ function parseRights(name: string, value: unknown, mistake: (message: string) =>
     rights[value].push('**')
     return rights
   }
-  if (!isMap(value)) {
+  if (!isObject(value)) {
     mistake(`${path} must be \`pull\`, \`push\`, or a map of the two to patterns of repositories`)
     return rights
   }
@@ -91,8 +92,4 @@ function isPattern(value: unknown): value is string {
     wildcards.every(each => each.length <= 2) &&
     value.split('/').every(each => !each.includes('**') || each === '**')
   )
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

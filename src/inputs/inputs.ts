@@ -209,9 +209,9 @@ function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {
     reader.mistake('image'),
   )
   if (mode === 'push' && reader.text('image') === '')
-    reader.mistake('image')('is missing; name the image to push')
+    reader.mistake('image', 'input')('is missing; name the image to push')
   if (images.some(image => image.tags.length === 0))
-    reader.mistake('tags')('are missing, and the event tells none')
+    reader.mistake('tags', 'input')('are missing, and the event tells none')
   return images
 }
 

@@ -39,8 +39,9 @@ export class Reader {
     return this.#get(name).trim()
   }
 
-  mistake(name: string): (sentence: string) => void {
-    return sentence => this.mistakes.push(about(name, sentence))
+  /** `topic` is where it is explained, if not where other mistakes in that input are. */
+  mistake(name: string, topic?: Topic): (sentence: string) => void {
+    return sentence => this.mistakes.push(about(name, sentence, topic))
   }
 
   warning(name: string): (sentence: string) => void {
@@ -78,6 +79,6 @@ export class Reader {
   }
 }
 
-function about(name: string, sentence: string): Failure {
-  return new Failure(topicOf[name] ?? 'input', `${name}: ${sentence}`)
+function about(name: string, sentence: string, topic: Topic = topicOf[name] ?? 'input'): Failure {
+  return new Failure(topic, `${name}: ${sentence}`)
 }

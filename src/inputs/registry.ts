@@ -1,4 +1,5 @@
 import type { Desired } from '../desired.ts'
+import { isObject } from '../json.ts'
 import type { Reader } from './reader.ts'
 
 /** Reads the `registry-*` inputs. */
@@ -22,7 +23,7 @@ async function readConfig(
   const { parse } = await import('yaml')
   try {
     const config: unknown = parse(text)
-    if (isMap(config)) {
+    if (isObject(config)) {
       checkHttp(config.http, mistake)
       return { ...config }
     }
@@ -35,15 +36,11 @@ async function readConfig(
 
 /** nginx reaches the registry by a socket of Berth’s choosing, and speaks plain HTTP there, at the root. */
 function checkHttp(http: unknown, mistake: (sentence: string) => void): void {
-  if (!isMap(http)) return
+  if (!isObject(http)) return
   const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && http[key] !== null)
   for (const key of given) {
     mistake(
       `has \`http.${key}\`, which would keep nginx from reaching the registry; leave it out${key === 'tls' ? ', for nginx does TLS' : ''}`,
     )
   }
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

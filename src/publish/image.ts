@@ -1,3 +1,4 @@
+import { list, object, parseJson, string } from '../json.ts'
 import type { Manifest, RegistryApi } from '../registry/api.ts'
 
 /** What somebody wants to know of an image before they pull it. */
@@ -6,12 +7,6 @@ export interface Portrait {
   bytes: number
   /** Such as `linux/amd64` or `linux/arm/v7`; none if it is no image but, say, a Helm chart. */
   platforms: string[]
-}
-
-interface Platform {
-  os?: string
-  architecture?: string
-  variant?: string
 }
 
 type Registry = Pick<RegistryApi, 'manifest' | 'config'>
@@ -41,17 +36,17 @@ export async function portray(
   }
 }
 
-function ofIndex({ body }: Manifest): Platform[] {
-  const { manifests } = JSON.parse(body) as { manifests: { platform?: Platform }[] }
-  return manifests.map(({ platform }) => platform ?? {})
+function ofIndex({ body }: Manifest): unknown[] {
+  return list(object(parseJson(body)).manifests).map(each => object(each).platform)
 }
 
-async function ofImage(registry: Registry, repository: string, { config }: Manifest): Promise<Platform> {
-  return config === undefined ? {} : (JSON.parse(await registry.config(repository, config)) as Platform)
+async function ofImage(registry: Registry, repository: string, { config }: Manifest): Promise<unknown> {
+  return config === undefined ? undefined : parseJson(await registry.config(repository, config))
 }
 
 // Signatures and attestations say that they are for `unknown/unknown`.
-function name({ os, architecture, variant }: Platform): string | undefined {
-  if (!os || !architecture || os === 'unknown') return undefined
-  return [os, architecture, ...(variant ? [variant] : [])].join('/')
+function name(platform: unknown): string | undefined {
+  const { os, architecture, variant } = object(platform)
+  if (!string(os) || !string(architecture) || os === 'unknown') return undefined
+  return [os, architecture, ...(string(variant) ? [variant] : [])].join('/')
 }

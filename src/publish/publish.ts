@@ -1,4 +1,4 @@
-import type { User } from '../desired.ts'
+import type { Credentials } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import { megabytes } from '../format.ts'
 import type { Manifest, RegistryApi } from '../registry/api.ts'
@@ -18,7 +18,7 @@ export interface Pushed {
 export interface Publication {
   domain: string
   registry: RegistryApi
-  user: User | undefined
+  user: Credentials | undefined
   /** Whether a tag that exists with another digest stays. */
   immutable: boolean
   say(line: string): void

@@ -1,10 +1,11 @@
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Image, Source, User } from '../desired.ts'
+import type { Credentials, Image, Source } from '../desired.ts'
 import { asFailure, Failure } from '../failure.ts'
 import { ownName, repositoryMistake } from '../inputs/images.ts'
 import { InputError } from '../inputs/inputs.ts'
+import { isObject, list, object, parseJson, string, strings } from '../json.ts'
 import { Docker, type PushMessage } from '../runner/docker.ts'
 import { exec } from '../runner/exec.ts'
 import type { Skopeo } from '../runner/skopeo.ts'
@@ -22,7 +23,7 @@ export interface Local {
   /** Pushes it and returns the digest; throws what the client says. */
   push(
     to: { name: string; tag: string },
-    user: User | undefined,
+    user: Credentials | undefined,
     hear: (message: PushMessage) => void,
     cancelled: AbortSignal,
   ): Promise<string>
@@ -70,10 +71,18 @@ function absent(name: string, names: readonly string[]): string {
   return `this runner’s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`
 }
 
-interface Index {
-  manifests?: { mediaType?: string; digest: string; annotations?: Record<string, string> }[]
+/** An entry of an OCI layout’s `index.json`. */
+interface Entry {
+  nested: boolean
+  digest: string
+  annotations: Record<string, unknown>
 }
-type Saved = { Config: string; RepoTags?: string[] | null }[]
+
+/** An entry of the `manifest.json` that `docker save` writes. */
+interface Saved {
+  config: string
+  names: string[]
+}
 
 type Archive = Exclude<Source, { kind: 'docker' }>
 
@@ -88,8 +97,8 @@ async function findArchive(
       'imageMissing',
       `there is no ${path} in the workspace; build it in an earlier step of the same job`,
     )
-  const index = (await read(path, 'index.json')) as Index | undefined
-  const saved = (await read(path, 'manifest.json')) as Saved | undefined
+  const index = entries(await read(path, 'index.json'))
+  const saved = savedImages(await read(path, 'manifest.json'))
   const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind
   const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(path, reference, index)
   const repository = wanted ?? (found.name && ownName(found.name))
@@ -114,10 +123,13 @@ async function findArchive(
 }
 
 // What Docker saves is both since version 25. Only an index of indexes is more than `manifest.json` can say.
-function kindOf(path: string, index: Index | undefined, saved: Saved | undefined): Archive['kind'] {
+function kindOf(
+  path: string,
+  index: readonly Entry[] | undefined,
+  saved: readonly Saved[] | undefined,
+): Archive['kind'] {
   if (statSync(path).isDirectory()) return 'oci'
-  const nested = index?.manifests?.some(({ mediaType = '' }) => /index|list/.test(mediaType))
-  if (index && (!saved || nested)) return 'oci-archive'
+  if (index && (!saved || index.some(({ nested }) => nested))) return 'oci-archive'
   if (saved) return 'docker-archive'
   throw new Failure(
     'imageMissing',
@@ -128,40 +140,33 @@ function kindOf(path: string, index: Index | undefined, saved: Saved | undefined
 function oneSaved(
   path: string,
   reference: string | undefined,
-  saved: Saved = [],
+  saved: readonly Saved[] = [],
 ): { id: string; name?: string } {
-  const images =
-    reference === undefined ? saved : saved.filter(({ RepoTags }) => RepoTags?.includes(reference))
+  const images = reference === undefined ? saved : saved.filter(({ names }) => names.includes(reference))
   const [image] = images
   if (!image || images.length > 1)
     throw several(
       path,
       reference,
       'docker-archive',
-      saved.flatMap(({ RepoTags }) => RepoTags ?? []),
+      saved.flatMap(({ names }) => names),
     )
-  const name = reference ?? image.RepoTags?.[0]
-  return { id: `sha256:${/[0-9a-f]{64}/.exec(image.Config)?.[0]}`, ...(name && { name }) }
+  const name = reference ?? image.names[0]
+  return { id: `sha256:${image.config}`, ...(name && { name }) }
 }
 
 function oneOf(
   path: string,
   reference: string | undefined,
-  index: Index = {},
+  index: readonly Entry[] = [],
 ): { id: string; name?: string } {
   const key = 'org.opencontainers.image.ref.name'
-  const all = index.manifests ?? []
   const manifests =
-    reference === undefined ? all : all.filter(({ annotations }) => annotations?.[key] === reference)
+    reference === undefined ? index : index.filter(({ annotations }) => annotations[key] === reference)
   const [manifest] = manifests
   if (!manifest || manifests.length > 1)
-    throw several(
-      path,
-      reference,
-      'oci-archive',
-      all.flatMap(({ annotations }) => annotations?.[key] ?? []),
-    )
-  const name = manifest.annotations?.['io.containerd.image.name']
+    throw several(path, reference, 'oci-archive', strings(index.map(({ annotations }) => annotations[key])))
+  const name = string(manifest.annotations['io.containerd.image.name'])
   return { id: manifest.digest, ...(name && { name }) }
 }
 
@@ -180,5 +185,25 @@ async function read(path: string, name: string): Promise<unknown> {
   const text = statSync(path).isDirectory()
     ? await readFile(join(path, name), 'utf8').catch(() => '')
     : (await exec('tar', ['-xOf', path, name])).stdout
-  return text === '' ? undefined : JSON.parse(text)
+  return parseJson(text)
+}
+
+/** What `index.json` lists, without what is no image; `undefined` if it is no index. */
+function entries(index: unknown): Entry[] | undefined {
+  if (!isObject(index)) return undefined
+  return list(index.manifests)
+    .map(object)
+    .flatMap(({ mediaType, digest, annotations }) =>
+      typeof digest === 'string' && /^sha256:[0-9a-f]{64}$/.test(digest)
+        ? [{ digest, nested: /index|list/.test(string(mediaType) ?? ''), annotations: object(annotations) }]
+        : [],
+    )
+}
+
+function savedImages(saved: unknown): Saved[] | undefined {
+  if (!Array.isArray(saved)) return undefined
+  return saved.map(object).flatMap(({ Config, RepoTags }) => {
+    const config = /[0-9a-f]{64}/.exec(string(Config) ?? '')?.[0]
+    return config === undefined ? [] : [{ config, names: strings(RepoTags) }]
+  })
 }

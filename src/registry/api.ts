@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { User } from '../desired.ts'
+import type { Credentials } from '../desired.ts'
+import { list, number, object, parseJson, string } from '../json.ts'
 import type { Answer, Endpoint } from './endpoint.ts'
 
 /** What a tag or digest leads to: an image, or an index of images. */
@@ -31,9 +32,9 @@ const trial = (1 << 20) + 1
  */
 export class RegistryApi {
   readonly #endpoint: Endpoint
-  readonly #user: User | undefined
+  readonly #user: Credentials | undefined
 
-  constructor(endpoint: Endpoint, user: User | undefined) {
+  constructor(endpoint: Endpoint, user: Credentials | undefined) {
     this.#endpoint = endpoint
     this.#user = user
   }
@@ -108,16 +109,23 @@ function upload({ headers }: Answer): string {
 
 /** A registry that was cut off may have half a manifest; a push puts that right. */
 function read(body: string): Pick<Manifest, 'config' | 'manifests' | 'blobs'> {
-  let manifest: Partial<Record<'layers' | 'manifests', (Descriptor & { urls?: string[] })[]>> & {
-    config?: Descriptor
-  } = {}
-  try {
-    manifest = JSON.parse(body)
-  } catch {}
-  const { config, layers = [], manifests = [] } = manifest
+  const { config, layers, manifests } = object(parseJson(body))
+  const [configuration] = descriptors([config])
   // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
-  const own = layers.filter(({ urls = [] }) => urls.length === 0)
-  return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own }
+  const own = list(layers).filter(layer => list(object(layer).urls).length === 0)
+  return {
+    config: configuration?.digest,
+    manifests: descriptors(list(manifests)),
+    blobs: descriptors([config, ...own]),
+  }
+}
+
+function descriptors(values: readonly unknown[]): Descriptor[] {
+  return values.flatMap(value => {
+    const digest = string(object(value).digest)
+    const size = number(object(value).size)
+    return digest === undefined || size === undefined ? [] : [{ digest, size }]
+  })
 }
 
 /** All that a tag may be; a registry answers 404 for a type that was not asked for. */

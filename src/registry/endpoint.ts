@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { Agent, request } from 'node:https'
 import type { Socket } from 'node:net'
 import { type PeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
-import type { User } from '../desired.ts'
+import type { Credentials } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import { connectionFailure } from './failure.ts'
 import { Transient } from './retry.ts'
@@ -53,7 +53,7 @@ export class Endpoint {
    * Looks at the registry as a client does: a certificate that this machine trusts, nobody let in without credentials, and
    * the user let in with them (or everybody, if there are no users). Throws a sentence if anything is amiss.
    */
-  async verify(user: User | undefined): Promise<X509Certificate> {
+  async verify(user: Credentials | undefined): Promise<X509Certificate> {
     const anonymous = await this.ask('GET', '/v2/')
     if (isPassing(anonymous)) throw this.refused(anonymous, 'v2/')
     if (user === undefined && anonymous.status !== 200) {
@@ -92,14 +92,14 @@ export class Endpoint {
   }
 
   /** Logs in as each user; throws a sentence that names who is not let in. */
-  async admit(users: readonly User[]): Promise<void> {
+  async admit(users: readonly Credentials[]): Promise<void> {
     const [first, ...others] = users
     // nginx goes on with its old rules for a moment after it was told of new ones.
     if (first) await this.#admit(first, performance.now() + newPassword)
     await Promise.all(others.map(user => this.#admit(user, performance.now() + newPassword)))
   }
 
-  async #admit(user: User, deadline: number): Promise<void> {
+  async #admit(user: Credentials, deadline: number): Promise<void> {
     for (;;) {
       const { status } = await this.ask('GET', '/v2/', user)
       if (status === 200) return
@@ -120,7 +120,7 @@ export class Endpoint {
   ask(
     method: string,
     path: string,
-    user?: User,
+    user?: Credentials,
     headers: Record<string, string> = {},
     body?: Buffer,
   ): Promise<Answer> {
@@ -181,7 +181,8 @@ export class Endpoint {
   refused(answer: Answer, what: string): Failure {
     const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200)
     const message = `${this.#domain}/${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
-    return isPassing(answer) ? new Transient('endpoint', message) : new Failure('endpoint', message)
+    if (isPassing(answer)) return new Transient('endpoint', message)
+    return new Failure([401, 403].includes(answer.status) ? 'pushRights' : 'endpoint', message)
   }
 
   #failure(error: NodeJS.ErrnoException & { cert?: PeerCertificate }): Failure {

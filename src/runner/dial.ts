@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { Failure } from '../failure.ts'
 import { lastLine } from '../format.ts'
 import { environment } from './process.ts'
 
@@ -13,7 +14,7 @@ import { environment } from './process.ts'
 export class Dial extends Agent {
   readonly #children = new Set<ChildProcess>()
   /** Why a connection ended, once its process has. */
-  readonly #ends = new WeakMap<Duplex, Promise<string>>()
+  readonly #ends = new WeakMap<Duplex, Promise<Failure>>()
 
   constructor() {
     super({ keepAlive: true })
@@ -35,7 +36,7 @@ export class Dial extends Agent {
       code = error.code
       connection.destroy(error)
     })
-    const ended = new Promise<string>(resolve => {
+    const ended = new Promise<Failure>(resolve => {
       child.on('close', () => {
         this.#children.delete(child)
         resolve(unreachable(code, words))
@@ -54,8 +55,8 @@ export class Dial extends Agent {
     })
   }
 
-  /** Why a connection does not lead to the engine, in a sentence. */
-  async reason(connection: Duplex): Promise<string> {
+  /** Why a connection does not lead to the engine. */
+  async reason(connection: Duplex): Promise<Failure> {
     return (await this.#ends.get(connection)) ?? unreachable(undefined, '')
   }
 
@@ -66,10 +67,19 @@ export class Dial extends Agent {
   }
 }
 
-function unreachable(code: string | undefined, words: string): string {
+function unreachable(code: string | undefined, words: string): Failure {
   if (code === 'ENOENT')
-    return 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)'
+    return new Failure(
+      'runnerProgram',
+      'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)',
+    )
   if (/permission denied/i.test(words))
-    return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own'
-  return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`
+    return new Failure(
+      'runnerDocker',
+      'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own',
+    )
+  return new Failure(
+    'runnerDocker',
+    `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${lastLine(words)}`,
+  )
 }

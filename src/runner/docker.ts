@@ -1,19 +1,20 @@
 import { type IncomingMessage, request } from 'node:http'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { User } from '../desired.ts'
+import type { Credentials } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import { lastLine } from '../format.ts'
+import { list, number, object, parseJson, string, strings } from '../json.ts'
 import { Dial } from './dial.ts'
 import { exec } from './exec.ts'
 
 /** What the engine says while it pushes; `progressDetail` counts bytes. */
 export interface PushMessage {
-  id?: string
-  status?: string
-  progressDetail?: { current?: number; total?: number }
-  error?: string
-  aux?: { Digest?: string }
+  id?: string | undefined
+  status?: string | undefined
+  progressDetail?: { current?: number | undefined; total?: number | undefined }
+  error?: string | undefined
+  digest?: string | undefined
 }
 
 export interface LocalImage {
@@ -63,15 +64,22 @@ export class Docker {
     if (status === 404) return undefined
     if (status !== 200)
       throw new Failure('runnerDocker', `Docker can’t look at ${name}: ${errorMessage(body)}`)
-    const found = JSON.parse(body) as { Id: string; Size: number; RepoTags?: string[] | null }
-    return { id: found.Id, size: found.Size, names: found.RepoTags ?? [] }
+    const { Id, Size, RepoTags } = object(parseJson(body))
+    const id = string(Id)
+    if (id === undefined)
+      throw new Failure(
+        'runnerDocker',
+        `Docker can’t look at ${name}: ${lastLine(body)}; is it Docker that answers?`,
+      )
+    return { id, size: number(Size) ?? 0, names: strings(RepoTags) }
   }
 
   /** The names of all images, as `docker images` shows them. */
   async names(): Promise<string[]> {
     const { body } = await this.#ask('GET', '/images/json')
-    const images = JSON.parse(body) as { RepoTags?: string[] | null }[]
-    return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter(name => name !== '<none>:<none>')
+    return list(parseJson(body))
+      .flatMap(image => strings(object(image).RepoTags))
+      .filter(name => name !== '<none>:<none>')
   }
 
   /**
@@ -81,7 +89,7 @@ export class Docker {
   async push(
     { id, names }: LocalImage,
     { name, tag }: { name: string; tag: string },
-    user: User | undefined,
+    user: Credentials | undefined,
     hear: (message: PushMessage) => void,
     cancelled: AbortSignal,
   ): Promise<string> {
@@ -94,9 +102,9 @@ export class Docker {
       const headers = { 'x-registry-auth': login(name, user) }
       const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, cancelled, headers)
       for await (const line of lines(response)) {
-        const message = JSON.parse(line) as PushMessage & { message?: string }
-        error ??= message.error ?? message.message
-        digest = message.aux?.Digest ?? digest
+        const message = readMessage(line)
+        error ??= message.error
+        digest = message.digest ?? digest
         hear(message)
       }
       if (error !== undefined) throw new Error(error)
@@ -113,8 +121,7 @@ export class Docker {
   /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
   async rootless(): Promise<boolean> {
     const { body } = await this.#ask('GET', '/info')
-    const { SecurityOptions = [] } = JSON.parse(body) as { SecurityOptions?: string[] }
-    return SecurityOptions.includes('name=rootless')
+    return strings(object(parseJson(body)).SecurityOptions).includes('name=rootless')
   }
 
   async #tag(id: string, name: string, tag: string, signal?: AbortSignal): Promise<void> {
@@ -149,8 +156,7 @@ export class Docker {
           reject(new Failure('connectionLost', 'the push was cancelled; run the workflow again'))
         // The engine was started anew meanwhile. Whatever it had heard of this may be asked again.
         else if (outgoing.reusedSocket) resolve(this.#send(method, path, signal, headers))
-        else if (outgoing.socket)
-          void this.#dial.reason(outgoing.socket).then(text => reject(new Failure('runnerDocker', text)))
+        else if (outgoing.socket) void this.#dial.reason(outgoing.socket).then(reject)
         else reject(error)
       })
       outgoing.on('response', resolve)
@@ -174,18 +180,26 @@ async function* lines(response: IncomingMessage): AsyncGenerator<string> {
   if (rest.trim() !== '') yield rest
 }
 
+function readMessage(line: string): PushMessage {
+  const { id, status, progressDetail, error, message, aux } = object(parseJson(line))
+  const { current, total } = object(progressDetail)
+  return {
+    id: string(id),
+    status: string(status),
+    progressDetail: { current: number(current), total: number(total) },
+    error: string(error) ?? string(message),
+    digest: string(object(aux).Digest),
+  }
+}
+
 // The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
-function login(name: string, user: User | undefined): string {
+function login(name: string, user: Credentials | undefined): string {
   const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {}
   return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
 }
 
 function errorMessage(body: string): string {
-  try {
-    return (JSON.parse(body) as { message: string }).message
-  } catch {
-    return lastLine(body)
-  }
+  return string(object(parseJson(body)).message) ?? lastLine(body)
 }
 
 /**

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { User } from '../desired.ts'
+import type { Credentials } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import { lastLine } from '../format.ts'
 import { exec } from './exec.ts'
@@ -32,7 +32,7 @@ export class Skopeo {
   async copy(
     from: string,
     reference: string,
-    user: User | undefined,
+    user: Credentials | undefined,
     onLine: (line: string) => void,
     cancelled: AbortSignal,
   ): Promise<string> {

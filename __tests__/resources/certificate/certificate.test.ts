@@ -3,8 +3,8 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import type { Desired } from '../../../src/desired.ts'
 import { certificate, due, type Lineage } from '../../../src/resources/certificate/certificate.ts'
+import { renewable } from '../../../src/resources/renewal/conf.ts'
 import { renewal } from '../../../src/resources/renewal/renewal.ts'
-import { renewable } from '../../../src/resources/renewal/settings.ts'
 
 const domain = 'registry.example.com'
 const server = 'https://acme.example.com/dir'
@@ -73,7 +73,7 @@ const well: Lineage = {
   clock: 'right',
 }
 
-const summaries = (steps: ReturnType<typeof certificate.plan>) =>
+const summaries = (steps: ReturnType<typeof certificate.steps>) =>
   steps.flatMap(({ changes, call: [name] }) =>
     changes.map(({ action, summary }) => `${action} ${summary} (${name})`),
   )
@@ -113,7 +113,7 @@ describe('certificate', () => {
 
   test('a clock that is off is in the way', () => {
     expect(certificate.failures?.(desired, { ...well, clock: '2027-11-23' })).toEqual([
-      expect.stringContaining('clock shows 2027-11-23'),
+      expect.objectContaining({ topic: 'clock', message: expect.stringContaining('clock shows 2027-11-23') }),
     ])
     expect(certificate.failures?.(desired, well)).toEqual([])
   })

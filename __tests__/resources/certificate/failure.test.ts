@@ -77,7 +77,7 @@ test.each([
   ],
   ["OSError: [Errno 28] No space left on device: '/etc/letsencrypt/archive'", /disk is full/],
 ])('%s', (output, sentence) => {
-  expect(orderFailure(desired, output)).toMatch(sentence)
+  expect(orderFailure(desired, output)?.message).toMatch(sentence)
 })
 
 test('what it does not know is left to certbot’s own words', () => {

@@ -69,7 +69,7 @@ describe('confirm', () => {
   async function confirm(status: number, body: string): Promise<string | undefined> {
     const outside = new Preflight(domain, { records: async () => addresses, port: await serve(status, body) })
     await outside.resolve(['192.0.2.7'])
-    return outside.confirm('abc')
+    return (await outside.confirm('abc'))?.message
   }
 
   test('gives the word when the token is there', async () => {
@@ -82,7 +82,7 @@ describe('confirm', () => {
 
   test('says what answers instead, and does not give the word', async () => {
     expect(await confirm(404, 'nginx')).toMatch(
-      /the A record of registry\.example\.com, .*, leads to a web server that answers 404 instead of this server’s token; point it to this server \(this server has 192\.0\.2\.7\)/,
+      /the A record of registry\.example\.com, .*, points to a web server that answers 404 instead of this server’s token; point it to this server \(this server has 192\.0\.2\.7\)/,
     )
     expect(asked.some(each => each.endsWith('-seen'))).toBe(false)
   })
@@ -92,7 +92,7 @@ describe('confirm', () => {
     web?.close()
     const outside = new Preflight(domain, { records: async () => addresses, port })
     await outside.resolve([])
-    expect(await outside.confirm('abc')).toMatch(
+    expect((await outside.confirm('abc'))?.message).toMatch(
       /refuses connections on port 80; does it lead to this server\?/,
     )
   })

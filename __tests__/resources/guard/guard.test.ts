@@ -39,7 +39,7 @@ describe('warnings', () => {
     ['little room', desired, room, [expect.stringContaining(`the disk is nearly full, ${room}; delete`)]],
     ['little room, and images elsewhere', inS3, room, []],
   ])('%s', (_, desired, room, expected) => {
-    expect(guard.warnings?.(desired, { ...seen, room })).toEqual(expected)
+    expect(guard.warnings?.(desired, { ...seen, room }).map(({ message }) => message)).toEqual(expected)
   })
 })
 
@@ -54,7 +54,7 @@ test.each([
 test('where images are kept elsewhere the disk is not watched', () => {
   const script = (wanted: typeof desired) =>
     guard
-      .plan(wanted, { ...seen, script: undefined })[0]
+      .steps(wanted, { ...seen, script: undefined })[0]
       ?.call[3]?.split('\n')
       .at(-2)
   expect(script(desired)).toMatch(/^guard .* \/opt\/berth\/data$/)

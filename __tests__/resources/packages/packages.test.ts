@@ -33,5 +33,5 @@ test.each<[string, string, string | undefined]>([
   ],
   ['anything else', 'E: Unable to locate package nginx', undefined],
 ])('%s', (_, output, message) => {
-  expect(packages.explain?.(desired, output)).toBe(message)
+  expect(packages.explain?.(desired, output)?.message).toBe(message)
 })

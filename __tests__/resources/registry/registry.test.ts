@@ -61,7 +61,7 @@ describe('plan', () => {
 
 describe('obstacles', () => {
   const obstacles = (changes: Partial<typeof seen>, adopt = false) =>
-    registry.failures?.({ ...desired, adopt }, { ...seen, ...changes })
+    registry.failures?.({ ...desired, adopt }, { ...seen, ...changes })?.map(({ message }) => message)
   test.each([
     ['nobody', {}, false, []],
     [
@@ -131,7 +131,7 @@ Error response from daemon: Cannot update container 112ca3d0f1af: container not 
 the registry is back as it was; the new one said:
 configuration error: must provide exactly one storage type
 `
-  expect(registry.explain?.(desired, output)).toBe(
+  expect(registry.explain?.(desired, output)?.message).toBe(
     'the registry is back as it was; the new one said:\n  configuration error: must provide exactly one storage type',
   )
   expect(registry.explain?.(desired, 'Error response from daemon: pull access denied')).toBeUndefined()

@@ -1,12 +1,10 @@
 import { expect, test } from '@jest/globals'
-import type { Access, Rights } from '../../../src/desired.ts'
+import { type Access, ownerOf, type Rights, rightsOf } from '../../../src/desired.ts'
 import {
   accessLocation,
   accessMaps,
   accessRefused,
-  ownerOf,
   patternRegex,
-  rightsOf,
 } from '../../../src/resources/site/access.ts'
 
 const domain = 'registry.example.com'

@@ -8,6 +8,8 @@ import { Failure } from '../../failure.ts'
 export function orderFailure({ domain, acme }: Desired, output: string): Failure | undefined {
   const host = new URL(acme.server).host
   const says = (pattern: RegExp) => pattern.test(output)
+  const shown = /^nginx was reloaded, and port 443 still shows another certificate.*$/m.exec(output)?.[0]
+  if (shown !== undefined) return new Failure('port', shown)
   if (
     says(
       /rateLimited|too many (certificates|new orders|failed|registrations|currently pending)|There were too many requests|<Response \[429\]>/i,
@@ -21,7 +23,7 @@ export function orderFailure({ domain, acme }: Desired, output: string): Failure
   }
   if (says(/Another instance of Certbot is already running/)) {
     return new Failure(
-      'authorityView',
+      'authority',
       'another certbot has been at work on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again',
     )
   }
@@ -93,7 +95,7 @@ export function orderFailure({ domain, acme }: Desired, output: string): Failure
     )
   ) {
     return new Failure(
-      'dns',
+      'authority',
       `the server can’t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`,
     )
   }

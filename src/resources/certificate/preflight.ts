@@ -85,7 +85,7 @@ export class Preflight {
         if (status === 200 && body === token) return undefined
         if (Date.now() > until) {
           return new Failure(
-            'dns',
+            own ? 'rival' : 'dns',
             `${record} points to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name, or is something else in front of nginx?' : `point it to this server${server}`}`,
           )
         }

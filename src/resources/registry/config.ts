@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import { type Desired, ownAuth } from '../../desired.ts'
+import { isObject } from '../../json.ts'
 
 type Wanted = Pick<Desired, 'registry'>
 
@@ -37,7 +38,7 @@ function config({ registry }: Wanted): Record<string, unknown> {
 /** Whether images are kept on the server's disk, and not in an object storage that `registry-config` names. */
 export function onDisk(desired: Wanted): boolean {
   const { storage } = config(desired)
-  return isMap(storage) && storage.filesystem !== undefined
+  return isObject(storage) && storage.filesystem !== undefined
 }
 
 /** What of a configuration makes the registry speak to others. */
@@ -46,7 +47,7 @@ const talkative = ['middleware', 'notifications', 'proxy', 'redis', 'reporting']
 /** Whether the registry has anybody to speak to but nginx. */
 export function needsNetwork(desired: Wanted): boolean {
   const whole = config(desired)
-  const hooks = isMap(whole.log) && whole.log.hooks !== undefined
+  const hooks = isObject(whole.log) && whole.log.hooks !== undefined
   return !onDisk(desired) || hooks || ownAuth(desired) || talkative.some(key => whole[key] !== undefined)
 }
 
@@ -56,11 +57,7 @@ export function merge(base: Record<string, unknown>, over: Record<string, unknow
   for (const [key, value] of Object.entries(over)) {
     const below = merged[key]
     if (value === null) delete merged[key]
-    else merged[key] = isMap(below) && isMap(value) ? merge(below, value) : value
+    else merged[key] = isObject(below) && isObject(value) ? merge(below, value) : value
   }
   return merged
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
