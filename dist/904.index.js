@@ -10,6 +10,8 @@ export const modules = {
 /* harmony export */ });
 /* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(8815);
 /* harmony import */ var _desired_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(350);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(9368);
+
 
 
 /** Wildcards in one pattern: each more multiplies the steps that nginx takes to find that a name does not match. */
@@ -45,7 +47,7 @@ function parseAccess(text, users, mistake, warning) {
 function parseMap(text, mistake) {
     try {
         const value = (0,yaml__WEBPACK_IMPORTED_MODULE_0__.parse)(text, { logLevel: 'error' });
-        if (isMap(value))
+        if ((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(value))
             return value;
         mistake('is not a YAML map from users to `pull`, `push` or both');
     }
@@ -63,7 +65,7 @@ function parseRights(name, value, mistake) {
         rights[value].push('**');
         return rights;
     }
-    if (!isMap(value)) {
+    if (!(0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(value)) {
         mistake(`${path} must be \`pull\`, \`push\`, or a map of the two to patterns of repositories`);
         return rights;
     }
@@ -91,9 +93,6 @@ function isPattern(value) {
         wildcards.length <= maxWildcards &&
         wildcards.every(each => each.length <= 2) &&
         value.split('/').every(each => !each.includes('**') || each === '**'));
-}
-function isMap(value) {
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 

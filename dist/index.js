@@ -819,8 +819,9 @@ class Reader {
     text(name) {
         return this.#get(name).trim();
     }
-    mistake(name) {
-        return sentence => this.mistakes.push(about(name, sentence));
+    /** `topic` is where it is explained, if not where other mistakes in that input are. */
+    mistake(name, topic) {
+        return sentence => this.mistakes.push(about(name, sentence, topic));
     }
     warning(name) {
         return sentence => this.warnings.push(about(name, sentence));
@@ -847,11 +848,14 @@ class Reader {
         return Number(this.checked(name, this.text(name), good, `a whole number from ${min} to ${max}`));
     }
 }
-function about(name, sentence) {
-    return new failure/* Failure */.HR(topicOf[name] ?? 'input', `${name}: ${sentence}`);
+function about(name, sentence, topic = topicOf[name] ?? 'input') {
+    return new failure/* Failure */.HR(topic, `${name}: ${sentence}`);
 }
 
+// EXTERNAL MODULE: ./build/json.js
+var json = __nccwpck_require__(9368);
 ;// CONCATENATED MODULE: ./build/inputs/registry.js
+
 /** Reads the `registry-*` inputs. */
 async function readRegistry(reader) {
     return {
@@ -865,7 +869,7 @@ async function readConfig(text, mistake) {
     const { parse } = await __nccwpck_require__.e(/* import() */ 815).then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
     try {
         const config = parse(text);
-        if (isMap(config)) {
+        if ((0,json/* isObject */.Gv)(config)) {
             checkHttp(config.http, mistake);
             return { ...config };
         }
@@ -878,15 +882,12 @@ async function readConfig(text, mistake) {
 }
 /** nginx reaches the registry by a socket of Berth’s choosing, and speaks plain HTTP there, at the root. */
 function checkHttp(http, mistake) {
-    if (!isMap(http))
+    if (!(0,json/* isObject */.Gv)(http))
         return;
     const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && http[key] !== null);
     for (const key of given) {
         mistake(`has \`http.${key}\`, which would keep nginx from reaching the registry; leave it out${key === 'tls' ? ', for nginx does TLS' : ''}`);
     }
-}
-function isMap(value) {
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 ;// CONCATENATED MODULE: ./build/inputs/key.js
@@ -1329,9 +1330,9 @@ function readImages(reader, mode, event) {
     const tags = (0,inputs_images/* parseTags */.rL)(reader.raw('tags'), reader.mistake('tags'));
     const images = (0,inputs_images/* parseImages */.eb)(reader.raw('image'), tags.length > 0 ? tags : (0,inputs_images/* eventTags */.WX)(event), event.owner, reader.mistake('image'));
     if (mode === 'push' && reader.text('image') === '')
-        reader.mistake('image')('is missing; name the image to push');
+        reader.mistake('image', 'input')('is missing; name the image to push');
     if (images.some(image => image.tags.length === 0))
-        reader.mistake('tags')('are missing, and the event tells none');
+        reader.mistake('tags', 'input')('are missing, and the event tells none');
     return images;
 }
 function readPushUser(reader, users) {
@@ -1347,6 +1348,51 @@ function readPushUser(reader, users) {
 
 /***/ }),
 
+/***/ 9368:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Gv: () => (/* binding */ isObject),
+/* harmony export */   Ik: () => (/* binding */ object),
+/* harmony export */   P$: () => (/* binding */ strings),
+/* harmony export */   Yj: () => (/* binding */ string),
+/* harmony export */   ai: () => (/* binding */ number),
+/* harmony export */   p_: () => (/* binding */ list),
+/* harmony export */   qF: () => (/* binding */ parseJson)
+/* harmony export */ });
+/** What comes from outside, looked at before it is believed: what is missing or of another kind is empty, and never a TypeError. */
+/** `undefined` if it is not JSON. */
+function parseJson(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        return undefined;
+    }
+}
+function isObject(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+function object(value) {
+    return isObject(value) ? value : {};
+}
+function list(value) {
+    return Array.isArray(value) ? value : [];
+}
+/** The strings of a list. */
+function strings(value) {
+    return list(value).filter(each => typeof each === 'string');
+}
+function string(value) {
+    return typeof value === 'string' ? value : undefined;
+}
+function number(value) {
+    return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+
+/***/ }),
+
 /***/ 9479:
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
@@ -1356,7 +1402,9 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var _inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1232);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9368);
 /* harmony import */ var _server_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6374);
+
 
 
 
@@ -1407,29 +1455,29 @@ function saveFolder() {
 }
 function githubEvent() {
     const env = process.env;
-    const { repository, pull_request, number } = payload(env.GITHUB_EVENT_PATH);
+    const payload = (0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .object */ .Ik)(eventPayload(env.GITHUB_EVENT_PATH));
     return {
         name: env.GITHUB_EVENT_NAME ?? '',
         ref: env.GITHUB_REF ?? '',
         sha: env.GITHUB_SHA ?? '',
-        defaultBranch: repository?.default_branch,
-        pull: pull_request?.number ?? number,
+        defaultBranch: (0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .string */ .Yj)((0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .object */ .Ik)(payload.repository).default_branch),
+        pull: (0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .number */ .ai)((0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .object */ .Ik)(payload.pull_request).number) ?? (0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .number */ .ai)(payload.number),
         owner: env.GITHUB_REPOSITORY_OWNER ?? '',
     };
 }
-function payload(path) {
+function eventPayload(path) {
     try {
-        return JSON.parse((0,node_fs__WEBPACK_IMPORTED_MODULE_1__.readFileSync)(path ?? '', 'utf8'));
+        return (0,_json_js__WEBPACK_IMPORTED_MODULE_6__/* .parseJson */ .qF)((0,node_fs__WEBPACK_IMPORTED_MODULE_1__.readFileSync)(path ?? '', 'utf8'));
     }
     catch {
-        return {}; // a local run
+        return undefined; // a local run
     }
 }
 const begun = begin();
 const loaded = begun
     .catch(() => { }) // The action tells why.
     .then(async () => {
-    const action = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(923), __nccwpck_require__.e(914)]).then(__nccwpck_require__.bind(__nccwpck_require__, 8914));
+    const action = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(923), __nccwpck_require__.e(289)]).then(__nccwpck_require__.bind(__nccwpck_require__, 8289));
     action.mask(secrets);
     return action;
 });
@@ -2041,9 +2089,10 @@ function line(call) {
 function compose(libraries, body) {
     return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n');
 }
-/** The code of `NAME.sh` below this folder. */
+/** The code of a program for servers below this folder: `NAME.sh`, unless the name has an ending of its own. */
 function library(name) {
-    return withoutComments((0,node_fs__WEBPACK_IMPORTED_MODULE_0__.readFileSync)(new URL(`./${name}.sh`, import.meta.url), 'utf8'));
+    const file = /\.\w+$/.test(name) ? name : `${name}.sh`;
+    return withoutComments((0,node_fs__WEBPACK_IMPORTED_MODULE_0__.readFileSync)(new URL(`./${file}`, import.meta.url), 'utf8'));
 }
 /** What is in a file that Berth writes on a server, for people who come across it there. */
 const notice = '# Written by Berth, which undoes changes made here.';
@@ -2052,7 +2101,7 @@ const notice = '# Written by Berth, which undoes changes made here.';
  * they tell shellcheck goes along, and so does the first line of a script.
  */
 function withoutComments(text) {
-    return text.replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '').replace(/\n{3,}/g, '\n\n');
+    return text.replace(/^[ \t]*#(?! shellcheck ).*\n/gm, '').replace(/\n{3,}/g, '\n\n');
 }
 
 

@@ -29,9 +29,10 @@ export function compose(libraries: readonly string[], body: readonly string[]): 
   return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n')
 }
 
-/** The code of `NAME.sh` below this folder. */
+/** The code of a program for servers below this folder: `NAME.sh`, unless the name has an ending of its own. */
 export function library(name: string): string {
-  return withoutComments(readFileSync(new URL(`./${name}.sh`, import.meta.url), 'utf8'))
+  const file = /\.\w+$/.test(name) ? name : `${name}.sh`
+  return withoutComments(readFileSync(new URL(`./${file}`, import.meta.url), 'utf8'))
 }
 
 /** What is in a file that Berth writes on a server, for people who come across it there. */
@@ -42,5 +43,5 @@ export const notice = '# Written by Berth, which undoes changes made here.'
  * they tell shellcheck goes along, and so does the first line of a script.
  */
 export function withoutComments(text: string): string {
-  return text.replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '').replace(/\n{3,}/g, '\n\n')
+  return text.replace(/^[ \t]*#(?! shellcheck ).*\n/gm, '').replace(/\n{3,}/g, '\n\n')
 }

@@ -209,6 +209,7 @@ function environment() {
 
 
 
+
 /**
  * Connections to the runner’s Docker engine, each used again when its request has ended. `docker system dial-stdio`, which
  * Docker itself uses over SSH, leads to it by the user’s own context, TLS and socket; but it is a process that takes as
@@ -256,7 +257,7 @@ class dial_Dial extends external_node_http_namespaceObject.Agent {
             unref: () => handles.forEach(handle => void handle.unref()),
         });
     }
-    /** Why a connection does not lead to the engine, in a sentence. */
+    /** Why a connection does not lead to the engine. */
     async reason(connection) {
         return (await this.#ends.get(connection)) ?? unreachable(undefined, '');
     }
@@ -268,10 +269,10 @@ class dial_Dial extends external_node_http_namespaceObject.Agent {
 }
 function unreachable(code, words) {
     if (code === 'ENOENT')
-        return 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)';
+        return new failure_Failure('runnerProgram', 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)');
     if (/permission denied/i.test(words))
-        return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own';
-    return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${format_lastLine(words)}`;
+        return new failure_Failure('runnerDocker', 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own');
+    return new failure_Failure('runnerDocker', `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${format_lastLine(words)}`);
 }
 
 ;// CONCATENATED MODULE: external "string_decoder"
@@ -1438,6 +1439,7 @@ async function exec_exec(program, args, input = '') {
 
 
 
+
 /** Milliseconds for taking back a tag, after which a cancelled job would be killed anyhow. */
 const untagTimeout = 10_000;
 /**
@@ -1469,14 +1471,18 @@ class Docker {
             return undefined;
         if (status !== 200)
             throw new Failure('runnerDocker', `Docker can’t look at ${name}: ${errorMessage(body)}`);
-        const found = JSON.parse(body);
-        return { id: found.Id, size: found.Size, names: found.RepoTags ?? [] };
+        const { Id, Size, RepoTags } = object(parseJson(body));
+        const id = string(Id);
+        if (id === undefined)
+            throw new Failure('runnerDocker', `Docker can’t look at ${name}: ${lastLine(body)}; is it Docker that answers?`);
+        return { id, size: number(Size) ?? 0, names: strings(RepoTags) };
     }
     /** The names of all images, as `docker images` shows them. */
     async names() {
         const { body } = await this.#ask('GET', '/images/json');
-        const images = JSON.parse(body);
-        return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter(name => name !== '<none>:<none>');
+        return list(parseJson(body))
+            .flatMap(image => strings(object(image).RepoTags))
+            .filter(name => name !== '<none>:<none>');
     }
     /**
      * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
@@ -1493,9 +1499,9 @@ class Docker {
             const headers = { 'x-registry-auth': login(name, user) };
             const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, cancelled, headers);
             for await (const line of lines(response)) {
-                const message = JSON.parse(line);
-                error ??= message.error ?? message.message;
-                digest = message.aux?.Digest ?? digest;
+                const message = readMessage(line);
+                error ??= message.error;
+                digest = message.digest ?? digest;
                 hear(message);
             }
             if (error !== undefined)
@@ -1515,8 +1521,7 @@ class Docker {
     /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
     async rootless() {
         const { body } = await this.#ask('GET', '/info');
-        const { SecurityOptions = [] } = JSON.parse(body);
-        return SecurityOptions.includes('name=rootless');
+        return strings(object(parseJson(body)).SecurityOptions).includes('name=rootless');
     }
     async #tag(id, name, tag, signal) {
         const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`, signal);
@@ -1546,7 +1551,7 @@ class Docker {
                 else if (outgoing.reusedSocket)
                     resolve(this.#send(method, path, signal, headers));
                 else if (outgoing.socket)
-                    void this.#dial.reason(outgoing.socket).then(text => reject(new Failure('runnerDocker', text)));
+                    void this.#dial.reason(outgoing.socket).then(reject);
                 else
                     reject(error);
             });
@@ -1571,18 +1576,24 @@ async function* lines(response) {
     if (rest.trim() !== '')
         yield rest;
 }
+function readMessage(line) {
+    const { id, status, progressDetail, error, message, aux } = object(parseJson(line));
+    const { current, total } = object(progressDetail);
+    return {
+        id: string(id),
+        status: string(status),
+        progressDetail: { current: number(current), total: number(total) },
+        error: string(error) ?? string(message),
+        digest: string(object(aux).Digest),
+    };
+}
 // The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
 function login(name, user) {
     const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {};
     return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 function errorMessage(body) {
-    try {
-        return JSON.parse(body).message;
-    }
-    catch {
-        return lastLine(body);
-    }
+    return string(object(parseJson(body)).message) ?? lastLine(body);
 }
 /**
  * Where Docker looks for the authorities of one registry. `id` tells the files of jobs at the same time apart, and

@@ -1,5 +1,6 @@
 import type { Desired } from '../desired.ts'
 import { type Failure, joined } from '../failure.ts'
+import { brake } from '../resources/brake/brake.ts'
 import { certificate } from '../resources/certificate/certificate.ts'
 import { guard } from '../resources/guard/guard.ts'
 import { packages } from '../resources/packages/packages.ts'
@@ -13,7 +14,7 @@ import { marker } from '../server/protocol.ts'
 import { compose, line, quote } from '../shell.ts'
 
 /** All that Berth owns on a server, each after what it stands on. */
-const resources: readonly Resource[] = [packages, users, registry, certificate, site, renewal, guard]
+const resources: readonly Resource[] = [packages, users, registry, certificate, brake, site, renewal, guard]
 
 const libraries = [
   'server/protocol',

@@ -3,6 +3,8 @@
 
 LETSENCRYPT=/etc/letsencrypt
 
+# Two looks at once: the one waits for nginx, the other works on files. Each says what it has seen when it has all of it: the
+# second passes on what the first one said.
 certificate_probe() { # DOMAIN DIRECTORY NOW
   fact certificate.served "$(certificate_served "$1")" | {
     certificate_kept "$@" </dev/null

@@ -1,5 +1,6 @@
-import { type Desired, ownAuth } from '../../desired.ts'
+import type { Desired } from '../../desired.ts'
 import { notice, withoutComments } from '../../shell.ts'
+import { brakeMaps, brakePassed, brakeServer, isLocked } from '../brake/brake.ts'
 import { guardLocation, guardMaps } from '../guard/guard.ts'
 import { chainFile, htpasswdFile, prefix, socket } from '../names.ts'
 import { rightsLocation, rightsMaps } from './rights.ts'
@@ -65,7 +66,8 @@ export function siteConf(desired: Site, dialect: Dialect, { ipv6, others }: Neig
   const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
   const text = `# The registry's socket, whichever of its containers serves.
 upstream ${id} { server unix:${socket(desired)}; }
-${guardMaps(desired)}${locked(desired) ? rightsMaps(desired) : ''}
+
+${guardMaps(desired)}${isLocked(desired) ? brakeMaps(desired) + rightsMaps(desired) : ''}
 server {
     ${tls}
     server_name ${domain};
@@ -99,7 +101,7 @@ ${protocols}
     chunked_transfer_encoding on;
     client_body_timeout 60s;
     default_type application/json;
-
+${isLocked(desired) ? brakeServer(desired) : ''}
 ${locations(desired)}}
 ${stranger(dialect, others, ipv6)}`
   return `${challengeConf(domain, ipv6)}\n${withoutComments(text)}`
@@ -107,30 +109,25 @@ ${stranger(dialect, others, ipv6)}`
 
 type Site = Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access'>
 
-/** Whether nginx asks for passwords: neither is the registry open nor does it ask for itself. */
-function locked(desired: Site): boolean {
-  return desired.users !== null && !ownAuth(desired)
-}
-
 /**
  * nginx lets in whom it finds in the file of users, which it reads in each request, and asks what they may do only then:
  * `try_files` comes after the check of the password, and finds nothing. The registry itself asks nobody.
  */
 function locations(desired: Site): string {
-  if (!locked(desired)) return `    location / {${proxy(desired)}    }\n`
+  if (!isLocked(desired)) return `    location / {${proxy(desired)}    }\n`
   return `    location / {
         auth_basic "Registry";
         auth_basic_user_file ${htpasswdFile(desired)};
         root /nonexistent;
         try_files /none @registry;
-        error_page 401 @unauthorized;
     }
+    error_page 401 @unauthorized;
     location @unauthorized {
         return 401 '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}';
     }
     location @registry {
         auth_basic off;
-        proxy_set_header Authorization "";
+${brakePassed(desired)}        proxy_set_header Authorization "";
 ${rightsLocation(desired)}${proxy(desired)}    }
 `
 }

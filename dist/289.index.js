@@ -1,8 +1,8 @@
-export const id = 914;
-export const ids = [914];
+export const id = 289;
+export const ids = [289];
 export const modules = {
 
-/***/ 8914:
+/***/ 8289:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -88,13 +88,175 @@ function fileChanges(path, seen, after, mode, owner = 'root:root') {
     return change(true, `${path} from ${seen.mode} ${seen.owner} to ${mode} ${owner}`);
 }
 
-// EXTERNAL MODULE: ./build/desired.js
-var build_desired = __webpack_require__(350);
 // EXTERNAL MODULE: ./build/shell.js
 var shell = __webpack_require__(2474);
+// EXTERNAL MODULE: ./build/desired.js
+var build_desired = __webpack_require__(350);
+;// CONCATENATED MODULE: ./build/resources/brake/brake.js
+
+
+
+
+/**
+ * Slows down whoever guesses passwords: a limit in the site, before nginx looks at a password, on credentials that it has not
+ * seen to be right; and a service that tells nginx which were.
+ */
+const brake = resource({
+    name: 'brake',
+    units: ({ domain }) => [`${unit(domain)}.service`],
+    probe: ({ domain, directory }) => [['brake_probe', unit(domain), directory]],
+    read: (facts, { domain }) => ({
+        script: facts.file('brake.script'),
+        unit: facts.file('brake.unit'),
+        watching: isWatching(facts.unit(`${unit(domain)}.service`)),
+    }),
+    steps(desired, seen) {
+        const { domain, directory } = desired;
+        const service = `${unit(domain)}.service`;
+        if (!isLocked(desired))
+            return seen.unit === undefined ? [] : [release(desired)];
+        const script = `#!/usr/bin/perl\n${shell/* notice */.lm}\n${(0,shell/* library */.Yv)('resources/brake/watcher.pl')}`;
+        const content = serviceUnit(desired);
+        const changes = [
+            ...fileChanges(`${directory}/watcher.pl`, seen.script, script, '644'),
+            ...fileChanges(service, seen.unit, content, '644'),
+            ...(seen.unit && !seen.watching ? change(true, `start ${service}`) : []),
+        ];
+        if (changes.length === 0)
+            return [];
+        return [{ resource: 'brake', changes, call: ['brake_up', unit(domain), directory, script, content] }];
+    },
+    removal: (desired, seen) => (seen.unit === undefined ? [] : [release(desired)]),
+});
+function release({ domain, directory }) {
+    const changes = [{ action: 'delete', summary: `${unit(domain)}.service` }];
+    return { resource: 'brake', changes, call: ['brake_down', unit(domain), directory] };
+}
+/** Whether nginx asks for passwords: neither is the registry open nor does it ask for itself. */
+function isLocked(desired) {
+    return desired.users !== null && !(0,build_desired/* ownAuth */.Lz)(desired);
+}
+/**
+ * Passwords that may be tried: one address, or one network of 64 bits, has these at once and then one a second. All together
+ * have these for users whose password takes up to 25 ms to check.
+ */
+const guesses = { rate: '1r/s', burst: 20 };
+const slowGuesses = { rate: '10r/s', burst: 20 };
+/** Digits of a hash that tells credentials apart, and what makes each digit differ from the others. */
+const digits = Array.from({ length: 8 }, (_, index) => `digit ${index}${'.'.repeat(index % 4)}|`);
+/** What belongs before the site's servers. */
+function brakeMaps({ domain }) {
+    const id = prefix(domain);
+    const hash = digits.map((_, index) => `$${id}_${index}`).join('');
+    return `# Who guesses is an IPv4 address or an IPv6 network: in binary, so that no spelling can go wrong.
+map $binary_remote_addr $${id}_network {
+    default $binary_remote_addr;
+    "~(?s)\\A(?<${id}_half>.{8}).{8}\\z" $${id}_half;
+}
+map $http_authorization $${id}_claims {
+    default $${id}_network;
+    "" "";
+}
+# A name that may be part of a file's name; what is spelled otherwise is never known.
+map "$remote_user $http_authorization" $${id}_name {
+    default "-";
+    "~\\A(?<${id}_user>[A-Za-z0-9_][A-Za-z0-9._+@-]{0,127}) Basic [A-Za-z0-9+/]+={0,2}\\z" $${id}_user;
+}
+${digits.map((salt, index) => digitBlock(id, index, salt)).join('')}map "$${id}_guesser$${id}_slow" $${id}_slow_guess {
+    default "";
+    "~1\\z" all;
+}
+# What the service hears of: credentials that are not known, and those that are and were wrong.
+map "$${id}_known$http_authorization $status" $${id}_told {
+    default 0;
+    "~\\ABasic " 1;
+    "~\\A1.* 401\\z" 1;
+}
+log_format ${id} '$status $${id}_passed $${id}_name ${hash} $remote_addr';
+limit_req_zone $${id}_guesser zone=${id}_guesses:10m rate=${guesses.rate};
+limit_req_zone $${id}_slow_guess zone=${id}_slow:64k rate=${slowGuesses.rate};
+`;
+}
+/** Sixteenths of all credentials of a network, by a hash: its digits together tell them apart. */
+function digitBlock(id, index, salt) {
+    const lines = [...'0123456789abcde'].map(digit => `    6.25% ${digit};\n`).join('');
+    return `split_clients "${salt}$${id}_network|$http_authorization" $${id}_${index} {\n${lines}    * f;\n}\n`;
+}
+/**
+ * What belongs in the server: first what is known of the credentials, then the limits, which nginx applies before it looks at
+ * the password. Whoever gets 429 does not learn whether it was right.
+ */
+function brakeServer({ domain }) {
+    const id = prefix(domain);
+    const hash = digits.map((_, index) => `$${id}_${index}`).join('');
+    return `
+    access_log syslog:server=unix:${folder(domain)}/log.sock,nohostname,tag=berth ${id} if=$${id}_told;
+    set $${id}_passed 0;
+    set $${id}_known "";
+    set $${id}_slow "";
+    set $${id}_guesser $${id}_claims;
+    if (-f ${folder(domain)}/known/$${id}_name.${hash}) {
+        set $${id}_known 1;
+        set $${id}_guesser "";
+    }
+    if (-f ${folder(domain)}/slow/$${id}_name) { set $${id}_slow 1; }
+    if ($${id}_name = "-") { set $${id}_slow 1; }
+    # Without the service nobody would ever be known, and all would be held up.
+    if (!-d ${folder(domain)}/known) { set $${id}_guesser ""; }
+    limit_req zone=${id}_guesses burst=${guesses.burst} nodelay;
+    limit_req zone=${id}_slow burst=${slowGuesses.burst} nodelay;
+    limit_req_status 429;
+    limit_req_log_level warn;
+    error_page 429 @slower;
+    location @slower {
+        return 429 '{"errors":[{"code":"TOOMANYREQUESTS","message":"too many passwords from this address that were not seen to be right; try again later"}]}';
+    }
+`;
+}
+/** What belongs in the location that comes after the check of the password. */
+function brakePassed({ domain }) {
+    return `        set $${prefix(domain)}_passed 1;\n`;
+}
+function isWatching({ active, enabled }) {
+    return active && enabled;
+}
+function unit(domain) {
+    return `berth-brake-${domain}`;
+}
+function folder(domain) {
+    return `/run/${unit(domain)}`;
+}
+/** It writes in its own folder only, and gives what is there to nginx's group: of root's powers it needs that one. */
+function serviceUnit(desired) {
+    const { domain, directory } = desired;
+    return `${shell/* notice */.lm}
+[Unit]
+Description=Tells nginx whose passwords were right, for the registry ${domain}
+
+[Service]
+ExecStart=/usr/bin/perl ${directory}/watcher.pl ${folder(domain)} ${htpasswdFile(desired)} ${directory}/run
+RuntimeDirectory=${unit(domain)}
+Restart=always
+RestartSec=1
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_READ_SEARCH CAP_FOWNER
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateTmp=yes
+PrivateNetwork=yes
+MemoryMax=128M
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
 // EXTERNAL MODULE: ./node_modules/yaml/dist/index.js
 var dist = __webpack_require__(8815);
+// EXTERNAL MODULE: ./build/json.js
+var json = __webpack_require__(9368);
 ;// CONCATENATED MODULE: ./build/resources/registry/config.js
+
 
 
 /** Minutes in which a registry that is being replaced may finish what it has begun: as long as nginx waits. */
@@ -128,14 +290,14 @@ function config({ registry }) {
 /** Whether images are kept on the server's disk, and not in an object storage that `registry-config` names. */
 function onDisk(desired) {
     const { storage } = config(desired);
-    return isMap(storage) && storage.filesystem !== undefined;
+    return (0,json/* isObject */.Gv)(storage) && storage.filesystem !== undefined;
 }
 /** What of a configuration makes the registry speak to others. */
 const talkative = ['middleware', 'notifications', 'proxy', 'redis', 'reporting'];
 /** Whether the registry has anybody to speak to but nginx. */
 function needsNetwork(desired) {
     const whole = config(desired);
-    const hooks = isMap(whole.log) && whole.log.hooks !== undefined;
+    const hooks = (0,json/* isObject */.Gv)(whole.log) && whole.log.hooks !== undefined;
     return !onDisk(desired) || hooks || (0,build_desired/* ownAuth */.Lz)(desired) || talkative.some(key => whole[key] !== undefined);
 }
 /** Maps are merged, key by key; anything else is replaced; `null` takes a key away. */
@@ -146,12 +308,9 @@ function merge(base, over) {
         if (value === null)
             delete merged[key];
         else
-            merged[key] = isMap(below) && isMap(value) ? merge(below, value) : value;
+            merged[key] = (0,json/* isObject */.Gv)(below) && (0,json/* isObject */.Gv)(value) ? merge(below, value) : value;
     }
     return merged;
-}
-function isMap(value) {
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 ;// CONCATENATED MODULE: ./build/resources/guard/guard.js
@@ -163,12 +322,12 @@ function isMap(value) {
 /** A service that has nginx refuse uploads while the disk is nearly full. */
 const guard = resource({
     name: 'guard',
-    units: ({ domain }) => [`${unit(domain)}.service`],
-    probe: ({ domain, directory }) => [['guard_probe', unit(domain), directory]],
+    units: ({ domain }) => [`${guard_unit(domain)}.service`],
+    probe: ({ domain, directory }) => [['guard_probe', guard_unit(domain), directory]],
     read: (facts, { domain }) => ({
         script: facts.file('guard.script'),
         unit: facts.file('guard.unit'),
-        guarding: isGuarding(facts.unit(`${unit(domain)}.service`)),
+        guarding: isGuarding(facts.unit(`${guard_unit(domain)}.service`)),
         room: facts.get('guard.room'),
     }),
     warnings: (desired, { room }) => room === '' || !onDisk(desired)
@@ -179,23 +338,23 @@ const guard = resource({
     steps(desired, seen) {
         const { domain, directory } = desired;
         const script = guardScript(desired);
-        const service = serviceUnit(desired);
+        const service = guard_serviceUnit(desired);
         const changes = [
             ...fileChanges(`${directory}/guard.sh`, seen.script, script, '644'),
-            ...fileChanges(`${unit(domain)}.service`, seen.unit, service, '644'),
-            ...(seen.unit && !seen.guarding ? change(true, `start ${unit(domain)}`) : []),
+            ...fileChanges(`${guard_unit(domain)}.service`, seen.unit, service, '644'),
+            ...(seen.unit && !seen.guarding ? change(true, `start ${guard_unit(domain)}`) : []),
         ];
         if (changes.length === 0)
             return [];
-        return [{ resource: 'guard', changes, call: ['guard_up', unit(domain), directory, script, service] }];
+        return [{ resource: 'guard', changes, call: ['guard_up', guard_unit(domain), directory, script, service] }];
     },
     removal: ({ domain, directory }, seen) => seen.unit === undefined
         ? []
         : [
             {
                 resource: 'guard',
-                changes: [{ action: 'delete', summary: `${unit(domain)}.service` }],
-                call: ['guard_down', unit(domain), directory],
+                changes: [{ action: 'delete', summary: `${guard_unit(domain)}.service` }],
+                call: ['guard_down', guard_unit(domain), directory],
             },
         ],
 });
@@ -221,11 +380,11 @@ function guardLocation({ domain }) {
 function isGuarding({ active, enabled }) {
     return active && enabled;
 }
-function unit(domain) {
+function guard_unit(domain) {
     return `berth-guard-${domain}`;
 }
 function flag(domain) {
-    return `/run/${unit(domain)}/full`;
+    return `/run/${guard_unit(domain)}/full`;
 }
 function guardScript(desired) {
     const { domain, directory } = desired;
@@ -234,7 +393,7 @@ function guardScript(desired) {
     return `#!/bin/sh\n${shell/* notice */.lm}\n${(0,shell/* library */.Yv)('resources/guard/guard')}\n${call}\n`;
 }
 /** It needs root to speak to Docker, and of root's powers no other. */
-function serviceUnit({ domain, directory }) {
+function guard_serviceUnit({ domain, directory }) {
     return `${shell/* notice */.lm}
 [Unit]
 Description=Guards the disk of the registry ${domain}
@@ -244,7 +403,7 @@ PartOf=docker.service
 [Service]
 ExecStart=/bin/sh ${directory}/guard.sh
 Environment=LC_ALL=C
-RuntimeDirectory=${unit(domain)}
+RuntimeDirectory=${guard_unit(domain)}
 Restart=always
 RestartSec=5
 NoNewPrivileges=yes
@@ -434,7 +593,8 @@ function siteConf(desired, dialect, { ipv6, others }) {
     const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6);
     const text = `# The registry's socket, whichever of its containers serves.
 upstream ${id} { server unix:${socket(desired)}; }
-${guardMaps(desired)}${locked(desired) ? rightsMaps(desired) : ''}
+
+${guardMaps(desired)}${isLocked(desired) ? brakeMaps(desired) + rightsMaps(desired) : ''}
 server {
     ${tls}
     server_name ${domain};
@@ -468,35 +628,31 @@ ${protocols}
     chunked_transfer_encoding on;
     client_body_timeout 60s;
     default_type application/json;
-
+${isLocked(desired) ? brakeServer(desired) : ''}
 ${locations(desired)}}
 ${stranger(dialect, others, ipv6)}`;
     return `${challengeConf(domain, ipv6)}\n${(0,shell/* withoutComments */.fx)(text)}`;
-}
-/** Whether nginx asks for passwords: neither is the registry open nor does it ask for itself. */
-function locked(desired) {
-    return desired.users !== null && !(0,build_desired/* ownAuth */.Lz)(desired);
 }
 /**
  * nginx lets in whom it finds in the file of users, which it reads in each request, and asks what they may do only then:
  * `try_files` comes after the check of the password, and finds nothing. The registry itself asks nobody.
  */
 function locations(desired) {
-    if (!locked(desired))
+    if (!isLocked(desired))
         return `    location / {${proxy(desired)}    }\n`;
     return `    location / {
         auth_basic "Registry";
         auth_basic_user_file ${htpasswdFile(desired)};
         root /nonexistent;
         try_files /none @registry;
-        error_page 401 @unauthorized;
     }
+    error_page 401 @unauthorized;
     location @unauthorized {
         return 401 '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}';
     }
     location @registry {
         auth_basic off;
-        proxy_set_header Authorization "";
+${brakePassed(desired)}        proxy_set_header Authorization "";
 ${rightsLocation(desired)}${proxy(desired)}    }
 `;
 }
@@ -563,12 +719,15 @@ ${protocols}
 function orderFailure({ domain, acme }, output) {
     const host = new URL(acme.server).host;
     const says = (pattern) => pattern.test(output);
+    const shown = /^nginx was reloaded, and port 443 still shows another certificate.*$/m.exec(output)?.[0];
+    if (shown !== undefined)
+        return new build_failure/* Failure */.HR('port', shown);
     if (says(/rateLimited|too many (certificates|new orders|failed|registrations|currently pending)|There were too many requests|<Response \[429\]>/i)) {
         const until = /retry after (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)/i.exec(output)?.[1];
         return new build_failure/* Failure */.HR('authority', `${host} has given out too many certificates or seen too many tries for ${domain}, and takes the next one ${until ? `after ${until}` : 'in some hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`);
     }
     if (says(/Another instance of Certbot is already running/)) {
-        return new build_failure/* Failure */.HR('authorityView', 'another certbot has been at work on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again');
+        return new build_failure/* Failure */.HR('authority', 'another certbot has been at work on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again');
     }
     if (says(/the runner did not give the word/)) {
         return new build_failure/* Failure */.HR('port80', `this runner has not said within 30 s whether it sees http://${domain}, so nothing was ordered; run again`);
@@ -603,7 +762,7 @@ function orderFailure({ domain, acme }, output) {
         return new build_failure/* Failure */.HR('trust', `the server does not trust ${host}, whose certificate is from a private authority; give that as \`ca\``);
     }
     if (says(/NameResolutionError|Name or service not known|Temporary failure in name resolution|No address associated/)) {
-        return new build_failure/* Failure */.HR('dns', `the server can’t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`);
+        return new build_failure/* Failure */.HR('authority', `the server can’t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`);
     }
     if (says(/Connection refused|Connection reset|Network is unreachable|No route to host|ConnectTimeout|Read timed out|timed out|Max retries exceeded|RemoteDisconnected|Service Unavailable|Bad Gateway|serverInternal|<Response \[5\d\d\]>/i)) {
         return new build_failure/* Failure */.HR('authority', `${host} does not answer the server, or is out of order; see its status page, and run again in an hour`);
@@ -797,7 +956,7 @@ class Preflight {
                 if (status === 200 && body === token)
                     return undefined;
                 if (Date.now() > until) {
-                    return new build_failure/* Failure */.HR('dns', `${record} points to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name, or is something else in front of nginx?' : `point it to this server${server}`}`);
+                    return new build_failure/* Failure */.HR(own ? 'rival' : 'dns', `${record} points to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name, or is something else in front of nginx?' : `point it to this server${server}`}`);
                 }
             }
             catch (error) {
@@ -1098,7 +1257,7 @@ const registry = resource({
         const [status = '', restart = ''] = facts.get('registry.container').split(' ');
         return {
             domain: facts.get('registry.domain'),
-            parents: list(facts.get('registry.parents'), ';').map(folder),
+            parents: list(facts.get('registry.parents'), ';').map(registry_folder),
             generation: facts.get('registry.generation'),
             start: facts.file('registry.start'),
             config: facts.file('registry.config'),
@@ -1245,7 +1404,7 @@ function parentFailure({ path, owner, mode }, directory) {
         ];
     return [];
 }
-function folder(text) {
+function registry_folder(text) {
     const [owner = '', mode = '', path = ''] = text.split(' ');
     return { owner, mode, path };
 }
@@ -1253,7 +1412,7 @@ function list(text, separator = ' ') {
     return text.split(separator).filter(each => each !== '');
 }
 
-;// CONCATENATED MODULE: ./build/resources/renewal/settings.js
+;// CONCATENATED MODULE: ./build/resources/renewal/conf.js
 const needed = ['cert', 'privkey', 'chain', 'fullchain', 'server', 'account', 'authenticator'];
 /** What keeps a certificate that was set up by hand from being renewed beside a running nginx, or at all. */
 const obstructive = /^(installer|pre_hook|post_hook|autorenew|standalone_\w+|http01_\w+|nginx_\w+|apache_\w+)\s*=/;
@@ -1796,8 +1955,9 @@ function names(all) {
 
 
 
+
 /** All that Berth owns on a server, each after what it stands on. */
-const resources = [packages_packages, users, registry, certificate, site, renewal, guard];
+const resources = [packages_packages, users, registry, certificate, brake, site, renewal, guard];
 const libraries = [
     'server/protocol',
     'server/facts',
@@ -1864,7 +2024,10 @@ function applyScript(desired, facts, steps) {
         'tell end ok',
     ]);
 }
-/** All at once, for most of their time is spent on starting programs: each passes on what those before it have said. */
+/**
+ * Looks at all resources at once, for most of their time is spent on starting programs: a pipeline, in which each probe
+ * says what it has seen and then passes on what those before it said, so that no two lines get mixed. `files` comes last.
+ */
 function probes(desired) {
     const units = resources.flatMap(resource => resource.units?.(desired) ?? []);
     const calls = [
@@ -1979,27 +2142,31 @@ class ApplyLog {
         await this.#looking;
         if (this.#busy)
             return this.#busy;
-        const cutOff = [...this.#running.keys()].map(step => ({ step, output: this.#output }));
-        const failed = this.#failed.length > 0 ? this.#failed : cutOff.slice(0, 1);
-        return (0,build_failure/* joined */.oR)(failed.map(each => this.#stepFailure(each))) ?? this.#otherFailure();
+        const failures = this.#failed.map(({ step, output }) => this.#stepFailure(step, output));
+        const [begun] = this.#running.keys();
+        return (0,build_failure/* joined */.oR)(failures) ?? (begun ? this.#cutOff(begun) : this.#otherFailure());
     }
-    #stepFailure({ step, output }) {
+    #stepFailure(step, output) {
         const reason = this.#reason(step, output);
         const what = `${step.resource} (${summaries(step)}) failed`;
-        if (reason)
-            return new build_failure/* Failure */.HR(reason.topic, `${what}: ${reason.message}`);
-        return new build_failure/* Failure */.HR(output.words.length === 0 ? 'connectionLost' : 'step', `${what}${last(output)}`);
+        return reason
+            ? new build_failure/* Failure */.HR(reason.topic, `${what}: ${reason.message}`)
+            : new build_failure/* Failure */.HR('step', `${what}${last(output)}`);
+    }
+    #cutOff(step) {
+        return new build_failure/* Failure */.HR('connectionLost', `${step.resource} (${summaries(step)}) failed: the connection was cut off; run the workflow again`);
     }
     #otherFailure() {
-        return this.taken.length > 0
+        const { words } = this.#output;
+        return this.taken.length > 0 || words.length === 0
             ? new build_failure/* Failure */.HR('connectionLost', `the connection was cut off after ${this.taken.length} of ${this.#steps.length} steps; run the workflow again`)
-            : new build_failure/* Failure */.HR(this.#output.words.some(line => /^nginx refuses/.test(line)) ? 'nginx' : 'step', `the server refused, and nothing was changed${last(this.#output)}`);
+            : new build_failure/* Failure */.HR(words.some(line => /^nginx refuses/.test(line)) ? 'nginx' : 'step', `the server refused, and nothing was changed${last(this.#output)}`);
     }
 }
 function last({ words }) {
     const lines = words.slice(-lastLines).map(line => `\n  ${line}`);
     return lines.length === 0
-        ? ': the connection was cut off; run the workflow again'
+        ? ' without a word; run the workflow again with debug logging'
         : `; the server said:${lines.join('')}`;
 }
 function summaries({ changes }) {
@@ -2299,7 +2466,9 @@ class Endpoint {
     refused(answer, what) {
         const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200);
         const message = `${this.#domain}/${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`;
-        return isPassing(answer) ? new Transient('endpoint', message) : new build_failure/* Failure */.HR('endpoint', message);
+        if (isPassing(answer))
+            return new Transient('endpoint', message);
+        return new build_failure/* Failure */.HR([401, 403].includes(answer.status) ? 'pushRights' : 'endpoint', message);
     }
     #failure(error) {
         const { topic, message } = connectionFailure(this.#domain, error);
@@ -2625,6 +2794,7 @@ function isTransient(words) {
 }
 
 ;// CONCATENATED MODULE: ./build/publish/image.js
+
 /** Looks at an image in the registry; `undefined` if that can’t be told, which is no reason to fail. */
 async function portray(registry, repository, digest) {
     try {
@@ -2645,17 +2815,17 @@ async function portray(registry, repository, digest) {
     }
 }
 function ofIndex({ body }) {
-    const { manifests } = JSON.parse(body);
-    return manifests.map(({ platform }) => platform ?? {});
+    return (0,json/* list */.p_)((0,json/* object */.Ik)((0,json/* parseJson */.qF)(body)).manifests).map(each => (0,json/* object */.Ik)(each).platform);
 }
 async function ofImage(registry, repository, { config }) {
-    return config === undefined ? {} : JSON.parse(await registry.config(repository, config));
+    return config === undefined ? undefined : (0,json/* parseJson */.qF)(await registry.config(repository, config));
 }
 // Signatures and attestations say that they are for `unknown/unknown`.
-function image_name({ os, architecture, variant }) {
-    if (!os || !architecture || os === 'unknown')
+function image_name(platform) {
+    const { os, architecture, variant } = (0,json/* object */.Ik)(platform);
+    if (!(0,json/* string */.Yj)(os) || !(0,json/* string */.Yj)(architecture) || os === 'unknown')
         return undefined;
-    return [os, architecture, ...(variant ? [variant] : [])].join('/');
+    return [os, architecture, ...((0,json/* string */.Yj)(variant) ? [variant] : [])].join('/');
 }
 
 ;// CONCATENATED MODULE: ./build/publish/progress.js
@@ -2911,6 +3081,7 @@ var runner_process = __webpack_require__(3123);
 
 
 
+
 /**
  * Connections to the runner’s Docker engine, each used again when its request has ended. `docker system dial-stdio`, which
  * Docker itself uses over SSH, leads to it by the user’s own context, TLS and socket; but it is a process that takes as
@@ -2958,7 +3129,7 @@ class Dial extends external_node_http_.Agent {
             unref: () => handles.forEach(handle => void handle.unref()),
         });
     }
-    /** Why a connection does not lead to the engine, in a sentence. */
+    /** Why a connection does not lead to the engine. */
     async reason(connection) {
         return (await this.#ends.get(connection)) ?? dial_unreachable(undefined, '');
     }
@@ -2970,10 +3141,10 @@ class Dial extends external_node_http_.Agent {
 }
 function dial_unreachable(code, words) {
     if (code === 'ENOENT')
-        return 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)';
+        return new build_failure/* Failure */.HR('runnerProgram', 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)');
     if (/permission denied/i.test(words))
-        return 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own';
-    return `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${(0,format/* lastLine */.fM)(words)}`;
+        return new build_failure/* Failure */.HR('runnerDocker', 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own');
+    return new build_failure/* Failure */.HR('runnerDocker', `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${(0,format/* lastLine */.fM)(words)}`);
 }
 
 // EXTERNAL MODULE: ./node_modules/@actions/exec/lib/exec.js + 3 modules
@@ -2999,6 +3170,7 @@ async function exec_exec(program, args, input = '') {
 }
 
 ;// CONCATENATED MODULE: ./build/runner/docker.js
+
 
 
 
@@ -3037,14 +3209,18 @@ class Docker {
             return undefined;
         if (status !== 200)
             throw new build_failure/* Failure */.HR('runnerDocker', `Docker can’t look at ${name}: ${errorMessage(body)}`);
-        const found = JSON.parse(body);
-        return { id: found.Id, size: found.Size, names: found.RepoTags ?? [] };
+        const { Id, Size, RepoTags } = (0,json/* object */.Ik)((0,json/* parseJson */.qF)(body));
+        const id = (0,json/* string */.Yj)(Id);
+        if (id === undefined)
+            throw new build_failure/* Failure */.HR('runnerDocker', `Docker can’t look at ${name}: ${(0,format/* lastLine */.fM)(body)}; is it Docker that answers?`);
+        return { id, size: (0,json/* number */.ai)(Size) ?? 0, names: (0,json/* strings */.P$)(RepoTags) };
     }
     /** The names of all images, as `docker images` shows them. */
     async names() {
         const { body } = await this.#ask('GET', '/images/json');
-        const images = JSON.parse(body);
-        return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter(name => name !== '<none>:<none>');
+        return (0,json/* list */.p_)((0,json/* parseJson */.qF)(body))
+            .flatMap(image => (0,json/* strings */.P$)((0,json/* object */.Ik)(image).RepoTags))
+            .filter(name => name !== '<none>:<none>');
     }
     /**
      * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
@@ -3061,9 +3237,9 @@ class Docker {
             const headers = { 'x-registry-auth': login(name, user) };
             const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, cancelled, headers);
             for await (const line of lines(response)) {
-                const message = JSON.parse(line);
-                error ??= message.error ?? message.message;
-                digest = message.aux?.Digest ?? digest;
+                const message = readMessage(line);
+                error ??= message.error;
+                digest = message.digest ?? digest;
                 hear(message);
             }
             if (error !== undefined)
@@ -3083,8 +3259,7 @@ class Docker {
     /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
     async rootless() {
         const { body } = await this.#ask('GET', '/info');
-        const { SecurityOptions = [] } = JSON.parse(body);
-        return SecurityOptions.includes('name=rootless');
+        return (0,json/* strings */.P$)((0,json/* object */.Ik)((0,json/* parseJson */.qF)(body)).SecurityOptions).includes('name=rootless');
     }
     async #tag(id, name, tag, signal) {
         const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`, signal);
@@ -3114,7 +3289,7 @@ class Docker {
                 else if (outgoing.reusedSocket)
                     resolve(this.#send(method, path, signal, headers));
                 else if (outgoing.socket)
-                    void this.#dial.reason(outgoing.socket).then(text => reject(new build_failure/* Failure */.HR('runnerDocker', text)));
+                    void this.#dial.reason(outgoing.socket).then(reject);
                 else
                     reject(error);
             });
@@ -3139,18 +3314,24 @@ async function* lines(response) {
     if (rest.trim() !== '')
         yield rest;
 }
+function readMessage(line) {
+    const { id, status, progressDetail, error, message, aux } = (0,json/* object */.Ik)((0,json/* parseJson */.qF)(line));
+    const { current, total } = (0,json/* object */.Ik)(progressDetail);
+    return {
+        id: (0,json/* string */.Yj)(id),
+        status: (0,json/* string */.Yj)(status),
+        progressDetail: { current: (0,json/* number */.ai)(current), total: (0,json/* number */.ai)(total) },
+        error: (0,json/* string */.Yj)(error) ?? (0,json/* string */.Yj)(message),
+        digest: (0,json/* string */.Yj)((0,json/* object */.Ik)(aux).Digest),
+    };
+}
 // The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
 function login(name, user) {
     const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {};
     return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 function errorMessage(body) {
-    try {
-        return JSON.parse(body).message;
-    }
-    catch {
-        return (0,format/* lastLine */.fM)(body);
-    }
+    return (0,json/* string */.Yj)((0,json/* object */.Ik)((0,json/* parseJson */.qF)(body)).message) ?? (0,format/* lastLine */.fM)(body);
 }
 /**
  * Where Docker looks for the authorities of one registry. `id` tells the files of jobs at the same time apart, and
@@ -3178,6 +3359,7 @@ function privileged(file, script, input = '') {
 }
 
 ;// CONCATENATED MODULE: ./build/publish/sources.js
+
 
 
 
@@ -3231,8 +3413,8 @@ async function findArchive(source, wanted, skopeo) {
     const { path, reference } = source;
     if (!(0,external_node_fs_.existsSync)(path))
         throw new build_failure/* Failure */.HR('imageMissing', `there is no ${path} in the workspace; build it in an earlier step of the same job`);
-    const index = (await read(path, 'index.json'));
-    const saved = (await read(path, 'manifest.json'));
+    const index = entries(await read(path, 'index.json'));
+    const saved = savedImages(await read(path, 'manifest.json'));
     const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind;
     const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(path, reference, index);
     const repository = wanted ?? (found.name && (0,inputs_images/* ownName */.qU)(found.name));
@@ -3261,29 +3443,27 @@ async function findArchive(source, wanted, skopeo) {
 function kindOf(path, index, saved) {
     if ((0,external_node_fs_.statSync)(path).isDirectory())
         return 'oci';
-    const nested = index?.manifests?.some(({ mediaType = '' }) => /index|list/.test(mediaType));
-    if (index && (!saved || nested))
+    if (index && (!saved || index.some(({ nested }) => nested)))
         return 'oci-archive';
     if (saved)
         return 'docker-archive';
     throw new build_failure/* Failure */.HR('imageMissing', `${path} is neither a \`docker save\` archive nor an OCI one; give one of those`);
 }
 function oneSaved(path, reference, saved = []) {
-    const images = reference === undefined ? saved : saved.filter(({ RepoTags }) => RepoTags?.includes(reference));
+    const images = reference === undefined ? saved : saved.filter(({ names }) => names.includes(reference));
     const [image] = images;
     if (!image || images.length > 1)
-        throw several(path, reference, 'docker-archive', saved.flatMap(({ RepoTags }) => RepoTags ?? []));
-    const name = reference ?? image.RepoTags?.[0];
-    return { id: `sha256:${/[0-9a-f]{64}/.exec(image.Config)?.[0]}`, ...(name && { name }) };
+        throw several(path, reference, 'docker-archive', saved.flatMap(({ names }) => names));
+    const name = reference ?? image.names[0];
+    return { id: `sha256:${image.config}`, ...(name && { name }) };
 }
-function oneOf(path, reference, index = {}) {
+function oneOf(path, reference, index = []) {
     const key = 'org.opencontainers.image.ref.name';
-    const all = index.manifests ?? [];
-    const manifests = reference === undefined ? all : all.filter(({ annotations }) => annotations?.[key] === reference);
+    const manifests = reference === undefined ? index : index.filter(({ annotations }) => annotations[key] === reference);
     const [manifest] = manifests;
     if (!manifest || manifests.length > 1)
-        throw several(path, reference, 'oci-archive', all.flatMap(({ annotations }) => annotations?.[key] ?? []));
-    const name = manifest.annotations?.['io.containerd.image.name'];
+        throw several(path, reference, 'oci-archive', (0,json/* strings */.P$)(index.map(({ annotations }) => annotations[key])));
+    const name = (0,json/* string */.Yj)(manifest.annotations['io.containerd.image.name']);
     return { id: manifest.digest, ...(name && { name }) };
 }
 function several(path, reference, kind, names) {
@@ -3297,10 +3477,29 @@ async function read(path, name) {
     const text = (0,external_node_fs_.statSync)(path).isDirectory()
         ? await (0,external_node_fs_promises_.readFile)((0,external_node_path_.join)(path, name), 'utf8').catch(() => '')
         : (await exec_exec('tar', ['-xOf', path, name])).stdout;
-    return text === '' ? undefined : JSON.parse(text);
+    return (0,json/* parseJson */.qF)(text);
+}
+/** What `index.json` lists, without what is no image; `undefined` if it is no index. */
+function entries(index) {
+    if (!(0,json/* isObject */.Gv)(index))
+        return undefined;
+    return (0,json/* list */.p_)(index.manifests)
+        .map(json/* object */.Ik)
+        .flatMap(({ mediaType, digest, annotations }) => typeof digest === 'string' && /^sha256:[0-9a-f]{64}$/.test(digest)
+        ? [{ digest, nested: /index|list/.test((0,json/* string */.Yj)(mediaType) ?? ''), annotations: (0,json/* object */.Ik)(annotations) }]
+        : []);
+}
+function savedImages(saved) {
+    if (!Array.isArray(saved))
+        return undefined;
+    return saved.map(json/* object */.Ik).flatMap(({ Config, RepoTags }) => {
+        const config = /[0-9a-f]{64}/.exec((0,json/* string */.Yj)(Config) ?? '')?.[0];
+        return config === undefined ? [] : [{ config, names: (0,json/* strings */.P$)(RepoTags) }];
+    });
 }
 
 ;// CONCATENATED MODULE: ./build/registry/api.js
+
 
 /**
  * Bytes of a trial upload: more than the mebibyte that nginx lets through where nobody has set `client_max_body_size`.
@@ -3380,15 +3579,22 @@ function upload({ headers }) {
 }
 /** A registry that was cut off may have half a manifest; a push puts that right. */
 function api_read(body) {
-    let manifest = {};
-    try {
-        manifest = JSON.parse(body);
-    }
-    catch { }
-    const { config, layers = [], manifests = [] } = manifest;
+    const { config, layers, manifests } = (0,json/* object */.Ik)((0,json/* parseJson */.qF)(body));
+    const [configuration] = descriptors([config]);
     // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
-    const own = layers.filter(({ urls = [] }) => urls.length === 0);
-    return { config: config?.digest, manifests, blobs: config ? [config, ...own] : own };
+    const own = (0,json/* list */.p_)(layers).filter(layer => (0,json/* list */.p_)((0,json/* object */.Ik)(layer).urls).length === 0);
+    return {
+        config: configuration?.digest,
+        manifests: descriptors((0,json/* list */.p_)(manifests)),
+        blobs: descriptors([config, ...own]),
+    };
+}
+function descriptors(values) {
+    return values.flatMap(value => {
+        const digest = (0,json/* string */.Yj)((0,json/* object */.Ik)(value).digest);
+        const size = (0,json/* number */.ai)((0,json/* object */.Ik)(value).size);
+        return digest === undefined || size === undefined ? [] : [{ digest, size }];
+    });
 }
 /** All that a tag may be; a registry answers 404 for a type that was not asked for. */
 const manifestTypes = [
