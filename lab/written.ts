@@ -7,9 +7,11 @@ import type { Facts } from '../src/server/facts.ts'
  * that writes them. Recordings go without them, so that a changed template needs no server to be recorded anew.
  */
 const written: Readonly<Record<string, readonly [call: string, argument: number]>> = {
-  'users.htpasswd': ['users_write', 3],
-  'registry.compose': ['registry_up', 5],
-  'registry.config': ['registry_up', 6],
+  'users.htpasswd': ['users_write', 2],
+  'registry.start': ['registry_up', 4],
+  'registry.config': ['registry_up', 5],
+  'brake.script': ['brake_up', 3],
+  'brake.unit': ['brake_up', 4],
   'site.file': ['site_write', 3],
   'renewal.hook': ['renewal_hook', 1],
   'renewal.care.certbot': ['renewal_care', 1],
@@ -41,14 +43,20 @@ function rewritten(output: string, textOf: (call: string, argument: number) => s
     const [, path] = new RegExp(`^berth:${name}=file \\S+ (.*)$`, 'm').exec(output) ?? []
     if (path !== undefined) texts.set(path, textOf(...where))
   }
-  const label = /berth\.config: (\S+)/.exec(textOf('registry_up', 5))?.[1] ?? ''
+  // The name of a generation is made from its texts.
+  const generation = /^berth:registry\.generation=(.+)$/m.exec(output)?.[1] ?? ''
+  const renamed = (line: string) => line.replaceAll(generation, textOf('registry_up', 3) || '00000000')
   return output
-    .replace(/^(berth:registry\.container=running \S+).*$/m, `$1 ${label}`)
-    .replace(/^(berth:files\.seen=)(.*)$/m, (_, start, seen) => start + repacked(seen, texts))
+    .replace(/^berth:registry\..*$/gm, renamed)
+    .replace(/^(berth:files\.seen=)(.*)$/m, (_, start, seen) => start + repacked(seen, texts, renamed))
 }
 
 /** Files as `files` of facts.sh packs them, with other contents for some. */
-function repacked(seen: string, texts: ReadonlyMap<string, string>): string {
+function repacked(
+  seen: string,
+  texts: ReadonlyMap<string, string>,
+  renamed: (path: string) => string,
+): string {
   const all = Buffer.from(seen, 'base64')
   let at = all.indexOf('\n\n')
   const lines = all.toString('utf8', 0, at).split('\n')
@@ -58,7 +66,7 @@ function repacked(seen: string, texts: ReadonlyMap<string, string>): string {
     const old = all.subarray(at, at + Number(bytes))
     at += Number(bytes)
     const text = texts.get(path)
-    return { path, rest, content: text === undefined ? old : Buffer.from(text) }
+    return { path: renamed(path), rest, content: text === undefined ? old : Buffer.from(text) }
   })
   const listing = files.map(({ path, rest, content }) => `${path} ${rest} ${content.length}\n`).join('')
   return Buffer.concat([Buffer.from(`${listing}\n`), ...files.map(({ content }) => content)]).toString(

@@ -16,13 +16,15 @@ describe.each(suites)('a real server, %s', suite => {
   const { desired } = recorded(suite, 'bare')
   const { domain } = desired
   const rest = [
+    expect.stringMatching(/^create registry: \/opt\/berth\/generations\/[0-9a-f]{8}\/start$/),
+    expect.stringMatching(/^create registry: \/opt\/berth\/generations\/[0-9a-f]{8}\/config\.yml$/),
+    expect.stringMatching(/^create registry: start registry:[\d.]+$/),
+    `create certificate: order for ${domain}`,
+    'create brake: /opt/berth/watcher.pl',
+    `create brake: berth-brake-${domain}.service`,
+    `create site: berth-${domain}.conf`,
     'create users: add ci',
     'create users: add alice',
-    'create registry: /opt/berth/compose.yaml',
-    'create registry: /opt/berth/config.yml',
-    expect.stringMatching(/^create registry: start registry:[\d.]+ on port 5000$/),
-    `create certificate: order for ${domain}`,
-    `create site: berth-${domain}.conf`,
     'create renewal: reload nginx when a certificate is renewed',
     'create renewal: look at what is served after each round',
     'create renewal: trust the private certificate authority',
@@ -31,7 +33,7 @@ describe.each(suites)('a real server, %s', suite => {
 
   test('bare', () => {
     expect(lines(desired, recorded(suite, 'bare').facts)).toEqual([
-      ...['docker', 'compose', 'nginx', 'certbot'].map(name => `create packages: install ${name}`),
+      ...['docker', 'nginx', 'certbot'].map(name => `create packages: install ${name}`),
       ...rest,
       'create renewal: a timer that renews the certificate',
       ...guard,
@@ -49,16 +51,15 @@ describe.each(suites)('a real server, %s', suite => {
   test('bare, and nothing may be installed', () => {
     const { facts } = recorded(suite, 'bare')
     expect(() => planUp({ ...desired, install: false }, facts)).toThrow(
-      'the server lacks docker, compose, nginx, certbot; install them, or let Berth do it with `install: true`',
+      'the server lacks docker, nginx, certbot; install them, or let Berth do it with `install: true`',
     )
   })
 
   test.each([
-    ['another port', { registry: { ...desired.registry, port: 5001 } }, ['registry', 'site']],
     ['another image', { registry: { ...desired.registry, image: 'registry:3.0.0' } }, ['registry']],
     ['a setting', { registry: { ...desired.registry, config: { log: { level: 'debug' } } } }, ['registry']],
     ['a removed user', { users: desired.users?.slice(0, 1) ?? [] }, ['users']],
-    ['no users at all', { users: null }, ['users', 'registry', 'site']],
+    ['no users at all', { users: null }, ['brake', 'site', 'users']],
     ['another authority', { acme: { ...desired.acme, server: 'https://other.example/dir' } }, ['renewal']],
     ['no private authority', { acme: { ...desired.acme, ca: undefined } }, ['renewal']],
   ])('converged, then %s', (_, changes, resources) => {
@@ -72,6 +73,7 @@ describe.each(suites)('a real server, %s', suite => {
       'guard',
       'renewal',
       'site',
+      'brake',
       'registry',
     ])
     expect(planDown(desired, recorded(suite, 'ready').facts).steps).toEqual([])

@@ -20,8 +20,8 @@ test('splits at the first colon, takes CRLF and empty lines, and keeps the passw
   const { users, problems } = read(`ci:a:b ${strong} \r\n\r\n\n  alice:${strong}`)
   expect(problems).toEqual([])
   expect(users).toEqual([
-    { name: 'ci', password: `a:b ${strong} ` },
-    { name: 'alice', password: strong },
+    { name: 'ci', password: `a:b ${strong} `, strong: true },
+    { name: 'alice', password: strong, strong: true },
   ])
 })
 
@@ -52,7 +52,7 @@ test('reports every bad line by its number, and no line by its content', () => {
       `ci:${strong}2`,
     ].join('\n'),
   )
-  expect(users).toEqual([{ name: 'ci', password: strong }])
+  expect(users).toEqual([{ name: 'ci', password: strong, strong: true }])
   expect(problems.map(problem => problem.match(/^line (\d+)/)?.[1])).toEqual(
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14].map(String),
   )

@@ -33,7 +33,7 @@ function world(tags: Record<string, string> = {}) {
     tags: own,
     client: 'Docker',
     size: 1,
-    push: async (_, tag) => {
+    push: async ({ tag }) => {
       done.push(`push ${repository}:${tag}`)
       has.set(`${repository}:${tag}`, manifestOf(id))
       return manifestOf(id).digest

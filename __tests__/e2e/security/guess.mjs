@@ -12,11 +12,14 @@ const going = () => Date.now() < end
 /** Several requests on one connection, without waiting; `patience` is how many milliseconds it waits before it hangs up. */
 const burst = (requests, patience) =>
   new Promise(resolve => {
-    const socket = connect({ host: domain, port: 443, servername: domain, family: 4, rejectUnauthorized: false }, () => {
-      for (let request = 0; request < requests; request++)
-        socket.write(`GET /v2/ HTTP/1.1\r\nHost: ${domain}\r\nAuthorization: ${header()}\r\n\r\n`)
-      setTimeout(() => socket.destroy(), patience)
-    })
+    const socket = connect(
+      { host: domain, port: 443, servername: domain, family: 4, rejectUnauthorized: false },
+      () => {
+        for (let request = 0; request < requests; request++)
+          socket.write(`GET /v2/ HTTP/1.1\r\nHost: ${domain}\r\nAuthorization: ${header()}\r\n\r\n`)
+        setTimeout(() => socket.destroy(), patience)
+      },
+    )
     socket.setEncoding('latin1').on('data', text => {
       counts.right += text.split('HTTP/1.1 200').length - 1
     })

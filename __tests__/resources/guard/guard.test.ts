@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { guard, guardLocation, guardMaps } from '../../../src/resources/guard/guard.ts'
-import { onDisk } from '../../../src/resources/registry/compose.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
@@ -41,14 +40,6 @@ describe('warnings', () => {
   ])('%s', (_, desired, room, expected) => {
     expect(guard.warnings?.(desired, { ...seen, room }).map(({ message }) => message)).toEqual(expected)
   })
-})
-
-test.each([
-  ['Berth’s own', {}, true],
-  ['a setting of the disk’s', { storage: { filesystem: { maxthreads: 50 } } }, true],
-  ['another driver', { storage: { filesystem: null, s3: { bucket: 'images' } } }, false],
-])('images on the disk: %s', (_, config, expected) => {
-  expect(onDisk({ registry: { ...desired.registry, config } })).toBe(expected)
 })
 
 test('where images are kept elsewhere the disk is not watched', () => {

@@ -1,138 +1,135 @@
 import { describe, expect, test } from '@jest/globals'
-import { parse } from 'yaml'
-import { configYaml, merge } from '../../../src/resources/registry/compose.ts'
 import { registry } from '../../../src/resources/registry/registry.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
 const seen = registry.read(facts, desired)
+const folder = `/opt/berth/generations/${seen.generation}`
+const steps = (changes: Partial<typeof seen>, wanted = desired) =>
+  registry.steps(wanted, { ...seen, ...changes })
 const summaries = (changes: Partial<typeof seen>, wanted = desired) =>
-  registry.steps(wanted, { ...seen, ...changes }).flatMap(step => step.changes.map(({ summary }) => summary))
+  steps(changes, wanted).flatMap(step => step.changes.map(({ summary }) => summary))
+const anew = (reason: string) => `start registry:3.1.2 anew, for ${reason}`
 
-describe('plan', () => {
-  test.each([
-    ['nothing', {}, []],
-    [
-      'a stopped container',
-      { container: { ...seen.container, status: 'exited' } },
-      ['restart registry:3.1.2, for it is exited'],
-    ],
-    [
-      'no container',
-      { container: { status: 'absent', restart: '', label: '' } },
-      ['start registry:3.1.2 on port 5000'],
-    ],
-    [
-      'a container made otherwise',
-      { container: { ...seen.container, label: 'x' } },
-      ['restart registry:3.1.2, for its files have changed'],
-    ],
-    [
-      'a container that stays down',
-      { container: { ...seen.container, restart: 'no' } },
-      ['restart registry:3.1.2, for it would not restart by itself'],
-    ],
-    ['no secret', { secret: false }, ['restart registry:3.1.2, for its secret is gone']],
-    [
-      'Docker not at boot',
-      { enabled: false },
-      ['restart registry:3.1.2, for Docker does not start with the machine'],
-    ],
-    [
-      'images of another account',
-      { data: '0:0' },
-      ['restart registry:3.1.2, for its images belong to another account'],
-    ],
-    ['no config.yml', { config: undefined }, ['/opt/berth/config.yml']],
-    [
-      'an edited compose.yaml',
-      { compose: { mode: '644', owner: 'root:root', content: 'x' } },
-      ['/opt/berth/compose.yaml'],
-    ],
-    [
-      'a config.yml that all can read',
-      { config: seen.config && { ...seen.config, mode: '644' } },
-      ['/opt/berth/config.yml from 644 65532:65532 to 600 65532:65532'],
-    ],
-  ])('%s', (_, changes, expected) => {
-    expect(summaries(changes)).toEqual(expected)
+test.each([
+  ['nothing', {}, []],
+  ['a stopped container', { status: 'exited' }, [anew('it is exited')]],
+  ['no container', { status: 'absent', restart: '' }, [anew('it is gone')]],
+  ['a container that stays down', { restart: 'no' }, [anew('it would not restart by itself')]],
+  ['no secret', { secret: false }, [anew('its secret is gone')]],
+  ['Docker not at boot', { enabled: false }, [anew('Docker does not start with the machine')]],
+  ['images of another account', { data: '0:0' }, [anew('its images belong to another account')]],
+  ['what a run that was cut off left', { leftovers: ['0badcafe'] }, [anew('an earlier change was cut off')]],
+  [
+    'another user for nginx’s workers',
+    { group: { socket: 'www-data', nginx: 'nginx' } },
+    [anew('nginx can’t reach its socket')],
+  ],
+  ['the same again', { generation: `${seen.generation}-2` }, []],
+  ['no configuration', { config: undefined }, [`${folder}/config.yml`, anew('its settings have changed')]],
+  [
+    'an edited start script',
+    { start: seen.start && { ...seen.start, content: 'x' } },
+    [`${folder}/start`, anew('its settings have changed')],
+  ],
+])('%s', (_, changes, expected) => {
+  expect(summaries(changes)).toEqual(expected)
+})
+
+test('a change of settings is a generation of another name', () => {
+  const wanted = { ...desired, registry: { ...desired.registry, config: { log: { level: 'debug' } } } }
+  const [step] = steps({}, wanted)
+  const [name, directory, domain, generation] = step?.call ?? []
+  expect([name, directory, domain]).toEqual(['registry_up', '/opt/berth', desired.domain])
+  expect(generation).toMatch(/^[0-9a-f]{8}$/)
+  expect(generation).not.toBe(seen.generation)
+})
+
+test('the container of a Berth that published a port goes when nginx has left it', () => {
+  const before = {
+    generation: '',
+    status: 'absent',
+    start: undefined,
+    config: undefined,
+    published: 'running',
+  }
+  const [up, retire] = steps(before)
+  expect(up?.call[0]).toBe('registry_up')
+  expect(retire).toMatchObject({
+    after: 'site',
+    call: ['registry_retire_published', '/opt/berth', expect.any(String), desired.domain],
   })
 })
 
-describe('obstacles', () => {
-  const obstacles = (changes: Partial<typeof seen>, adopt = false) =>
-    registry.failures?.({ ...desired, adopt }, { ...seen, ...changes })?.map(({ message }) => message)
+describe('failures', () => {
+  const failures = (changes: Partial<typeof seen>, adopt = false) =>
+    registry.failures?.({ ...desired, adopt }, { ...seen, ...changes })
+  const parents = (owner: string, mode: string) => ({ parents: [{ path: '/srv', owner, mode }] })
+
   test.each([
-    ['nobody', {}, false, []],
+    ['nothing', {}, false, []],
     [
-      'a program',
-      { holder: 'program python3' },
+      'a folder of another registry',
+      { domain: 'other.example.com' },
       false,
-      ['port 5000 is taken by program python3; give another `registry-port`'],
+      ['/opt/berth belongs to the registry other.example.com; give'],
     ],
     [
-      'a registry',
-      { holder: 'container reg', predecessor: true },
+      'a folder that another user owns',
+      parents('1000', '755'),
       false,
-      [expect.stringContaining('take it over with its images and users by `adopt: true`')],
+      ['/srv belongs to the user 1000, who could become root'],
     ],
-    ['a registry, to adopt', { holder: 'container reg', predecessor: true }, true, []],
+    ['a folder that others may write to', parents('0', '777'), false, ['others than root may write to /srv']],
     [
-      'a program, though adopting',
-      { holder: 'program python3' },
+      'a folder that nginx can’t enter',
+      parents('0', '750'),
+      false,
+      ['nginx can’t get to /opt/berth, for /srv is closed'],
+    ],
+    ['one registry to adopt', { predecessors: ['reg'] }, true, []],
+    [
+      'two registries to adopt',
+      { predecessors: ['reg', 'old'] },
       true,
-      ['port 5000 is taken by program python3; give another `registry-port`'],
+      ['there are several registries to adopt, reg, old; stop'],
     ],
-  ])('%s has the port', (_, changes, adopt, expected) => {
-    expect(obstacles(changes, adopt)).toEqual(expected)
+  ])('%s', (_, changes, adopt, expected) => {
+    expect(failures(changes, adopt)?.map(({ message }) => message)).toEqual(
+      expected.map(text => expect.stringContaining(text)),
+    )
   })
 })
 
-test('compose.yaml: loopback only, restarting always, data in a folder, no power, no secret', () => {
-  const [step] = registry.steps(desired, { ...seen, compose: undefined })
-  const text = step?.call.find(argument => argument.includes('services:')) ?? ''
-  expect(parse(text).services.registry).toMatchObject({
-    image: 'registry:3.1.2',
-    restart: 'always',
-    user: '65532:65532',
-    read_only: true,
-    cap_drop: ['ALL'],
-    security_opt: ['no-new-privileges:true'],
-    mem_limit: '1g',
-    pids_limit: 2048,
-    logging: { options: { 'max-size': '10m', 'max-file': '3' } },
-    ports: ['127.0.0.1:5000:5000'],
-    volumes: expect.arrayContaining(['/opt/berth/data:/var/lib/registry', '/opt/berth/auth:/auth:ro']),
-  })
+test('a registry that somebody set up by hand is told of before the first run', () => {
+  const warnings = (changes: Partial<typeof seen>) => registry.warnings?.(desired, { ...seen, ...changes })
+  expect(warnings({ generation: '', predecessors: ['reg'] })?.[0]?.message).toContain('set `adopt: true`')
+  expect(warnings({ predecessors: ['reg'] })).toEqual([])
 })
 
 test.each([
-  ['users', desired.users, { htpasswd: { realm: 'Registry', path: '/auth/htpasswd' } }],
-  ['nobody', null, undefined],
-])('config.yml with %s', (_, users, auth) => {
-  expect(parse(configYaml({ users, registry: desired.registry })).auth).toEqual(auth)
-})
-
-test.each([
-  ['a value', { a: 1 }, { a: 2 }, { a: 2 }],
-  ['deep', { a: { b: 1, c: 2 } }, { a: { b: 3 } }, { a: { b: 3, c: 2 } }],
-  ['null takes away', { a: 1, b: { c: 1, d: 2 } }, { b: { c: null } }, { a: 1, b: { d: 2 } }],
-  ['a list replaces', { a: [1, 2] }, { a: [3] }, { a: [3] }],
-  ['a map over a value', { a: 1 }, { a: { b: 2 } }, { a: { b: 2 } }],
-  ['a value over a map', { a: { b: 2 } }, { a: 'x' }, { a: 'x' }],
-])('merge: %s', (_, base, over, merged) => {
-  expect(merge(base, over)).toEqual(merged)
-})
-
-test('a registry that does not start is told in its own words', () => {
-  const output = `
- Container berth-registry  Started
-Error response from daemon: Cannot update container 112ca3d0f1af: container not running
-the registry is back as it was; the new one said:
+  [
+    'the words of the registry, not Docker’s',
+    `Error response from daemon: Cannot update container 112ca3d0f1af: container not running
+the registry serves as before; the new one said:
 configuration error: must provide exactly one storage type
-`
-  expect(registry.explain?.(desired, output)?.message).toBe(
-    'the registry is back as it was; the new one said:\n  configuration error: must provide exactly one storage type',
-  )
+`,
+    'the registry serves as before; the new one said:\n  configuration error: must provide exactly one storage type',
+  ],
+  [
+    'an image without a shell',
+    'docker: Error response from daemon: failed to create task: exec: "/bin/sh": stat /bin/sh: no such file or directory',
+    'the image in `registry-image` has no /bin/sh',
+  ],
+  [
+    'Docker that is masked',
+    'Docker does not start: its unit is masked\n',
+    'Docker does not start on the server (its unit is masked)',
+  ],
+])('why a step failed: %s', (_, output, words) => {
+  expect(registry.explain?.(desired, output)?.message).toContain(words)
+})
+
+test('what it does not know is left to the programs’ own words', () => {
   expect(registry.explain?.(desired, 'Error response from daemon: pull access denied')).toBeUndefined()
 })

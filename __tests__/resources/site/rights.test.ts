@@ -1,36 +1,24 @@
 import { expect, test } from '@jest/globals'
 import { type Access, ownerOf, type Rights, rightsOf } from '../../../src/desired.ts'
-import {
-  accessLocation,
-  accessMaps,
-  accessRefused,
-  patternRegex,
-} from '../../../src/resources/site/access.ts'
+import { patternRegex, rightsLocation, rightsMaps } from '../../../src/resources/site/rights.ts'
 
 const domain = 'registry.example.com'
-const registry = { image: 'registry:3', port: 5000, config: {} }
-const users = ['ci', 'a.b', 'me+x@example.com'].map(name => ({ name, password: 'x' }))
+const users = ['ci', 'a.b', 'me+x@example.com'].map(name => ({ name, password: 'x', strong: true }))
 
-test('an open registry has no door', () => {
-  const desired = { domain, users: null, access: undefined, registry }
-  expect(accessMaps(desired) + accessLocation(desired) + accessRefused(desired)).toBe('')
-})
-
-test('without rules nothing but guessing is looked at', () => {
-  const desired = { domain, users, access: undefined, registry }
-  expect(accessMaps(desired)).not.toMatch(/remote_user|request_uri/)
-  expect(accessLocation(desired)).not.toMatch(/proxy_set_header|if \(/)
+test('an open registry has no rules, nor one without any', () => {
+  const open = { domain, users: null, access: undefined }
+  const free = { domain, users, access: undefined }
+  for (const desired of [open, free]) expect(rightsMaps(desired) + rightsLocation(desired)).toBe('')
 })
 
 test('names are taken literally, and as a whole', () => {
-  const maps = accessMaps({ domain, users, access: new Map([['*', { pull: ['**'], push: [] }]]) })
-  expect(maps).toContain('"~^(?:ci|a\\.b|me\\+x@example\\.com) [Bb]')
+  const maps = rightsMaps({ domain, users, access: new Map([['*', { pull: ['**'], push: [] }]]) })
   expect(maps).toContain('"~^(?:ci|a\\.b|me\\+x@example\\.com) pull (?:.*)\\z" "";')
 })
 
 test('two registries on a server share no variable', () => {
   const variables = (name: string) =>
-    new Set(accessMaps({ domain: name, users, access: new Map() }).match(/\$berth_\w+/g))
+    new Set(rightsMaps({ domain: name, users, access: new Map() }).match(/\$berth_\w+/g))
   const other = variables('a-b.example.com')
   for (const variable of variables('a.b.example.com')) expect(other).not.toContain(variable)
 })
@@ -39,9 +27,10 @@ test('no parameter is longer than nginx takes, however many users there are', ()
   const many = Array.from({ length: 1000 }, (_, index) => ({
     name: `user${index}`.padEnd(100, 'x'),
     password: 'x',
+    strong: true,
   }))
   const pattern = `${'a/'.repeat(120)}*`
-  const maps = accessMaps({
+  const maps = rightsMaps({
     domain,
     users: many,
     access: new Map([

@@ -101,7 +101,7 @@ describe('the file', () => {
 
   test('before nginx is there, the server gets every dialect and takes what fits', () => {
     const [step] = plan({ nginx: '', file: undefined })
-    expect(step?.call.filter(argument => argument.includes('server {'))).toHaveLength(3)
+    expect(step?.call.filter(argument => argument.includes('server {'))).toHaveLength(2)
   })
 
   test.each([true, false])('IPv6: %s', ipv6 => {
@@ -110,7 +110,7 @@ describe('the file', () => {
   })
 
   test('what Docker clients need', () => {
-    const text = conf('1.26.3', true, { ...desired, registry: { ...desired.registry, port: 5999 } })
+    const text = conf('1.26.3')
     for (const directive of [
       'client_max_body_size 0;',
       'proxy_request_buffering off;',
@@ -119,11 +119,57 @@ describe('the file', () => {
       'proxy_set_header Host $http_host;',
       'proxy_set_header X-Forwarded-Proto $scheme;',
       'proxy_read_timeout 900s;',
-      'proxy_pass http://127.0.0.1:5999;',
+      'server unix:/opt/berth/registry.sock;',
+      'client_body_timeout 60s;',
       'location /.well-known/acme-challenge/ { root /var/www/berth; }',
-      'return 301 https://$host$request_uri;',
+      `return 301 https://${domain}$request_uri;`,
     ]) {
       expect(text).toContain(directive)
     }
   })
+
+  const locked = conf('1.26.3')
+  test.each([
+    ['open', { ...desired, users: null }, false],
+    [
+      'with passwords of its own',
+      { ...desired, registry: { ...desired.registry, config: { auth: { token: {} } } } },
+      false,
+    ],
+    ['Berth’s', desired, true],
+  ])('a registry that is %s: nginx asks for passwords and holds up guesses: %s', (_, wanted, asks) => {
+    const text = conf('1.26.3', true, wanted)
+    expect(text.includes('auth_basic_user_file /opt/berth/htpasswd;')).toBe(asks)
+    expect(text.includes('limit_req ')).toBe(asks)
+  })
+
+  test('rules are looked at only behind the check of the password', () => {
+    const access = new Map([['ci', { pull: ['**'], push: [] }]])
+    const text = conf('1.26.3', true, { ...desired, access })
+    const [, before = '', behind = ''] =
+      /listen 443.*?location \/ \{(.*?)location @registry \{(.*?)\n {4}\}/s.exec(text) ?? []
+    expect(before).toContain('auth_basic "Registry";')
+    expect(before).not.toContain('_denied')
+    expect(behind).toMatch(/if \(\$berth_\w+_denied\) \{ return 403 /)
+    expect(behind).toContain('proxy_set_header Authorization "";')
+  })
+
+  test('ships no comment but who wrote it, so that no server changes with one', () => {
+    expect(locked.match(/^\s*#.*$/gm)).toEqual(['# Written by Berth, which undoes changes made here.'])
+  })
+})
+
+test.each([
+  ['1.18.0', ['the server’s nginx is 1.18.0, and 1.19.4 is the oldest that will do; update it']],
+  ['1.22.1', []],
+])('nginx %s', (nginx, expected) => {
+  expect(site.failures?.(desired, { ...seen, nginx }).map(({ message }) => message)).toEqual(expected)
+})
+
+test('an nginx that did not take a reload is told by the address that it could not have', () => {
+  const output = `nginx was told to reload and keeps its old configuration; its error log says:
+2026/11/26 [emerg] 5#5: bind() to [::]:443 failed (98: Address already in use)
+`
+  expect(site.explain?.(desired, output)?.message).toContain('nginx can’t listen on [::]:443')
+  expect(site.explain?.(desired, 'something else')).toBeUndefined()
 })
