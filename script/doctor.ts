@@ -112,7 +112,7 @@ async function challenge({ status, headers, body }: Answer): Promise<string> {
     const words =
       status >= 500
         ? 'nginx is there and the registry is not; look at `docker ps -a` and its log on the server'
-        : 'this is no registry; does the name lead to the right server?'
+        : 'this is no registry; does the name point to the right server?'
     throw new Error(`answers ${status}: ${words}`)
   }
   if (status === 200) return 'open to everybody: no password is asked for'

@@ -34,7 +34,7 @@ export const topics = {
   renewal: 'The certificate is not renewed',
   servedCertificate: 'The certificate is not the right one',
   github: 'GitHub can’t be told',
-  dns: 'DNS does not lead to the server',
+  dns: 'DNS does not point to the server',
   port80: 'Port 80 can’t be reached',
   registryStart: 'The registry does not start',
   registryLogin: 'The registry does not let a user in',

@@ -80,14 +80,14 @@ test('the authority is not there, or is none', async () => {
   )
 })
 
-test('the authority gives out no certificate for this name', async () => {
+test('the authority issues no certificate for this name', async () => {
   expect(
     await errors(suite => ({
       domain: `${suite}-${forbidden}`,
       directory: '/opt/forbidden',
       'registry-port': '5001',
     })),
-  ).toEqual(each(/gives out no certificate for .*-forbidden-.*, by its policy; use another name/))
+  ).toEqual(each(/issues no certificate for .*-forbidden-.*, by its policy; use another name/))
 })
 
 test('the authority sees another Internet than the runner', async () => {

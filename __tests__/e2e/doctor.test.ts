@@ -60,7 +60,7 @@ test('a private authority that is not given', async () => {
   expect(wrong(found)[0]).toMatch(/port 443 at .* not from an authority that this runner trusts; give/)
 })
 
-test('a name that leads to the server and is not its registry’s', async () => {
+test('a name that points to the server and is not its registry’s', async () => {
   const found = await doctor(`${other} --ca /berth/ca.pem`)
   expect(found.code).toBe(1)
   expect(wrong(found).join('\n')).toMatch(/port 80 at .* not Berth’s redirect to HTTPS/)

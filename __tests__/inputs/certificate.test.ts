@@ -150,9 +150,7 @@ describe('certificate and certificate-key', () => {
   test('dates in the past and in the future are refused', () => {
     const inputs = { certificate: file('leaf.crt'), 'certificate-key': file('leaf.key') }
     const day = 24 * 60 * 60 * 1000
-    expect(read(inputs, Date.now() + 91 * day).problems).toEqual([
-      expect.stringMatching(/has expired on \d{4}-/),
-    ])
+    expect(read(inputs, Date.now() + 91 * day).problems).toEqual([expect.stringMatching(/expired on \d{4}-/)])
     expect(read(inputs, Date.now() - day).problems).toEqual([
       expect.stringMatching(/is not valid before \d{4}-/),
     ])

@@ -40,10 +40,10 @@ test('another one than the server’s comes from somewhere else', () => {
 
 test('one that is due says how long it lives and why it was not renewed', () => {
   expect(assessed(old, served, false, 'the authority is down')).toMatch(
-    /is valid for 2 more days only, until 20\S+Z, and could not be renewed: the authority is down$/,
+    /is valid for only 2 more days, until 20\S+Z, and could not be renewed: the authority is down$/,
   )
-  expect(assessed(served.validToDate.getTime() - 1.5 * day, served)).toContain('1 more day only')
-  expect(assessed(old, other, true)).toContain('the authority gave one that lives no longer')
+  expect(assessed(served.validToDate.getTime() - 1.5 * day, served)).toContain('only 1 more day')
+  expect(assessed(old, other, true)).toContain('the authority issued one that is valid no longer than that')
 })
 
 test('one that the user brought can be replaced by the user only', () => {

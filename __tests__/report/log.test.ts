@@ -99,7 +99,7 @@ test('annotations have a title without anything of the user’s, and a link', ()
   log.warned(asFailure(new Error('nobody has thought of this')))
   const page = 'https://github.com/berth/berth/blob/v1/docs/troubleshooting.md'
   expect(lines).toEqual([
-    `error|Berth: DNS does not lead to the server|the name secret.example.com does not resolve; add its DNS record\n${page}#dns-does-not-lead-to-the-server`,
+    `error|Berth: DNS does not point to the server|the name secret.example.com does not resolve; add its DNS record\n${page}#dns-does-not-point-to-the-server`,
     `warning|Berth: failed|nobody has thought of this\n${page}`,
   ])
 })

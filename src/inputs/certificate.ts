@@ -41,7 +41,7 @@ function pem(text: string): string {
 function readChain(text: string, mistake: (message: string) => void): X509Certificate[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []
   if (blocks.length === 0) mistake('holds no PEM certificate')
-  if (text.includes('PRIVATE KEY-----')) mistake('holds a private key; that belongs into `certificate-key`')
+  if (text.includes('PRIVATE KEY-----')) mistake('holds a private key; that belongs in `certificate-key`')
   try {
     return blocks.map(block => new X509Certificate(block))
   } catch {
@@ -82,7 +82,7 @@ function checkLeaf(
     mistake(`does not cover ${domain}; it is for ${leaf.subjectAltName ?? 'no name at all'}`)
   }
   if (leaf.validFromDate.getTime() > now) mistake(`is not valid before ${leaf.validFromDate.toISOString()}`)
-  if (leaf.validToDate.getTime() < now) mistake(`has expired on ${leaf.validToDate.toISOString()}`)
+  if (leaf.validToDate.getTime() < now) mistake(`expired on ${leaf.validToDate.toISOString()}`)
 }
 
 /** Each must be signed by the next: clients don't sort, and most of them don't fetch what is missing. */

@@ -124,7 +124,7 @@ function readDomain(reader: Reader): string {
 function readPurge(reader: Reader, mode: Mode, domain: string): boolean {
   const purge = reader.text('purge')
   if (purge === '') return false
-  if (mode !== 'down') reader.mistake('purge')('goes with mode `down` only')
+  if (mode !== 'down') reader.mistake('purge')('is only for mode `down`')
   if (purge !== domain)
     reader.mistake('purge')(`must be the domain, ${domain}, for every image to be deleted`)
   return true
@@ -186,7 +186,7 @@ async function readAccess(
   if (text.trim() === '') return undefined
   if (ownAuth({ registry })) {
     reader.mistake('access')(
-      'needs users whom nginx lets in, and `registry-config` brings an `auth` of its own; leave one of them out',
+      'needs users whom nginx lets in, and `registry-config` brings an `auth` of its own; omit one of them',
     )
     return undefined
   }
@@ -211,7 +211,7 @@ function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {
   if (mode === 'push' && reader.text('image') === '')
     reader.mistake('image', 'input')('is missing; name the image to push')
   if (images.some(image => image.tags.length === 0))
-    reader.mistake('tags', 'input')('are missing, and the event tells none')
+    reader.mistake('tags', 'input')('is empty, and the event gives no tags')
   return images
 }
 

@@ -40,7 +40,7 @@ function checkHttp(http: unknown, mistake: (sentence: string) => void): void {
   const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && http[key] !== null)
   for (const key of given) {
     mistake(
-      `has \`http.${key}\`, which would keep nginx from reaching the registry; leave it out${key === 'tls' ? ', for nginx does TLS' : ''}`,
+      `has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ', for nginx does TLS' : ''}`,
     )
   }
 }

@@ -67,7 +67,7 @@ export async function onGitHub(
     listener.warned(
       new Failure(
         'github',
-        `${what} can’t be kept: ${(error as Error).message}; does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`,
+        `${what} can’t be updated: ${(error as Error).message}; does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`,
       ),
     )
   }

@@ -109,18 +109,18 @@ export function assess(
   const same = served.fingerprint256 === disk?.fingerprint256
   if (disk && same === ordered) {
     const sentence = ordered
-      ? `the certificate of ${domain} was renewed, and the old one is still served, until ${date(served)}; does the name lead to this server on every address, and is there a proxy in front of it?`
-      : `${domain} serves a certificate that is valid until ${date(served)}, and it is not the one on the server’s disk, which is valid until ${date(disk)}; does the name lead to this server, and is there a proxy in front of it?`
+      ? `the certificate of ${domain} was renewed, and the old one is still served, until ${date(served)}; does the name point to this server on every address, and is there a proxy in front of it?`
+      : `${domain} serves a certificate that is valid until ${date(served)}, and it is not the one on the server’s disk, which is valid until ${date(disk)}; does the name point to this server, and is there a proxy in front of it?`
     return new Failure('renewal', sentence)
   }
   if (!due(served, renewBefore, now)) return undefined
   const left = Math.floor((served.validToDate.getTime() - now) / (24 * 60 * 60 * 1000))
-  const risk = `the certificate of ${domain} is valid for ${left} more ${left === 1 ? 'day' : 'days'} only, until ${date(served)}`
+  const risk = `the certificate of ${domain} is valid for only ${left} more ${left === 1 ? 'day' : 'days'}, until ${date(served)}`
   return new Failure(
     'renewal',
     certificate
       ? `${risk}; give a newer one as \`certificate\` and \`certificate-key\`, and run mode \`up\``
-      : `${risk}, and could not be renewed: ${reason ?? 'the authority gave one that lives no longer'}`,
+      : `${risk}, and could not be renewed: ${reason ?? 'the authority issued one that is valid no longer than that'}`,
   )
 }
 

@@ -32,7 +32,7 @@ export function pushFailure(words: string, { domain, repository, user, client }:
     return new DiskFull(`the server’s disk is full, ${there} can’t be pushed`)
   if (/\b413\b|entity too large/i.test(words)) {
     return new TooLarge(
-      `a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or let the name lead straight to the server`,
+      `a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or point the name straight at the server`,
     )
   }
   if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
@@ -44,7 +44,7 @@ export function pushFailure(words: string, { domain, repository, user, client }:
   if (/x509|certificate/i.test(words)) {
     return new Failure(
       'trust',
-      `this runner’s ${client} does not trust the certificate that ${domain} shows; does the name lead to this server from the runner? A private authority is given as \`ca\` (${quoted})`,
+      `this runner’s ${client} does not trust the certificate that ${domain} shows; does the name point to this server from the runner? A private authority is given as \`ca\` (${quoted})`,
     )
   }
   if (/no such host|server misbehaving/i.test(words))

@@ -68,7 +68,7 @@ function refuseMoves(images: readonly Local[], known: readonly Tags[], domain: s
   if (moved.length > 0)
     throw new Failure(
       'immutable',
-      `\`immutable\` is set, and other images have these tags already: ${moved.join(', ')}; choose a new tag, or leave \`tags\` without it. Nothing was pushed`,
+      `\`immutable\` is set, and other images have these tags already: ${moved.join(', ')}; choose a new tag, or omit it from \`tags\`. Nothing was pushed`,
     )
 }
 

@@ -67,7 +67,7 @@ export class Endpoint {
       if (anonymous.status !== 401 || !/^Basic /i.test(String(challenge))) {
         throw new Failure(
           'registryLogin',
-          `${this.#domain} should ask for credentials, and answers ${anonymous.status}; is it this server that the name leads to?`,
+          `${this.#domain} should ask for credentials, and answers ${anonymous.status}; does the name point to this server?`,
         )
       }
       const known = await this.ask('GET', '/v2/', user)

@@ -147,7 +147,7 @@ describe('renewal', () => {
 
   test('another authority, another name, no settings, expired: ordered anew', () => {
     expect(plan({}, acme({ server: 'https://other/dir' }))).toEqual([
-      `update order from https://other/dir, for it came from ${server} (certificate_order)`,
+      `update order from https://other/dir, because it came from ${server} (certificate_order)`,
     ])
     expect(plan({ leaf: new X509Certificate(selfSigned('other.example.com', 90)) })[0]).toMatch(
       /does not cover/,
@@ -163,7 +163,7 @@ describe('renewal', () => {
     })
     const seen = { leaf: aged }
     expect(plan(seen)).toEqual([
-      expect.stringMatching(/^update renew, for it is valid until .* only \(renewal_order\)$/),
+      expect.stringMatching(/^update renew, because it is only valid until .* \(renewal_order\)$/),
     ])
   })
 

@@ -93,7 +93,7 @@ describe('confirm', () => {
     const outside = new Preflight(domain, { records: async () => addresses, port })
     await outside.resolve([])
     expect((await outside.confirm('abc'))?.message).toMatch(
-      /refuses connections on port 80; does it lead to this server\?/,
+      /refuses connections on port 80; does it point to this server\?/,
     )
   })
 })

@@ -52,8 +52,11 @@ test('a container without network, power or a place to write, that comes back by
 test('two of them leave the machine a fifth of its memory, and none has more than a gibibyte', () => {
   const args = started(desired)
   const total = Number(
-    spawnSync('awk', ['$1 == "MemTotal:" { print int($2 / 1024) }', '/proc/meminfo'], { encoding: 'utf8' })
-      .stdout,
+    spawnSync(
+      'sh',
+      ['-c', 'exec awk "$@"', 'sh', '$1 == "MemTotal:" { print int($2 / 1024) }', '/proc/meminfo'],
+      { encoding: 'utf8' },
+    ).stdout,
   )
   const memory = Number(/^(\d+)m$/.exec(args[args.indexOf('--memory') + 1] ?? '')?.[1])
   expect(memory).toBe(Math.min(1024, Math.trunc(total * 0.4)))

@@ -9,7 +9,7 @@ const steps = (changes: Partial<typeof seen>, wanted = desired) =>
   registry.steps(wanted, { ...seen, ...changes })
 const summaries = (changes: Partial<typeof seen>, wanted = desired) =>
   steps(changes, wanted).flatMap(step => step.changes.map(({ summary }) => summary))
-const anew = (reason: string) => `start registry:3.1.2 anew, for ${reason}`
+const anew = (reason: string) => `replace the container with a new one of registry:3.1.2, because ${reason}`
 
 test.each([
   ['nothing', {}, []],
@@ -78,9 +78,14 @@ describe('failures', () => {
       'a folder that another user owns',
       parents('1000', '755'),
       false,
-      ['/srv belongs to the user 1000, who could become root'],
+      ['the user 1000 owns /srv and could become root'],
     ],
-    ['a folder that others may write to', parents('0', '777'), false, ['others than root may write to /srv']],
+    [
+      'a folder that others may write to',
+      parents('0', '777'),
+      false,
+      ['users other than root can write to /srv'],
+    ],
     [
       'a folder that nginx can’t enter',
       parents('0', '750'),

@@ -18,7 +18,7 @@ export function orderFailure({ domain, acme }: Desired, output: string): Failure
     const until = /retry after (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)/i.exec(output)?.[1]
     return new Failure(
       'authority',
-      `${host} has given out too many certificates or seen too many tries for ${domain}, and takes the next one ${until ? `after ${until}` : 'in some hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`,
+      `${host} has issued too many certificates, or seen too many attempts, for ${domain}, and takes the next one ${until ? `after ${until}` : 'in some hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`,
     )
   }
   if (says(/Another instance of Certbot is already running/)) {
@@ -44,13 +44,13 @@ export function orderFailure({ domain, acme }: Desired, output: string): Failure
   if (says(/:caa\b|CAA record/i)) {
     return new Failure(
       'authority',
-      `a CAA record forbids ${host} to give out certificates for ${domain}; add one that allows it, or choose another \`acme-server\``,
+      `a CAA record forbids ${host} to issue certificates for ${domain}; add one that allows it, or choose another \`acme-server\``,
     )
   }
   if (says(/rejectedIdentifier|Policy forbids|forbidden by policy/i)) {
     return new Failure(
       'authority',
-      `${host} gives out no certificate for ${domain}, by its policy; use another name or another \`acme-server\``,
+      `${host} issues no certificate for ${domain}, by its policy; use another name or another \`acme-server\``,
     )
   }
   if (says(/invalidContact|invalid email|contact email|unsupportedContact/i)) {
@@ -62,7 +62,7 @@ export function orderFailure({ domain, acme }: Desired, output: string): Failure
   if (says(/badNonce|invalid anti-replay nonce/i)) {
     return new Failure(
       'authority',
-      `${host} went on rejecting nonces; that is trouble at its end, so run again later`,
+      `${host} went on rejecting nonces; the trouble is at its end, so run again later`,
     )
   }
   if (says(/NXDOMAIN|SERVFAIL|no valid A records|problem: DNS|Type: +dns/i)) {
@@ -74,13 +74,13 @@ export function orderFailure({ domain, acme }: Desired, output: string): Failure
   if (says(/Type: +connection|Timeout during connect|Fetching http|Error getting validation data/i)) {
     return new Failure(
       'authorityView',
-      `${host} can’t reach http://${domain} on port 80, though this runner can; let everybody in through the firewall, for the authority asks from several places`,
+      `${host} can’t reach http://${domain} on port 80, though this runner can; open the firewall for everyone, for the authority asks from several places`,
     )
   }
   if (says(/Type: +unauthorized|Invalid response from http/i)) {
     return new Failure(
       'authorityView',
-      `${host} got another answer than this server’s from http://${domain}; does the name lead somewhere else in other parts of the world, or is a proxy in front?`,
+      `${host} got another answer than this server’s from http://${domain}; does the name point somewhere else in other parts of the world, or is a proxy in front?`,
     )
   }
   if (says(/CERTIFICATE_VERIFY_FAILED|certificate verify failed/)) {

@@ -76,8 +76,8 @@ export class Preflight {
     const own = this.#local.includes(address)
     const server = this.#local.length > 0 ? ` (this server has ${this.#local.join(', ')})` : ''
     const mend = own
-      ? 'let everybody in to port 80 there, in the firewall of the server and of its provider'
-      : `does it lead to this server${server}? If not, correct or remove the record; if so, let everybody in to port 80`
+      ? 'open port 80 to everyone there, in the firewall of the server and of its provider'
+      : `does it point to this server${server}? If not, correct or remove the record; if so, open port 80 to everyone`
     const until = Date.now() + settling
     for (;;) {
       try {
@@ -144,9 +144,9 @@ function unresolved(domain: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   switch (code) {
     case 'ENOTFOUND':
-      return `the name ${domain} does not exist in DNS; add an A record (and an AAAA record if the server has IPv6) that leads to the server`
+      return `the name ${domain} does not exist in DNS; add an A record (and an AAAA record if the server has IPv6) that points to the server`
     case 'ENODATA':
-      return `the name ${domain} has neither an A nor an AAAA record; add one that leads to the server`
+      return `the name ${domain} has neither an A nor an AAAA record; add one that points to the server`
     default:
       return `DNS has no answer for ${domain} (${code ?? message}); check its name servers, for instance with \`dig +trace ${domain}\``
   }

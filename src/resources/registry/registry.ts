@@ -209,7 +209,13 @@ function changesTo(desired: Desired, wanted: Generation, seen: Registry): Change
   ].filter(reason => typeof reason === 'string')
   return reasons.length === 0
     ? files
-    : [...files, ...change(true, `start ${registry.image} anew, for ${reasons.join(', ')}`)]
+    : [
+        ...files,
+        ...change(
+          true,
+          `replace the container with a new one of ${registry.image}, because ${reasons.join(', ')}`,
+        ),
+      ]
 }
 
 /** Whoever may write to a parent of the directory could put there what root runs; nginx’s workers must get through it. */
@@ -220,14 +226,14 @@ function parentFailure({ path, owner, mode }: Folder, directory: string): Failur
     return [
       new Failure(
         'input',
-        `${path} belongs to the user ${owner}, who could become root through it; give it to root (\`chown root ${path}\`), or ${choose}`,
+        `the user ${owner} owns ${path} and could become root through it; make root its owner (\`chown root ${path}\`), or ${choose}`,
       ),
     ]
   if ((bits & 0o022) !== 0)
     return [
       new Failure(
         'input',
-        `others than root may write to ${path}, and could become root through it; take that away (\`chmod go-w ${path}\`), or ${choose}`,
+        `users other than root can write to ${path} and could become root through it; forbid that (\`chmod go-w ${path}\`), or ${choose}`,
       ),
     ]
   if ((bits & 0o001) === 0)

@@ -55,13 +55,13 @@ function current(desired: Desired, lineage: Lineage): Step[] {
   const settings = conf === undefined ? undefined : renewable(conf.content, domain)
   const reason =
     settings === undefined
-      ? 'order anew, for certbot has lost the settings to renew it with'
+      ? 'order again, because certbot has lost the settings to renew it'
       : server !== acme.server
-        ? `order from ${acme.server}, for it came from ${server}`
+        ? `order from ${acme.server}, because it came from ${server}`
         : !leaf.checkHost(domain)
-          ? `order anew, for it does not cover ${domain}`
+          ? `order again, because it does not cover ${domain}`
           : leaf.validToDate.getTime() < now
-            ? `order anew, for it expired on ${leaf.validToDate.toISOString()}`
+            ? `order again, because it expired on ${leaf.validToDate.toISOString()}`
             : undefined
   if (reason !== undefined) return [{ ...step, changes: change(true, reason), call: order(desired, lineage) }]
 
@@ -85,7 +85,7 @@ function current(desired: Desired, lineage: Lineage): Step[] {
     const until = leaf.validToDate.toISOString()
     steps.push({
       ...step,
-      changes: change(true, `renew, for it is valid until ${until} only`),
+      changes: change(true, `renew, because it is only valid until ${until}`),
       call: order(desired, lineage, 'renewal_order'),
     })
   } else {

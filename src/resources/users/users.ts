@@ -53,7 +53,7 @@ export const users = resource<Users>({
         ? change('create', `${path}, with the users that there are`)
         : []),
       ...(file && revoked.length === 0 && narrowed !== current
-        ? change('update', `write ${path} anew, with the same users`)
+        ? change('update', `rewrite ${path}, with the same users`)
         : []),
       ...(file && (file.mode !== '640' || (group !== '' && file.owner !== `root:${group}`))
         ? change('update', `make ${path} readable by root and nginx only`)
