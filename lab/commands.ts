@@ -31,7 +31,8 @@ export class Log {
 
   write(chunk: string): void {
     this.raw += chunk
-    const lines = (this.rest + chunk).split('\n')
+    // A lone carriage return ends a line too.
+    const lines = (this.rest + chunk).split(/\r\n|\r(?!$)|\n/)
     this.rest = lines.pop() ?? ''
     for (const line of lines) this.line(line)
   }
@@ -55,7 +56,8 @@ export class Log {
       if (line.trim() === `::${this.stopped}::`) this.stopped = undefined
       return line
     }
-    const command = /^\s*::([a-z-]+)(?: (.*?))?::(.*)$/i.exec(line)
+    const command =
+      /^\s*::([a-z-]+)(?: (.*?))?::(.*)$/i.exec(line) ?? /##\[([a-z-]+)(?: (.*?))?\](.*)$/i.exec(line)
     if (!command) return line
     const name = command[1]?.toLowerCase() ?? ''
     const data = decode(command[3] ?? '')

@@ -8,6 +8,7 @@ interface GitHubIssue {
   title: string
   body: string
   state: 'open' | 'closed'
+  user: { login: string }
 }
 
 interface GitHubComment {
@@ -15,6 +16,7 @@ interface GitHubComment {
   /** Of the issue or pull request that it is on. */
   issue: number
   body: string
+  user: { login: string }
 }
 
 export interface GitHub {
@@ -28,6 +30,9 @@ export interface GitHub {
   readOnly: boolean
   close(): void
 }
+
+/** Who writes with a workflow’s own token. */
+const user = { login: 'github-actions[bot]' }
 
 /**
  * As much of GitHub's API as Berth uses: the one thing that the lab can't have for real. It takes one `token` only.
@@ -53,6 +58,7 @@ export async function github(token: string, host?: string): Promise<GitHub> {
     if (incoming.headers.authorization !== `token ${token}`)
       return answer(401, { message: 'Bad credentials' })
     const { method = '' } = incoming
+    if (url.pathname === '/graphql') return answer(200, { data: { viewer: user } })
     const [path, ...rest] = /^\/repos\/octocat\/app\/issues(?:\/(.*))?$/.exec(url.pathname) ?? []
     if (path === undefined) return answer(404, { message: 'Not Found' })
     const [first = '', second = ''] = (rest[0] ?? '').split('/')
@@ -65,7 +71,7 @@ export async function github(token: string, host?: string): Promise<GitHub> {
       case 'GET':
         return list(issues.filter(({ state }) => state === 'open'))
       case 'POST':
-        issues.push({ number: issues.length + 1, title: '', body: '', ...fields, state: 'open' })
+        issues.push({ number: issues.length + 1, title: '', body: '', ...fields, state: 'open', user })
         return answer(201, issues.at(-1))
       case 'PATCH N': {
         const issue = issues.find(({ number }) => number === Number(first))
@@ -74,7 +80,7 @@ export async function github(token: string, host?: string): Promise<GitHub> {
       case 'GET N comments':
         return list(comments.filter(({ issue }) => issue === Number(first)))
       case 'POST N comments':
-        comments.push({ id: comments.length + 1, issue: Number(first), body: '', ...fields })
+        comments.push({ id: comments.length + 1, issue: Number(first), body: '', ...fields, user })
         return answer(201, comments.at(-1))
       case 'PATCH comments N': {
         const comment = comments.find(({ id }) => id === Number(second))

@@ -89,7 +89,7 @@ export interface Target {
   plainKey: boolean
   /** known_hosts lines. */
   knownHosts: string[]
-  /** `SHA256:…` fingerprints of host keys. */
+  /** Host keys by their fingerprints, each of one host: `HOST SHA256:…`, with the host as known_hosts has it. */
   fingerprints: string[]
   jump: { user: string; host: string; port: number } | undefined
   sudoPassword: string | undefined

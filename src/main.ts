@@ -24,6 +24,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
+// What nobody expected must not leave the key behind either.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.once(event, error => {
+    process.exitCode = 1
+    end()
+    console.error(error instanceof Error ? error.name : 'an unknown error')
+    process.exit()
+  })
+}
+
 /** Leaves nothing secret behind; the post step does the rest. */
 function end(): void {
   for (const each of ['ssh', 'skopeo']) rmSync(join(folder, each), { recursive: true, force: true })

@@ -63,7 +63,7 @@ describe('mode plan', () => {
       'registry-config': config('a-newer-secret'),
     })
     await here.server.sh('mv /root/config.yml /opt/berth/config.yml')
-    expect(run.raw).toContain('secretkey: [redacted]')
+    expect(run.raw).toContain('secretkey: [not shown]')
     expect(run.log).not.toMatch(/an-older-secret|a-newer-secret/)
     expect(run.log).not.toContain(hash)
     expect(run.log).toContain('- users: revoke alice')

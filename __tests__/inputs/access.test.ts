@@ -35,13 +35,13 @@ test('names every user who may do nothing', () => {
 
 test('reports all mistakes at once', () => {
   const { problems } = read(
-    'eve: pull\nci: all\nalice: { read: team/app, push: [Team/App, "a//b", "../x", "a/***", "a**/b", "*/*/*", 7, "a\\n"] }\nbob:',
+    'eve: pull\nci: all\nalice: { read: team/app, push: [Team/App, "a//b", "../x", "a/***", "a**/b", "*/*/*", "a\\n"] }\nbob:',
   )
   expect(problems.map(problem => problem.replace(/;.*/, ''))).toEqual([
     '"eve" is not one of `users`',
     '"ci" must be `pull`, `push`, or a map of the two to patterns of repositories',
     '"alice" has "read"',
-    ...['"Team/App"', '"a//b"', '"../x"', '"a/***"', '"a**/b"', '"*/*/*"', '7', '"a\\n"'].map(
+    ...['"Team/App"', '"a//b"', '"../x"', '"a/***"', '"a**/b"', '"*/*/*"', '"a\\n"'].map(
       pattern => `"alice" may push ${pattern}, which is no pattern of repositories`,
     ),
     '"bob" must be `pull`, `push`, or a map of the two to patterns of repositories',
@@ -57,4 +57,25 @@ describe('what is no map', () => {
   ])('%j', (text, message) => {
     expect(read(text).problems).toEqual([expect.stringMatching(message)])
   })
+})
+
+// YAML would make numbers and truth of them, and give the rights to somebody else.
+test.each(['012', '0x10', '1e3', '1.0', 'True', 'null', '2026-01-01', '~x'])(
+  'a user called %s gets its own rights',
+  name => {
+    const problems: string[] = []
+    const own = [{ name, password: 'x', strong: false }]
+    const access = parseAccess(
+      `${name}: push\n`,
+      own,
+      message => problems.push(message),
+      () => {},
+    )
+    expect(problems).toEqual([])
+    expect([...access.keys()]).toEqual([name])
+  },
+)
+
+test('two keys that end as one name are a mistake', () => {
+  expect(read('ci: push\n"ci": pull\n').problems[0]).toContain('is not YAML: Map keys must be unique')
 })

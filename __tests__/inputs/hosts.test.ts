@@ -28,11 +28,17 @@ test('what ssh-keyscan prints, with comments, CRLF and empty lines', () => {
 })
 
 test.each([
-  ['alone', print],
-  ['with padding', `${print}=`],
-  ['as ssh-keygen -l prints it', `256 ${print} root@example (ED25519)`],
-])('fingerprint %s', (_, line) => {
-  expect(parse(line)).toEqual({ knownHosts: [], fingerprints: [print], problems: [] })
+  ['alone', print, undefined],
+  ['with padding', `${print}=`, undefined],
+  ['as ssh-keygen -l prints it', `256 ${print} root@example (ED25519)`, undefined],
+  ['of a host', `example.com ${print}`, 'example.com'],
+  ['of a host and port', `[example.com]:2222 ${print}`, '[example.com]:2222'],
+])('fingerprint %s', (_, line, host) => {
+  expect(parse(line)).toEqual({
+    knownHosts: [],
+    fingerprints: [{ host, fingerprint: print, number: 1 }],
+    problems: [],
+  })
 })
 
 test('every line that is neither is named by its number', () => {

@@ -47,8 +47,9 @@ Mode \`up\` would change this:
 --- /opt/berth/config.yml
 +++ /opt/berth/config.yml
 @@ -1,2 +1,2 @@
- secretkey: [redacted]
--level: info
+-[not shown]
+-[not shown]
++secretkey: [not shown]
 +level: warn
 \`\`\`
 
@@ -109,12 +110,18 @@ describe('on a pull request', () => {
     expect(hub.comments.map(({ issue }) => issue)).toEqual([7, 8, 7])
   })
 
-  test('it is found among hundreds, and who quotes it is left alone', async () => {
+  test('it is found among hundreds, and what somebody else wrote with the same mark is left alone', async () => {
     await keep('one')
     const [own] = hub.comments
     if (!own) throw new Error('there is no comment')
-    const quote = { id: 1000, issue: 7, body: `> ${own.body}\n\nLooks good.` }
-    const others = Array.from({ length: 250 }, (_, index) => ({ id: 100 + index, issue: 7, body: 'Hm.' }))
+    const user = { login: 'mallory' }
+    const quote = { id: 1000, issue: 7, body: own.body, user }
+    const others = Array.from({ length: 250 }, (_, index) => ({
+      id: 100 + index,
+      issue: 7,
+      body: 'Hm.',
+      user,
+    }))
     hub.comments.unshift(quote, ...others)
     expect(await keep('two')).toBe('updated the comment on pull request #7')
     expect(own.body).toContain('two')

@@ -54,7 +54,7 @@ test('each phase has a group, each change a line with its time', async () => {
     'end',
     'group|Plan: 2 changes',
     '~ site: conf',
-    expect.stringContaining('-a\n  +b'),
+    expect.stringContaining('-[not shown]\n  +b'),
     '+ site: link',
     'end',
     'group|Change the server',

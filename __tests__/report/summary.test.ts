@@ -116,7 +116,7 @@ test('what programs say can’t become HTML', () => {
     { ...outcome, failure: new Failure('proxy', 'a proxy said <img src=x> and `<ok>`') },
     around,
   )
-  expect(text).toContain('a proxy said &lt;img src=x> and `<ok>`')
+  expect(text).toContain('a proxy said &lt;img src=x&gt; and `<ok>`')
 })
 
 test('wrong inputs are all listed', () => {

@@ -14,6 +14,8 @@ const maxWildcards = 2
  *       push: [team/*, tools/lint]
  *     '*': pull                     # every other user
  *
+ * Everything is text, as it is written: a user may be called `012` or `1e3`.
+ *
  * `mistake` hears of every mistake, `warning` of users who may do nothing.
  */
 export function parseAccess(
@@ -43,7 +45,7 @@ export function parseAccess(
 
 function parseMap(text: string, mistake: (message: string) => void): Record<string, unknown> {
   try {
-    const value: unknown = parse(text, { logLevel: 'error' })
+    const value: unknown = parse(text, { logLevel: 'error', schema: 'failsafe' })
     if (isObject(value)) return value
     mistake('is not a YAML map from users to `pull`, `push` or both')
   } catch (error) {

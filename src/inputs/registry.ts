@@ -22,7 +22,8 @@ async function readConfig(
   if (text.trim() === '') return {}
   const { parse } = await import('yaml')
   try {
-    const config: unknown = parse(text)
+    // A key is what is written: `012` is no number.
+    const config: unknown = parse(text, { stringKeys: true })
     if (isObject(config)) {
       checkHttp(config.http, mistake)
       return { ...config }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Target } from '../desired.ts'
+import { hostKeyName } from '../server/hostkey.ts'
 import { isHostname, parseKnownHosts } from './hosts.ts'
 import { isEncrypted, isPlain, repairKey } from './key.ts'
 import type { Reader } from './reader.ts'
@@ -29,15 +30,25 @@ export function readTarget(reader: Reader, domain: string): Target {
     value => parseJump(value) !== undefined,
     'user@host or user@host:port',
   )
+  const unbound = jump === '' ? [] : fingerprints.filter(each => each.host === undefined)
+  for (const { fingerprint, number } of unbound) {
+    reader.mistake('ssh-known-hosts')(
+      `line ${number} does not say which host has this key, and with \`ssh-jump\` there are two; write \`${host} ${fingerprint}\`, or a known_hosts line`,
+    )
+  }
   const isUser = (value: string) => /^[A-Za-z_][\w.-]*$/.test(value)
   const user = reader.checked('ssh-user', reader.text('ssh-user') || 'root', isUser, 'a user name')
   const passphrase = reader.raw('ssh-key-passphrase') || undefined
   const sudoPassword = reader.raw('sudo-password') || undefined
   for (const each of [passphrase, sudoPassword]) if (each !== undefined) reader.secret(each)
   const key = readKey(reader, passphrase)
+  const own = hostKeyName(host, port)
   return {
     ...{ host, port, user, key, passphrase, plainKey: isPlain(key) },
-    ...{ knownHosts, fingerprints, jump: parseJump(jump), sudoPassword },
+    knownHosts,
+    // Without a jump host there is one host only that it can be for.
+    fingerprints: fingerprints.map(each => `${each.host ?? own} ${each.fingerprint}`),
+    ...{ jump: parseJump(jump), sudoPassword },
   }
 }
 

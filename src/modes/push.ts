@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Failure } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
@@ -69,5 +70,8 @@ async function trustAuthority({ desired: { domain, acme } }: Inputs, context: Co
   const docker = await Docker.connect(context.cancelled)
   const file = trustFile(domain, basename(context.folder), await docker.rootless())
   context.leaves(file)
-  await trust(file, acme.ca)
+  const source = join(context.folder, 'ca.crt')
+  mkdirSync(context.folder, { recursive: true, mode: 0o700 })
+  writeFileSync(source, acme.ca)
+  await trust(file, source)
 }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Credentials } from '../desired.ts'
+import { Failure } from '../failure.ts'
 import { list, number, object, parseJson, string } from '../json.ts'
 import type { Answer, Endpoint } from './endpoint.ts'
 
@@ -20,6 +21,10 @@ interface Descriptor {
   digest: string
   size: number
 }
+
+/** Indexes within indexes, and manifests in one, that are followed: a registry could answer with ever more. */
+const maxDepth = 3
+const maxManifests = 1000
 
 /**
  * Bytes of a trial upload: more than the mebibyte that nginx lets through where nobody has set `client_max_body_size`.
@@ -63,11 +68,16 @@ export class RegistryApi {
   }
 
   /** Digests of manifests and blobs, on every platform of an image, that the registry should have and has not. */
-  async missing(repository: string, manifest: Manifest): Promise<string[]> {
+  async missing(repository: string, manifest: Manifest, depth = 0): Promise<string[]> {
+    if (depth > maxDepth || manifest.manifests.length > maxManifests)
+      throw new Failure(
+        'push',
+        `${repository}@${manifest.digest} is an index of more manifests than any image has; is it a registry that answers there?`,
+      )
     const children = await Promise.all(
       manifest.manifests.map(async ({ digest }) => {
         const child = await this.manifest(repository, digest)
-        return child ? this.missing(repository, child) : [digest]
+        return child ? this.missing(repository, child, depth + 1) : [digest]
       }),
     )
     const blobs = await Promise.all(

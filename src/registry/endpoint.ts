@@ -18,6 +18,9 @@ export interface Answer {
 /** Milliseconds after which an answer is not coming. */
 const timeout = 30_000
 
+/** Bytes of an answer that is read: a registry takes manifests of at most 4 MiB. */
+const maxAnswer = 16 << 20
+
 /** Milliseconds in which a new password must have begun to work. */
 const newPassword = 10_000
 
@@ -162,7 +165,12 @@ export class Endpoint {
       })
       outgoing.on('response', incoming => {
         const chunks: Buffer[] = []
-        incoming.on('data', chunk => chunks.push(chunk))
+        let bytes = 0
+        incoming.on('data', (chunk: Buffer) => {
+          bytes += chunk.length
+          if (bytes <= maxAnswer) chunks.push(chunk)
+          else outgoing.destroy(Object.assign(new Error('endless'), { code: 'EMSGSIZE' }))
+        })
         incoming.on('error', error => reject(this.#failure(error)))
         incoming.on('end', () =>
           resolve({

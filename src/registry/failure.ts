@@ -26,6 +26,11 @@ function explain(
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return ['endpoint', `${name} does not answer on port 443; does the server’s firewall let HTTPS in?`]
+    case 'EMSGSIZE':
+      return [
+        'endpoint',
+        `${name} answers without end; does the name point to this server, and is it a registry that answers there?`,
+      ]
     case 'ECONNRESET':
       return [
         'endpoint',

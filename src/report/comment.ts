@@ -1,6 +1,7 @@
 import type { Step } from '../resources/resource.ts'
 import { diff } from './diff.ts'
 import { connect, findEntry, isSame, type Repository } from './github.ts'
+import { fenced, html } from './markdown.ts'
 import { planLine } from './outcome.ts'
 
 /** Characters of the plan: GitHub takes 65,536 in one comment, the mark and the note among them. */
@@ -11,7 +12,7 @@ const roomForList = 20_000
 
 /**
  * One comment on a pull request says what `up` would do to the server of `domain`. It is known by an invisible mark at its
- * beginning: whoever quotes it has not written another. Returns what was done, or `undefined` if it says so already.
+ * beginning and by its author, for anybody can write such a mark. Returns what was done, or `undefined` if it says so already.
  */
 export async function keepComment(
   to: Repository,
@@ -19,14 +20,17 @@ export async function keepComment(
   domain: string,
   text: string,
 ): Promise<string | undefined> {
-  const { octokit, repository } = await connect(to)
+  const { octokit, repository, login } = await connect(to)
   const mark = `<!-- berth plan ${domain} -->`
   const body = `${mark}\n${text}`
   const comments = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
     ...repository,
     ...{ issue_number: pull, per_page: 100 },
   })
-  const comment = await findEntry(comments, each => !!each.body?.startsWith(mark))
+  const comment = await findEntry(
+    comments,
+    ({ user, body }) => user?.login === login && !!body?.startsWith(mark),
+  )
   if (!comment) {
     await octokit.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
       ...repository,
@@ -83,13 +87,6 @@ function shortened(lines: readonly string[], characters: number): string[] {
   })
 }
 
-// The text may hold a fence itself, which must not end this one.
-function fenced(text: string, language = ''): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length))
-  const fence = '`'.repeat(longest + 1)
-  return `${fence}${language}\n${text}\n${fence}\n`
-}
-
 function folded(heading: string, text: string): string {
-  return `\n<details><summary><code>${heading}</code></summary>\n\n${text}\n</details>\n`
+  return `\n<details><summary><code>${html(heading)}</code></summary>\n\n${text}\n</details>\n`
 }

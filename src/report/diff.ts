@@ -1,8 +1,19 @@
 import { createTwoFilesPatch } from 'diff'
 
-/** A unified diff of a text file, with whatever looks like a credential taken out of both sides. */
+/**
+ * A unified diff of a text file that Berth writes, for a log and for pull requests. Who wrote what was there before, nobody
+ * knows; a person may have put a password in a comment or an option. So a line is shown only if it is one of Berth's own: of the
+ * others it is told that they are there. Of what Berth writes, the user's part of config.yml has secrets too, so its
+ * values are shown only for keys that are known to be harmless.
+ */
 export function diff({ path, before, after }: { path: string; before: string; after: string }): string {
-  const [was, is] = [redact(before), redact(after)]
+  const own = new Set(after.split('\n'))
+  const show = path.endsWith('/config.yml') ? withoutValues : (line: string) => line
+  const is = after.split('\n').map(show).join('\n')
+  const was = before
+    .split('\n')
+    .map(line => (own.has(line) ? show(line) : hidden(line)))
+    .join('\n')
   if (was === is) return `  ${path}: only values that are not shown differ`
   return createTwoFilesPatch(before === '' ? '/dev/null' : path, path, was, is, undefined, undefined, {
     context: 3,
@@ -12,26 +23,26 @@ export function diff({ path, before, after }: { path: string; before: string; af
     .replace(/^/gm, '  ')
 }
 
-const sensitive =
-  /^(\s*(?:- )?["']?[\w.-]*(?:secret|(?<!ht)passw|passphrase|token|credential|authorization|(?:private|access|account|api)[_-]?key|dsn)[\w.-]*["']?\s*[:=])(.*)$/i
+/** A line that is not Berth's: how far it is indented, and nothing of what it says. */
+function hidden(line: string): string {
+  return line.trim() === '' ? line : `${/^\s*/.exec(line)?.[0] ?? ''}[not shown]`
+}
 
-/**
- * What a person wrote into a file, or what it held before a rotation, is masked by nobody. So the value of each key that
- * may be a credential is replaced, with the lines that belong to it, and so is the password in a URL.
- */
-function redact(text: string): string {
-  let hidden = Number.POSITIVE_INFINITY
-  return text
-    .split('\n')
-    .flatMap(line => {
-      const indent = line.search(/\S/)
-      const item = indent === hidden && line.trimStart().startsWith('- ')
-      if (indent > hidden || item || (indent < 0 && hidden < Number.POSITIVE_INFINITY)) return []
-      hidden = Number.POSITIVE_INFINITY
-      const [, key] = sensitive.exec(line) ?? []
-      if (key === undefined) return [line.replace(/(\/\/[^\s/:@]*:)[^\s/@]+@/g, '$1[redacted]@')]
-      hidden = indent
-      return [`${key} [redacted]`]
-    })
-    .join('\n')
+/** Keys of the registry's configuration whose values are no secret, whoever set them. */
+const harmless = new Set(
+  (
+    'version log level formatter disabled storage filesystem rootdirectory maxthreads cache blobdescriptor delete enabled ' +
+    'redirect disable maintenance uploadpurging age interval dryrun readonly http net addr relativeurls draintimeout headers ' +
+    'X-Content-Type-Options health storagedriver threshold s3 bucket region regionendpoint forcepathstyle secure v4auth ' +
+    'chunksize encrypt storageclass validation proxy remoteurl ttl notifications endpoints timeout backoff'
+  ).split(' '),
+)
+
+/** `remoteurl` and the like may have a password in them. */
+const password = /\/\/[^\s/@]*@/
+
+function withoutValues(line: string): string {
+  const [, start = '', key = '', value = ''] = /^(\s*(?:- )?)([\w.-]+):(.*)$/.exec(line) ?? []
+  if (key === '') return /^\s*- nosniff$/.test(line) || line.trim() === '' ? line : hidden(line)
+  return value === '' || (harmless.has(key) && !password.test(value)) ? line : `${start}${key}: [not shown]`
 }

@@ -10,12 +10,14 @@ export interface Repository {
 /** Milliseconds after which GitHub counts as out of order. */
 const timeout = 60_000
 
-/** GitHub’s API, and the parameters that every route below `/repos` wants. */
+/** GitHub’s API, the parameters that every route below `/repos` wants, and whose token it is: who writes there is Berth. */
 export async function connect({ name, api, token }: Repository) {
   const { getOctokit } = await import('@actions/github')
   const octokit = getOctokit(token, { baseUrl: api, request: { signal: AbortSignal.timeout(timeout) } })
   const [owner = '', repo = ''] = name.split('/')
-  return { octokit, repository: { owner, repo } }
+  // A workflow's own token can't ask for `/user`; this it can, and is told `github-actions[bot]`.
+  const { viewer } = await octokit.graphql<{ viewer: { login: string } }>('{ viewer { login } }')
+  return { octokit, repository: { owner, repo }, login: viewer.login }
 }
 
 /** Pages that are looked through, of a hundred entries each. */

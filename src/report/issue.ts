@@ -1,25 +1,29 @@
 import { connect, findEntry, isSame, type Repository } from './github.ts'
+import { fenced, inline } from './markdown.ts'
 
 /**
- * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text, so that its
- * title and labels are free to be changed. `trouble` is a sentence; `undefined` closes the issue.
+ * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text and by its
+ * author, so that its title and labels are free to be changed. `risk` is a sentence; `undefined` closes the issue.
  * Returns what was done, in a sentence, or `undefined` if nothing was to be done.
  */
 export async function keepIssue(
   to: Repository,
   domain: string,
-  trouble: string | undefined,
+  risk: string | undefined,
   expires: Date | undefined,
 ): Promise<string | undefined> {
-  const { octokit, repository } = await connect(to)
+  const { octokit, repository, login } = await connect(to)
   const mark = `<!-- berth certificate ${domain} -->`
   const issues = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues', {
     ...repository,
     ...{ state: 'open', sort: 'created', direction: 'desc', per_page: 100 },
   })
   // The API lists pull requests among them.
-  const issue = await findEntry(issues, ({ body, pull_request }) => !pull_request && !!body?.includes(mark))
-  if (trouble === undefined) {
+  const issue = await findEntry(
+    issues,
+    ({ user, body, pull_request }) => !pull_request && user?.login === login && !!body?.includes(mark),
+  )
+  if (risk === undefined) {
     if (!issue) return undefined
     const body = `The certificate of ${domain} is well again${expires ? `, and valid until ${expires.toISOString()}` : ''}.\n\n${mark}\n`
     await octokit.request('PATCH /repos/{owner}/{repo}/issues/{issue_number}', {
@@ -28,7 +32,10 @@ export async function keepIssue(
     })
     return `closed issue #${issue.number}`
   }
-  const body = `${trouble}\n\nThis issue is kept up to date, and closed when the certificate is well again.\n\n${mark}\n`
+  const [sentence = '', ...words] = risk.split('\n')
+  const text =
+    words.length === 0 ? inline(sentence) : `${inline(sentence)}\n\n${fenced(words.join('\n'), 'text')}`
+  const body = `${text}\n\nThis issue is kept up to date, and closed when the certificate is well again.\n\n${mark}\n`
   if (!issue) {
     const title = `The certificate of ${domain} is at risk`
     const { data } = await octokit.request('POST /repos/{owner}/{repo}/issues', {

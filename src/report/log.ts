@@ -5,6 +5,7 @@ import type { Step } from '../resources/resource.ts'
 import { diff } from './diff.ts'
 import { helpFor } from './help.ts'
 import { planLine } from './outcome.ts'
+import { plain } from './plain.ts'
 
 /** As much of @actions/core as the log needs. */
 export interface Console {
@@ -83,9 +84,9 @@ export class Log implements Listener {
     for (const change of others) this.said(planLine(step.resource, change))
   }
 
-  readonly said = (text: string): void => this.#console.info(text)
+  readonly said = (text: string): void => this.#console.info(plain(text))
 
-  readonly debug = (text: string): void => this.#console.debug(text)
+  readonly debug = (text: string): void => this.#console.debug(plain(text))
 
   readonly warned = (failure: Failure): void =>
     this.#console.warning(this.#helped(failure), { title: title(failure) })
@@ -97,7 +98,7 @@ export class Log implements Listener {
   #begin(what: string): void {
     this.#end()
     this.#open = { what, since: this.#now() }
-    this.#console.startGroup(what)
+    this.#console.startGroup(plain(what))
   }
 
   #end(): void {
@@ -109,7 +110,7 @@ export class Log implements Listener {
   }
 
   #helped(failure: Failure): string {
-    return `${failure.message}\n${helpFor(failure, this.#env)}`
+    return `${plain(failure.message)}\n${helpFor(failure, this.#env)}`
   }
 }
 

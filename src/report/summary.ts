@@ -3,6 +3,7 @@ import type { Failure } from '../failure.ts'
 import { count, daysUntil, duration, megabytes } from '../format.ts'
 import type { Step } from '../resources/resource.ts'
 import type { Timing } from './log.ts'
+import { cell, code, fenced, html, inline } from './markdown.ts'
 import type { Outcome } from './outcome.ts'
 
 /** What is told of a run besides its outcome. */
@@ -32,8 +33,9 @@ export function summary(outcome: Outcome, around: Circumstances): string {
 function failure({ failure }: Outcome, { help }: Circumstances): string[] {
   if (failure === undefined) return []
   const [sentence = '', ...words] = failure.message.split('\n')
-  const said = words.length > 0 ? ['', '```text', ...words.map(line => line.trim()), '```'] : []
-  const text = [`**Failed:** ${safe(sentence)}`, ...said, '', `[What to do](${help})`]
+  const block = fenced(words.map(line => line.trim()).join('\n'), 'text').trimEnd()
+  const said = words.length > 0 ? ['', ...block.split('\n')] : []
+  const text = [`**Failed:** ${inline(sentence)}`, ...said, '', `[What to do](${help})`]
   return [['[!CAUTION]', ...text].map(line => `> ${line}`.trimEnd()).join('\n')]
 }
 
@@ -41,7 +43,7 @@ function failure({ failure }: Outcome, { help }: Circumstances): string[] {
 export function mistakesSummary(mistakes: readonly Failure[], help: string): string {
   const lines = mistakes
     .map(({ message }) => message.replace(/^([a-z-]+): /, '`$1` '))
-    .map(text => `> - ${safe(text)}`)
+    .map(text => `> - ${inline(text)}`)
   const title = `> **${count(mistakes.length, 'input')} to correct.** Nothing was contacted, and nothing changed.`
   return ['## ⚓ Berth', '', '> [!CAUTION]', title, '>', ...lines, '>', `> [What to do](${help})`, ''].join(
     '\n',
@@ -95,7 +97,9 @@ function people({ steps, applied, failure }: Outcome, taken: Circumstances['take
       names: changes.flatMap(each => (each.action === action && each.subject ? [each.subject] : [])),
     }))
     .filter(({ names }) => names.length > 0)
-    .map(({ action, names }) => `${words[action]} ${names.map(name => `<code>${name}</code>`).join(' ')}`)
+    .map(
+      ({ action, names }) => `${words[action]} ${names.map(name => `<code>${html(name)}</code>`).join(' ')}`,
+    )
     .join('<br>')
 }
 
@@ -124,7 +128,7 @@ function changes({ steps, applied, failure }: Outcome, { taken }: Circumstances)
     step.changes.map(({ action, summary }, index) => [
       verbs[action],
       step.resource,
-      safe(summary).replaceAll('|', '\\|'),
+      cell(summary),
       ...(applied ? [index > 0 && taken.has(step) ? '' : time(taken.get(step), failure)] : []),
     ]),
   )
@@ -167,16 +171,4 @@ function shell(lines: readonly string[]): string {
 
 function details(title: string, text: string): string {
   return `<details><summary>${title}</summary>\n\n${text}\n\n</details>`
-}
-
-function code(text: string): string {
-  return `\`${text}\``
-}
-
-/** What programs said may look like HTML; between backticks it is shown as it is anyway. */
-function safe(text: string): string {
-  return text
-    .split(/(`[^`]*`)/)
-    .map((part, index) => (index % 2 === 1 ? part : part.replaceAll('&', '&amp;').replaceAll('<', '&lt;')))
-    .join('')
 }

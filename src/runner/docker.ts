@@ -1,6 +1,6 @@
 import { type IncomingMessage, request } from 'node:http'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Credentials } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import { lastLine } from '../format.ts'
@@ -207,28 +207,43 @@ function errorMessage(body: string): string {
  * whatever else is there is left alone.
  */
 export function trustFile(domain: string, id: string, rootless: boolean): string {
-  const own = join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'docker')
-  return `${rootless ? own : '/etc/docker'}/certs.d/${domain}/${id}.crt`
+  return `${rootless ? ownFolder() : '/etc/docker'}/certs.d/${domain}/${id}.crt`
 }
 
-/** Makes the engine trust a private authority for one registry; it reads the folder at each connection. */
-export async function trust(file: string, ca: string): Promise<void> {
-  const said = await privileged(file, 'mkdir -p "${1%/*}" && cat >"$1"', ca)
-  if (said.code !== 0)
+/** Whether `trustFile` could have named it. */
+export function isTrustFile(file: string): boolean {
+  const [root = '', name = ''] = file.split('/certs.d/')
+  return (
+    [ownFolder(), '/etc/docker'].includes(root) &&
+    /^[a-z0-9.-]+\/berth-[0-9a-f]{8}\.crt$/.test(name) &&
+    !name.startsWith('.')
+  )
+}
+
+function ownFolder(): string {
+  return join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'docker')
+}
+
+/** Makes the engine trust a private authority, whose certificate is in `source`, for one registry; it reads the folder at each connection. */
+export async function trust(file: string, source: string): Promise<void> {
+  const { code, stderr } = await privileged(file, ['install', '-D', '-m', '0644', source, file])
+  if (code !== 0)
     throw new Failure(
       'trust',
-      `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${lastLine(said.stderr)}); let the runner’s user write there, or become root with sudo`,
+      `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${lastLine(stderr)}); let the runner’s user write there, or become root with sudo`,
     )
 }
 
 /** Takes back what `trust` did. */
 export async function distrust(file: string): Promise<void> {
-  await privileged(file, 'rm -f "$1"; rmdir "${1%/*}" 2>/dev/null || :')
+  await privileged(file, ['rm', '-f', file])
+  // What else is there is somebody else's.
+  await privileged(file, ['rmdir', dirname(file)])
 }
 
 // Docker's own folder belongs to root; a hosted runner's user has sudo.
-function privileged(file: string, script: string, input = '') {
+function privileged(file: string, command: readonly string[]) {
   const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n']
-  const [program = '', ...args] = [...sudo, 'sh', '-c', script, 'sh', file]
-  return exec(program, args, input)
+  const [program = '', ...args] = [...sudo, ...command]
+  return exec(program, args)
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { Failure } from '../failure.ts'
 
 /**
  * Programs that must end with a cancelled job, and those that run before the toolkit is loaded: ssh and its jump host's ssh,
@@ -17,7 +17,7 @@ export interface Result {
 export type OnLine = (line: string, stream: 'stdout' | 'stderr') => void
 
 export interface Process {
-  /** Rejects if there is no such program. */
+  /** Rejects if there is no such program, or if it prints without end. */
   ended: Promise<Result>
   /** What it has said so far. */
   said: Result
@@ -34,6 +34,9 @@ interface Options {
   onLine?: OnLine
 }
 
+/** Characters of one stream that are kept: the files of a server with a thousand users are less than one million. */
+const maxOutput = 64e6
+
 export function start(
   program: string,
   args: readonly string[],
@@ -41,11 +44,27 @@ export function start(
 ): Process {
   const child = spawn(program, args, { cwd, env, detached: true })
   const said: Result = { code: 255, stdout: '', stderr: '' }
+  let failure: Failure | undefined
   for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', chunk => {
+    let rest = ''
+    child[stream].setEncoding('utf8').on('data', (chunk: string) => {
+      if (failure) return
       said[stream] += chunk
+      if (said[stream].length > maxOutput) {
+        failure = new Failure(
+          'connection',
+          `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of ours does; look at what answers there`,
+        )
+        kill()
+        return
+      }
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) onLine(line.replace(/\r$/, ''), stream)
     })
-    createInterface({ input: child[stream] }).on('line', line => onLine(line, stream))
+    child[stream].on('end', () => {
+      if (rest !== '' && !failure) onLine(rest, stream)
+    })
   }
   // A program that ends early does not read all; its exit code tells the story.
   child.stdin.on('error', () => {})
@@ -55,7 +74,7 @@ export function start(
   if (cancelled.aborted) kill()
   const ended = new Promise<Result>((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', code => resolve({ ...said, code: code ?? 255 }))
+    child.on('close', code => (failure ? reject(failure) : resolve({ ...said, code: code ?? 255 })))
   }).finally(() => cancelled.removeEventListener('abort', kill))
   return {
     ended,

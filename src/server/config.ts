@@ -22,7 +22,7 @@ export function files(
     // Asked with a host, its key's type and fingerprint and the key; answers with a known_hosts line if it is pinned.
     // ssh itself does not tell what it was offered when it knows no key of that type.
     pinned: `[ "$4" != NONE ] || exit 0
-if [ -s fingerprints ] && grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
+if [ -s fingerprints ] && grep -qxF -e "$1 $3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
 printf '${marker('offered', '%s %s %s')}\\n' "$1" "$2" "$4" >&2
 `,
     config: `Host server

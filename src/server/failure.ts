@@ -131,7 +131,8 @@ function strangeKey(key: string, { fingerprints, knownHosts }: Target): string {
   const [host = ''] = key.split(' ')
   const lines = knownHosts.filter(line => line.split(/[\s,]/).includes(host))
   // Which host a hashed line is for can't be told, nor a fingerprint's.
-  const pinned = [...(lines.length > 0 ? lines : knownHosts).map(fingerprint), ...fingerprints]
+  const own = fingerprints.flatMap(each => (each.startsWith(`${host} `) ? [each.slice(host.length + 1)] : []))
+  const pinned = [...(lines.length > 0 ? lines : knownHosts).map(fingerprint), ...own]
   const offered = fingerprint(key)
   if (pinned.includes(offered)) {
     return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Target } from '../desired.ts'
 import { Failure } from '../failure.ts'
-import { type OnLine, type Process, start } from '../runner/process.ts'
+import { type OnLine, type Process, type Result, start } from '../runner/process.ts'
 import { quote } from '../shell.ts'
 import { asRoot, files } from './config.ts'
 import { Connection } from './connection.ts'
@@ -47,19 +47,43 @@ export class Server {
     this.#opening.catch(() => {})
   }
 
-  /** Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses. */
+  /**
+   * Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses, or does not
+   * come to an end.
+   */
   async run(script: string, onLine: (line: string) => void = () => {}): Promise<string> {
     this.connect()
     const connection = await this.#opening
-    const said = connection?.free
-      ? await connection.first(script, onLine)
-      : await this.#start('ssh', [...config, 'server', this.#command()], onLine).end(
-          this.#greeting() + script,
-        )
+    const said = await this.#inTime(
+      connection?.free
+        ? connection.first(script, onLine)
+        : this.#start('ssh', [...config, 'server', this.#command()], onLine).end(this.#greeting() + script),
+    )
     this.#stopIfCancelled()
     const failure = runFailure(said, this.#target)
     if (failure) throw failure
     return said.stdout
+  }
+
+  async #inTime(work: Promise<Result>): Promise<Result> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () =>
+          reject(
+            new Failure(
+              'connection',
+              `the server has not come to an end within ${maxMinutes} minutes; see what hangs there with \`ps -ef --forest\`, and run again`,
+            ),
+          ),
+        maxMinutes * 60_000,
+      )
+    })
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Ends the connection and removes what OpenSSH needed. */
@@ -149,7 +173,8 @@ export class Server {
       },
     })
     const ended = process.ended
-      .catch(() => {
+      .catch(error => {
+        if (error instanceof Failure) throw error
         throw new Failure('runnerProgram', 'this runner has no `ssh`; install the OpenSSH client')
       })
       .finally(() => this.#running.delete(started))
@@ -165,6 +190,9 @@ export class Server {
     return started
   }
 }
+
+/** More than a script can take: it waits 15 minutes for another run, and five each for certbot and for other package managers. */
+const maxMinutes = 60
 
 const config = ['-F', 'config']
 

@@ -1,0 +1,58 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+
+let temp: string
+beforeEach(() => {
+  temp = mkdtempSync(join(tmpdir(), 'berth-post-'))
+})
+afterEach(() => rmSync(temp, { recursive: true }))
+
+/** Runs the post step with what was saved as state. */
+const post = (state: Record<string, string>) =>
+  spawnSync(process.execPath, [join(import.meta.dirname, '../src/post.ts')], {
+    encoding: 'utf8',
+    env: {
+      PATH: process.env.PATH,
+      HOME: temp,
+      XDG_CONFIG_HOME: join(temp, 'config'),
+      RUNNER_TEMP: temp,
+      ...state,
+    },
+  })
+
+const make = (path: string) => {
+  mkdirSync(join(path, '..'), { recursive: true })
+  writeFileSync(path, '')
+  return path
+}
+
+test('takes away what the step wrote', () => {
+  const key = make(join(temp, 'berth-0badcafe/ssh/key'))
+  const trust = make(join(temp, 'config/docker/certs.d/registry.example.com/berth-0badcafe.crt'))
+  expect(post({ STATE_folder: join(temp, 'berth-0badcafe'), STATE_trust: trust }).status).toBe(0)
+  expect([key, trust].filter(existsSync)).toEqual([])
+})
+
+// The log of a hostile server could have saved other names.
+test.each(['', 'berth-0badcafe/..', '../elsewhere', 'berth-nothex00', 'other'])(
+  'touches no folder called %j',
+  name => {
+    const file = make(join(temp, 'other/file'))
+    post({ STATE_folder: `${temp}/${name}` })
+    expect(existsSync(file)).toBe(true)
+  },
+)
+
+test.each([
+  'config/docker/certs.d/registry.example.com/ca.crt',
+  'config/docker/certs.d/../berth-0badcafe.crt',
+  'config/other/berth-0badcafe.crt',
+  'berth-0badcafe.crt',
+])('touches no authority called %s', name => {
+  const file = make(join(temp, name))
+  post({ STATE_trust: `${temp}/${name}` })
+  expect(existsSync(file)).toBe(true)
+})
