@@ -151,7 +151,11 @@ export class Docker {
         headers: { host: 'docker', ...headers },
         signal,
       })
+      // A connection that ends may be told of several times, and after the answer it is for whoever reads that.
+      let settled = false
       outgoing.on('error', error => {
+        if (settled) return
+        settled = true
         if (signal.aborted)
           reject(new Failure('connectionLost', 'the push was cancelled; run the workflow again'))
         // The engine was started anew meanwhile. Whatever it had heard of this may be asked again.
@@ -159,7 +163,10 @@ export class Docker {
         else if (outgoing.socket) void this.#dial.reason(outgoing.socket).then(reject)
         else reject(error)
       })
-      outgoing.on('response', resolve)
+      outgoing.on('response', incoming => {
+        settled = true
+        resolve(incoming)
+      })
       outgoing.end()
     })
   }
@@ -213,7 +220,7 @@ export function trustFile(domain: string, id: string, rootless: boolean): string
 
 /** Makes the engine trust a private authority for one registry; it reads the folder at each connection. */
 export async function trust(file: string, ca: string): Promise<void> {
-  const said = await privileged(file, 'mkdir -p "${1%/*}" && cat >"$1"', ca)
+  const said = await privileged(file, 'mkdir -p "${1%/*}" && printf %s "$2" >"$1"', ca)
   if (said.code !== 0)
     throw new Failure(
       'trust',
@@ -227,8 +234,8 @@ export async function distrust(file: string): Promise<void> {
 }
 
 // Docker's own folder belongs to root; a hosted runner's user has sudo.
-function privileged(file: string, script: string, input = '') {
+function privileged(file: string, script: string, ...more: string[]) {
   const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n']
-  const [program = '', ...args] = [...sudo, 'sh', '-c', script, 'sh', file]
-  return exec(program, args, input)
+  const [program = '', ...args] = [...sudo, 'sh', '-c', script, 'sh', file, ...more]
+  return exec(program, args)
 }

@@ -9,12 +9,14 @@ export interface Output {
   stderr: string
 }
 
-/** Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. */
-export async function exec(program: string, args: readonly string[], input = ''): Promise<Output> {
+/**
+ * Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. It has no input: the
+ * toolkit hears of no error there, so a program that ends before it has read all would end this run too.
+ */
+export async function exec(program: string, args: readonly string[]): Promise<Output> {
   try {
     const { exitCode, stdout, stderr } = await getExecOutput(program, [...args], {
       env: environment(),
-      input: Buffer.from(input),
       ignoreReturnCode: true,
       // The toolkit would print the command line and all that is said.
       silent: true,
