@@ -125,7 +125,12 @@ describe('an archive', () => {
     const [local] = await find(archive(path, { reference: 'two' }, 'app'))
     const heard: unknown[] = []
     expect(
-      await local?.push('r.example.com/app', 'v1', undefined, message => heard.push(message), never),
+      await local?.push(
+        { name: 'r.example.com/app', tag: 'v1' },
+        undefined,
+        message => heard.push(message),
+        never,
+      ),
     ).toBe('sha256:x')
     expect(readFileSync(programs.file('args'), 'utf8')).toContain(
       `oci-archive:${path}:two docker://r.example.com/app:v1`,

@@ -123,7 +123,7 @@ describe('a push', () => {
     })
   }
   const push = (docker: Docker, hear: (message: PushMessage) => void = () => {}) =>
-    docker.push(image, 'r.example.com/app', 'v1', user, hear, never)
+    docker.push(image, { name: 'r.example.com/app', tag: 'v1' }, user, hear, never)
   const digest = { aux: { Tag: 'v1', Digest: 'sha256:pushed', Size: 1 } }
 
   test('says the digest, and leaves no tag that was not there', async () => {
@@ -151,14 +151,20 @@ describe('a push', () => {
 
   test('does not delete an image with its last name', async () => {
     const docker = await pushing({}, [digest])
-    await docker.push({ ...image, names: [] }, 'r.example.com/app', 'v1', user, () => {}, never)
+    await docker.push(
+      { ...image, names: [] },
+      { name: 'r.example.com/app', tag: 'v1' },
+      user,
+      () => {},
+      never,
+    )
     expect(asked().some(each => each.startsWith('DELETE'))).toBe(false)
   })
 
   test('brings the login along, as the engine reads it, and an open registry none', async () => {
     const docker = await pushing({}, [digest])
     await push(docker)
-    await docker.push(image, 'r.example.com/app', 'v1', undefined, () => {}, never)
+    await docker.push(image, { name: 'r.example.com/app', tag: 'v1' }, undefined, () => {}, never)
     const logins = engine?.asked.flatMap(({ headers }) => headers['x-registry-auth'] ?? []) ?? []
     expect(logins[0]).toMatch(/^[\w-]+=*$/)
     const read = (login = '') => JSON.parse(Buffer.from(String(login), 'base64url').toString())
@@ -207,7 +213,7 @@ describe('a push', () => {
       else json(response, request.method === 'DELETE' ? 200 : 201, {})
     })
     await expect(
-      docker.push(image, 'r.example.com/app', 'v1', user, () => {}, cancelled.signal),
+      docker.push(image, { name: 'r.example.com/app', tag: 'v1' }, user, () => {}, cancelled.signal),
     ).rejects.toMatchObject({ topic: 'connectionLost', message: expect.stringContaining('was cancelled') })
     expect(asked().at(-1)).toMatch(/^DELETE /)
   })
