@@ -25,6 +25,8 @@ const maxWildcards = 2;
  *       push: [team/*, tools/lint]
  *     '*': pull                     # every other user
  *
+ * Everything is text, as it is written: a user may be called `012` or `1e3`.
+ *
  * `mistake` hears of every mistake, `warning` of users who may do nothing.
  */
 function parseAccess(text, users, mistake, warning) {
@@ -46,7 +48,7 @@ function parseAccess(text, users, mistake, warning) {
 }
 function parseMap(text, mistake) {
     try {
-        const value = (0,yaml__WEBPACK_IMPORTED_MODULE_0__.parse)(text, { logLevel: 'error' });
+        const value = (0,yaml__WEBPACK_IMPORTED_MODULE_0__.parse)(text, { logLevel: 'error', schema: 'failsafe' });
         if ((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(value))
             return value;
         mistake('is not a YAML map from users to `pull`, `push` or both');

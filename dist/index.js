@@ -373,7 +373,7 @@ const topics = {
     renewal: 'The certificate is not renewed',
     servedCertificate: 'The certificate is not the right one',
     github: 'GitHub can’t be told',
-    dns: 'DNS does not lead to the server',
+    dns: 'DNS does not point to the server',
     port80: 'Port 80 can’t be reached',
     registryStart: 'The registry does not start',
     registryLogin: 'The registry does not let a user in',
@@ -704,7 +704,7 @@ function readChain(text, mistake) {
     if (blocks.length === 0)
         mistake('holds no PEM certificate');
     if (text.includes('PRIVATE KEY-----'))
-        mistake('holds a private key; that belongs into `certificate-key`');
+        mistake('holds a private key; that belongs in `certificate-key`');
     try {
         return blocks.map(block => new external_node_crypto_.X509Certificate(block));
     }
@@ -739,7 +739,7 @@ function checkLeaf(leaf, domain, now, mistake) {
     if (leaf.validFromDate.getTime() > now)
         mistake(`is not valid before ${leaf.validFromDate.toISOString()}`);
     if (leaf.validToDate.getTime() < now)
-        mistake(`has expired on ${leaf.validToDate.toISOString()}`);
+        mistake(`expired on ${leaf.validToDate.toISOString()}`);
 }
 /** Each must be signed by the next: clients don't sort, and most of them don't fetch what is missing. */
 function checkOrder(certificates, mistake) {
@@ -759,17 +759,19 @@ function parseKnownHosts(text, mistake) {
     const fingerprints = [];
     for (const [index, raw] of text.split('\n').entries()) {
         const line = raw.trim();
+        const number = index + 1;
         if (line === '' || line.startsWith('#'))
             continue;
-        const fingerprint = /(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line)?.[1];
+        const [, before = '', fingerprint] = /^(.*?)(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line) ?? [];
+        // `ssh-keygen -l` puts the key's bits before the fingerprint.
         if (fingerprint)
-            fingerprints.push(fingerprint);
+            fingerprints.push({ host: /^\d*$/.test(before) ? undefined : before, fingerprint, number });
         else if (/^(@\S+\s+)?\S+\s+(ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/]+=*(\s.*)?$/.test(line))
             knownHosts.push(line);
         else {
             mistake(/^(ssh|ecdsa|sk)-\S+\s+AAAA/.test(line)
-                ? `line ${index + 1} lacks the host’s name before the key`
-                : `line ${index + 1} is neither a known_hosts line nor a SHA256: fingerprint`);
+                ? `line ${number} lacks the host’s name before the key`
+                : `line ${number} is neither a known_hosts line nor a SHA256: fingerprint`);
         }
     }
     return { knownHosts, fingerprints };
@@ -868,7 +870,8 @@ async function readConfig(text, mistake) {
         return {};
     const { parse } = await __nccwpck_require__.e(/* import() */ 815).then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
     try {
-        const config = parse(text);
+        // A key is what is written: `012` is no number.
+        const config = parse(text, { stringKeys: true });
         if ((0,json/* isObject */.Gv)(config)) {
             checkHttp(config.http, mistake);
             return { ...config };
@@ -886,10 +889,12 @@ function checkHttp(http, mistake) {
         return;
     const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && http[key] !== null);
     for (const key of given) {
-        mistake(`has \`http.${key}\`, which would keep nginx from reaching the registry; leave it out${key === 'tls' ? ', for nginx does TLS' : ''}`);
+        mistake(`has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ', for nginx does TLS' : ''}`);
     }
 }
 
+// EXTERNAL MODULE: ./build/server/hostkey.js
+var hostkey = __nccwpck_require__(287);
 ;// CONCATENATED MODULE: ./build/inputs/key.js
 /**
  * A private key as OpenSSH reads it: CRLF, a byte order mark, a missing final newline, a literal `\n`, indentation and
@@ -978,6 +983,7 @@ function string(blob, at) {
 
 
 
+
 /** Reads the `ssh-*` inputs and `sudo-password`. */
 function readTarget(reader, domain) {
     const host = reader.checked('ssh-host', reader.text('ssh-host').replace(/^\[(.*)\]$/, '$1') || domain, value => isHostname(value) || (0,external_node_net_.isIP)(value) !== 0, 'a host name or an IP address');
@@ -988,6 +994,10 @@ function readTarget(reader, domain) {
         reader.mistake('ssh-known-hosts')(`is missing, and an unknown host is never trusted; run \`${scan}\` where you trust the network, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the server, and paste the lines`);
     }
     const jump = reader.checked('ssh-jump', reader.text('ssh-jump'), value => parseJump(value) !== undefined, 'user@host or user@host:port');
+    const unbound = jump === '' ? [] : fingerprints.filter(each => each.host === undefined);
+    for (const { fingerprint, number } of unbound) {
+        reader.mistake('ssh-known-hosts')(`line ${number} does not say which host has this key, and with \`ssh-jump\` there are two; write \`${host} ${fingerprint}\`, or a known_hosts line`);
+    }
     const isUser = (value) => /^[A-Za-z_][\w.-]*$/.test(value);
     const user = reader.checked('ssh-user', reader.text('ssh-user') || 'root', isUser, 'a user name');
     const passphrase = reader.raw('ssh-key-passphrase') || undefined;
@@ -996,9 +1006,13 @@ function readTarget(reader, domain) {
         if (each !== undefined)
             reader.secret(each);
     const key = target_readKey(reader, passphrase);
+    const own = (0,hostkey/* hostKeyName */.t)(host, port);
     return {
         ...{ host, port, user, key, passphrase, plainKey: isPlain(key) },
-        ...{ knownHosts, fingerprints, jump: parseJump(jump), sudoPassword },
+        knownHosts,
+        // Without a jump host there is one host only that it can be for.
+        fingerprints: fingerprints.map(each => `${each.host ?? own} ${each.fingerprint}`),
+        ...{ jump: parseJump(jump), sudoPassword },
     };
 }
 function target_readKey(reader, passphrase) {
@@ -1276,7 +1290,7 @@ function readPurge(reader, mode, domain) {
     if (purge === '')
         return false;
     if (mode !== 'down')
-        reader.mistake('purge')('goes with mode `down` only');
+        reader.mistake('purge')('is only for mode `down`');
     if (purge !== domain)
         reader.mistake('purge')(`must be the domain, ${domain}, for every image to be deleted`);
     return true;
@@ -1313,7 +1327,7 @@ async function readAccess(reader, users, registry) {
     if (text.trim() === '')
         return undefined;
     if ((0,desired/* ownAuth */.Lz)({ registry })) {
-        reader.mistake('access')('needs users whom nginx lets in, and `registry-config` brings an `auth` of its own; leave one of them out');
+        reader.mistake('access')('needs users whom nginx lets in, and `registry-config` brings an `auth` of its own; omit one of them');
         return undefined;
     }
     if (users === null) {
@@ -1332,7 +1346,7 @@ function readImages(reader, mode, event) {
     if (mode === 'push' && reader.text('image') === '')
         reader.mistake('image', 'input')('is missing; name the image to push');
     if (images.some(image => image.tags.length === 0))
-        reader.mistake('tags', 'input')('are missing, and the event tells none');
+        reader.mistake('tags', 'input')('is empty, and the event gives no tags');
     return images;
 }
 function readPushUser(reader, users) {
@@ -1403,7 +1417,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var _inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1232);
 /* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9368);
-/* harmony import */ var _server_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6374);
+/* harmony import */ var _server_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(442);
 
 
 
@@ -1421,6 +1435,15 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => {
         cancelled.abort();
         setTimeout(end, grace);
+    });
+}
+// What nobody expected must not leave the key behind either.
+for (const event of ['uncaughtException', 'unhandledRejection']) {
+    process.once(event, error => {
+        process.exitCode = 1;
+        end();
+        console.error(error instanceof Error ? error.name : 'an unknown error');
+        process.exit();
     });
 }
 /** Leaves nothing secret behind; the post step does the rest. */
@@ -1477,7 +1500,7 @@ const begun = begin();
 const loaded = begun
     .catch(() => { }) // The action tells why.
     .then(async () => {
-    const action = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(923), __nccwpck_require__.e(289)]).then(__nccwpck_require__.bind(__nccwpck_require__, 8289));
+    const action = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(923), __nccwpck_require__.e(505)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4505));
     action.mask(secrets);
     return action;
 });
@@ -1493,31 +1516,43 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 3123:
+/***/ 1794:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  c: () => (/* binding */ environment),
-  n: () => (/* binding */ start)
-});
-
-// EXTERNAL MODULE: external "node:child_process"
-var external_node_child_process_ = __nccwpck_require__(1421);
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
-;// CONCATENATED MODULE: ./build/runner/process.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   c: () => (/* binding */ environment),
+/* harmony export */   n: () => (/* binding */ start)
+/* harmony export */ });
+/* harmony import */ var node_child_process__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1421);
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9874);
 
 
+/** Characters of one stream that are kept: the files of a server with a thousand users are less than one million. */
+const maxOutput = 64e6;
 function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
-    const child = (0,external_node_child_process_.spawn)(program, args, { cwd, env, detached: true });
+    const child = (0,node_child_process__WEBPACK_IMPORTED_MODULE_0__.spawn)(program, args, { cwd, env, detached: true });
     const said = { code: 255, stdout: '', stderr: '' };
+    let failure;
     for (const stream of ['stdout', 'stderr']) {
-        child[stream].setEncoding('utf8').on('data', chunk => {
+        let rest = '';
+        child[stream].setEncoding('utf8').on('data', (chunk) => {
+            if (failure)
+                return;
             said[stream] += chunk;
+            if (said[stream].length > maxOutput) {
+                failure = new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('connection', `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of ours does; look at what answers there`);
+                kill();
+                return;
+            }
+            const lines = (rest + chunk).split('\n');
+            rest = lines.pop() ?? '';
+            for (const line of lines)
+                onLine(line.replace(/\r$/, ''), stream);
         });
-        (0,external_node_readline_namespaceObject.createInterface)({ input: child[stream] }).on('line', line => onLine(line, stream));
+        child[stream].on('end', () => {
+            if (rest !== '' && !failure)
+                onLine(rest, stream);
+        });
     }
     // A program that ends early does not read all; its exit code tells the story.
     child.stdin.on('error', () => { });
@@ -1527,7 +1562,7 @@ function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
         kill();
     const ended = new Promise((resolve, reject) => {
         child.on('error', reject);
-        child.on('close', code => resolve({ ...said, code: code ?? 255 }));
+        child.on('close', code => (failure ? reject(failure) : resolve({ ...said, code: code ?? 255 })));
     }).finally(() => cancelled.removeEventListener('abort', kill));
     return {
         ended,
@@ -1558,6 +1593,29 @@ function environment() {
     const kept = /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i;
     const entries = Object.entries(process.env).filter((entry) => entry[1] !== undefined && kept.test(entry[0]));
     return Object.fromEntries(entries);
+}
+
+
+/***/ }),
+
+/***/ 287:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   R: () => (/* binding */ fingerprint),
+/* harmony export */   t: () => (/* binding */ hostKeyName)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+
+/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is SSH's own. */
+function hostKeyName(host, port) {
+    return port === 22 ? host : `[${host}]:${port}`;
+}
+/** `SHA256:…` of the key in a known_hosts line, as OpenSSH prints it. */
+function fingerprint(line) {
+    const key = /\s(AAAA[A-Za-z0-9+/]+=*)/.exec(line)?.[1];
+    return (key &&
+        `SHA256:${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(Buffer.from(key, 'base64')).digest('base64').replace(/=+$/, '')}`);
 }
 
 
@@ -1597,7 +1655,7 @@ function lastMarker(text, name) {
 
 /***/ }),
 
-/***/ 6374:
+/***/ 442:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1612,25 +1670,12 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./build/failure.js
 var failure = __nccwpck_require__(9874);
-// EXTERNAL MODULE: ./build/runner/process.js + 1 modules
-var runner_process = __nccwpck_require__(3123);
+// EXTERNAL MODULE: ./build/runner/process.js
+var runner_process = __nccwpck_require__(1794);
 // EXTERNAL MODULE: ./build/shell.js
 var shell = __nccwpck_require__(2474);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./build/server/hostkey.js
-
-/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is SSH's own. */
-function hostKeyName(host, port) {
-    return port === 22 ? host : `[${host}]:${port}`;
-}
-/** `SHA256:…` of the key in a known_hosts line, as OpenSSH prints it. */
-function fingerprint(line) {
-    const key = /\s(AAAA[A-Za-z0-9+/]+=*)/.exec(line)?.[1];
-    return (key &&
-        `SHA256:${(0,external_node_crypto_.createHash)('sha256').update(Buffer.from(key, 'base64')).digest('base64').replace(/=+$/, '')}`);
-}
-
+// EXTERNAL MODULE: ./build/server/hostkey.js
+var hostkey = __nccwpck_require__(287);
 // EXTERNAL MODULE: ./build/server/protocol.js
 var protocol = __nccwpck_require__(6824);
 ;// CONCATENATED MODULE: ./build/server/config.js
@@ -1640,7 +1685,7 @@ var protocol = __nccwpck_require__(6824);
 function files(target, unpinned) {
     const { jump } = target;
     const avoid = (host, port) => {
-        const patterns = unpinned.get(hostKeyName(host, port));
+        const patterns = unpinned.get((0,hostkey/* hostKeyName */.t)(host, port));
         return patterns ? `\n  HostKeyAlgorithms -${patterns.join(',')}` : '';
     };
     return {
@@ -1653,7 +1698,7 @@ function files(target, unpinned) {
         // Asked with a host, its key's type and fingerprint and the key; answers with a known_hosts line if it is pinned.
         // ssh itself does not tell what it was offered when it knows no key of that type.
         pinned: `[ "$4" != NONE ] || exit 0
-if [ -s fingerprints ] && grep -qxF -e "$3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
+if [ -s fingerprints ] && grep -qxF -e "$1 $3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
 printf '${(0,protocol/* marker */.xL)('offered', '%s %s %s')}\\n' "$1" "$2" "$4" >&2
 `,
         config: `Host server
@@ -1801,7 +1846,7 @@ function connectFailure(stderr, target) {
     }
     // Who has shown a host key speaks SSH.
     const [shown] = (0,protocol/* lastMarker */.zK)(stderr, 'offered')?.split(' ') ?? [];
-    if (shown === hostKeyName(target.host, target.port) && find(/Connection (closed|reset)/)) {
+    if (shown === (0,hostkey/* hostKeyName */.t)(target.host, target.port) && find(/Connection (closed|reset)/)) {
         return new failure/* Failure */.HR('login', `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`);
     }
     if (jump && find(/timed out|Connection (closed|reset)/)) {
@@ -1843,8 +1888,9 @@ function strangeKey(key, { fingerprints, knownHosts }) {
     const [host = ''] = key.split(' ');
     const lines = knownHosts.filter(line => line.split(/[\s,]/).includes(host));
     // Which host a hashed line is for can't be told, nor a fingerprint's.
-    const pinned = [...(lines.length > 0 ? lines : knownHosts).map(fingerprint), ...fingerprints];
-    const offered = fingerprint(key);
+    const own = fingerprints.flatMap(each => (each.startsWith(`${host} `) ? [each.slice(host.length + 1)] : []));
+    const pinned = [...(lines.length > 0 ? lines : knownHosts).map(hostkey/* fingerprint */.R), ...own];
+    const offered = (0,hostkey/* fingerprint */.R)(key);
     if (pinned.includes(offered)) {
         return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``;
     }
@@ -1933,18 +1979,33 @@ class Server {
         this.#opening ??= this.#open();
         this.#opening.catch(() => { });
     }
-    /** Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses. */
+    /**
+     * Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses, or does not
+     * come to an end.
+     */
     async run(script, onLine = () => { }) {
         this.connect();
         const connection = await this.#opening;
-        const said = connection?.free
-            ? await connection.first(script, onLine)
-            : await this.#start('ssh', [...config, 'server', this.#command()], onLine).end(this.#greeting() + script);
+        const said = await this.#inTime(connection?.free
+            ? connection.first(script, onLine)
+            : this.#start('ssh', [...config, 'server', this.#command()], onLine).end(this.#greeting() + script));
         this.#stopIfCancelled();
         const failure = runFailure(said, this.#target);
         if (failure)
             throw failure;
         return said.stdout;
+    }
+    async #inTime(work) {
+        let timer;
+        const late = new Promise((_, reject) => {
+            timer = setTimeout(() => reject(new failure/* Failure */.HR('connection', `the server has not come to an end within ${maxMinutes} minutes; see what hangs there with \`ps -ef --forest\`, and run again`)), maxMinutes * 60_000);
+        });
+        try {
+            return await Promise.race([work, late]);
+        }
+        finally {
+            clearTimeout(timer);
+        }
     }
     /** Ends the connection and removes what OpenSSH needed. */
     async close() {
@@ -2030,7 +2091,9 @@ class Server {
             },
         });
         const ended = process.ended
-            .catch(() => {
+            .catch(error => {
+            if (error instanceof failure/* Failure */.HR)
+                throw error;
             throw new failure/* Failure */.HR('runnerProgram', 'this runner has no `ssh`; install the OpenSSH client');
         })
             .finally(() => this.#running.delete(started));
@@ -2046,6 +2109,8 @@ class Server {
         return started;
     }
 }
+/** More than a script can take: it waits 15 minutes for another run, and five each for certbot and for other package managers. */
+const maxMinutes = 60;
 const config = ['-F', 'config'];
 /** ssh asks our own program, and never a terminal. */
 function environment() {

@@ -1,65 +1,141 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { Endpoint } from '../../src/registry/endpoint.ts'
 import { Transient } from '../../src/registry/retry.ts'
+import { selfSigned } from '../pem.ts'
 
 const user = { name: 'ci', password: 'a password' }
+const right = `Basic ${Buffer.from('ci:a password').toString('base64')}`
+const identity = selfSigned('localhost')
 
 let server: Server
+let port: number
 let endpoint: Endpoint
 /** What the server answers before it is well, one a request. */
 let ill: number[]
 let connections: number
+let heard: (string | undefined)[]
 
-beforeEach(async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-endpoint-'))
-  const [key, cert] = [join(folder, 'key'), join(folder, 'cert')]
-  const request = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=localhost'
-  execFileSync(
-    'openssl',
-    ['req', ...request.split(' '), '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
-    { stdio: 'ignore' },
-  )
-  const identity = { key: readFileSync(key), cert: readFileSync(cert) }
-  rmSync(folder, { recursive: true })
-  ill = []
-  connections = 0
-  server = createServer(identity, ({ headers }, response) => {
-    response.statusCode = ill.shift() ?? (headers.authorization ? 200 : 401)
-    response.setHeader('www-authenticate', 'Basic realm="x"').end()
+async function serve({ key, cert }: { key: string; cert: string }): Promise<void> {
+  server = createServer({ key, cert }, ({ headers }, response) => {
+    heard.push(headers.authorization)
+    response.statusCode = ill.shift() ?? (headers.authorization === right ? 200 : 401)
+    response.setHeader('www-authenticate', 'Basic realm="x"').end('words')
   })
   server.on('secureConnection', () => connections++)
   await new Promise<void>(resolve => server.listen(0, resolve))
-  endpoint = new Endpoint('localhost', identity.cert.toString(), {
-    port: (server.address() as AddressInfo).port,
-  })
+  port = (server.address() as AddressInfo).port
+}
+
+beforeEach(async () => {
+  ill = []
+  connections = 0
+  heard = []
+  await serve(identity)
+  endpoint = new Endpoint('localhost', identity.cert, { port })
 })
 afterEach(async () => {
   endpoint.close()
+  server.closeAllConnections()
   await new Promise(resolve => server.close(resolve))
 })
 
 test('a registry that is well shows its certificate', async () => {
-  expect((await endpoint.verify(user)).subject).toBe('CN=localhost')
+  expect((await endpoint.verify(user)).subject).toBe('CN=berth')
+  expect((await endpoint.certificate()).subject).toBe('CN=berth')
+  // The first question is a stranger’s.
+  expect(heard).toEqual([undefined, right, undefined])
 })
 
 test('one that was not well for a moment shows it over the same connection', async () => {
   ill = [502, 503]
   await expect(endpoint.verify(user)).rejects.toThrow(Transient)
   await expect(endpoint.verify(user)).rejects.toThrow('is answered with 503')
-  expect((await endpoint.verify(user)).subject).toBe('CN=localhost')
+  expect((await endpoint.verify(user)).subject).toBe('CN=berth')
   expect(connections).toBe(1)
 })
 
-test('one that lets everybody in, or nobody, is named', async () => {
-  ill = [200]
-  await expect(endpoint.verify(user)).rejects.toThrow('should ask for credentials, and answers 200')
-  ill = [401, 401]
-  await expect(endpoint.verify(user)).rejects.toThrow('does not let `ci` in (401)')
-  await expect(endpoint.verify(undefined)).rejects.toThrow('should be open to everybody, and answers 401')
+test.each<[string, number[], typeof user | undefined, string]>([
+  ['lets everybody in', [200], user, 'should ask for credentials, and answers 200'],
+  ['is something else', [404], user, 'should ask for credentials, and answers 404'],
+  ['lets nobody in', [401, 401], user, 'does not let `ci` in (401)'],
+  ['should be open and is not', [401], undefined, 'should be open to everybody, and answers 401'],
+])('one that %s is named', async (_, answers, as, sentence) => {
+  ill = answers
+  await expect(endpoint.verify(as)).rejects.toMatchObject({
+    topic: 'registryLogin',
+    message: expect.stringContaining(sentence),
+  })
+})
+
+describe('a password is told to nobody', () => {
+  const told = () => heard.filter(each => each !== undefined)
+
+  test('whose certificate no authority signed that is trusted here', async () => {
+    const trusting = new Endpoint('localhost', undefined, { port })
+    await expect(trusting.ask('GET', '/v2/', user)).rejects.toMatchObject({
+      topic: 'trust',
+      message: expect.stringContaining('give a private one as `ca`'),
+    })
+    const other = new Endpoint('localhost', selfSigned('localhost').cert, { port })
+    await expect(other.ask('GET', '/v2/', user)).rejects.toMatchObject({ topic: 'trust' })
+    expect(heard).toEqual([])
+    trusting.close()
+    other.close()
+  })
+
+  test('whose certificate is for another name', async () => {
+    const elsewhere = new Endpoint('registry.example.com', identity.cert, { address: 'localhost', port })
+    await expect(elsewhere.ask('GET', '/v2/', user)).rejects.toMatchObject({
+      topic: 'servedCertificate',
+      message: expect.stringContaining('is for other names (localhost)'),
+    })
+    expect(told()).toEqual([])
+    elsewhere.close()
+  })
+
+  test('who does not speak TLS', async () => {
+    const plain = createTcpServer(socket => socket.on('error', () => {}).end('HTTP/1.1 400 no\r\n\r\n'))
+    await new Promise<void>(resolve => plain.listen(0, resolve))
+    const asked = new Endpoint('localhost', undefined, { port: (plain.address() as AddressInfo).port })
+    await expect(asked.ask('GET', '/v2/', user)).rejects.toMatchObject({ topic: 'endpoint' })
+    asked.close()
+    plain.close()
+  })
+})
+
+describe('new passwords', () => {
+  test('may take a moment', async () => {
+    ill = [401, 401]
+    await endpoint.admit([user])
+    expect(heard).toEqual([right, right, right])
+  })
+
+  test('none is nothing to prove', async () => {
+    await endpoint.admit([])
+    expect(heard).toEqual([])
+  })
+})
+
+test.each([
+  [401, 'pushRights'],
+  [403, 'pushRights'],
+  [404, 'endpoint'],
+  [500, 'endpoint'],
+])('an answer of %i is explained under %s', (status, topic) => {
+  const failure = endpoint.refused({ status, headers: {}, body: 'a\n  b', certificate: undefined }, 'app:v1')
+  expect(failure).toMatchObject({ topic, message: `localhost/app:v1 is answered with ${status}: a b` })
+  expect(failure instanceof Transient).toBe(status === 500)
+})
+
+test('a server that has gone is passing only if it was there', async () => {
+  await endpoint.verify(user)
+  server.closeAllConnections()
+  await new Promise(resolve => server.close(resolve))
+  await expect(endpoint.ask('GET', '/v2/')).rejects.toThrow(Transient)
+  const strange = new Endpoint('localhost', identity.cert, { port })
+  await expect(strange.ask('GET', '/v2/')).rejects.not.toThrow(Transient)
+  await expect(strange.ask('GET', '/v2/')).rejects.toMatchObject({ topic: 'endpoint' })
+  await serve(identity)
 })

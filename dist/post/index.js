@@ -8,43 +8,64 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 
 /***/ }),
 
+/***/ 161:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+
+/***/ }),
+
+/***/ 760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
 /***/ 756:
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(24);
-/* harmony import */ var _runner_docker_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(231);
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(161);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(760);
+/* harmony import */ var _runner_docker_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(621);
 
 
-// Runs also when the step failed or was cancelled. STATE_* is what the step saved before it wrote anything.
-const { STATE_folder: folder, STATE_trust: trust } = process.env;
-if (folder)
+
+
+// Runs also when the step failed or was cancelled. STATE_* is what the step saved before it wrote anything. Whatever the log
+// printed could have been taken for a command that saves state, so only names that Berth gives are touched, by sudo most of all.
+const { STATE_folder: folder = '', STATE_trust: trust = '', RUNNER_TEMP: temp = (0,node_os__WEBPACK_IMPORTED_MODULE_1__.tmpdir)() } = process.env;
+const own = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)(folder) === (0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(temp) && /^berth-[0-9a-f]{8}$/.test((0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(folder));
+if (own)
     (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.rmSync)(folder, { recursive: true, force: true });
-if (trust)
-    await (0,_runner_docker_js__WEBPACK_IMPORTED_MODULE_1__/* .distrust */ .p7)(trust);
+if ((0,_runner_docker_js__WEBPACK_IMPORTED_MODULE_3__/* .isTrustFile */ .Fp)(trust))
+    await (0,_runner_docker_js__WEBPACK_IMPORTED_MODULE_3__/* .distrust */ .p7)(trust);
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
 
 /***/ }),
 
-/***/ 231:
+/***/ 621:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  p7: () => (/* binding */ distrust)
+  p7: () => (/* binding */ distrust),
+  Fp: () => (/* binding */ isTrustFile)
 });
 
 // UNUSED EXPORTS: Docker, trust, trustFile
 
 ;// CONCATENATED MODULE: external "node:http"
 const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(161);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(760);
 ;// CONCATENATED MODULE: ./build/failure.js
 /**
  * Where a failure is explained: the headings of docs/troubleshooting.md, each by the name that the sources use.
@@ -82,7 +103,7 @@ const topics = {
     renewal: 'The certificate is not renewed',
     servedCertificate: 'The certificate is not the right one',
     github: 'GitHub can’t be told',
-    dns: 'DNS does not lead to the server',
+    dns: 'DNS does not point to the server',
     port80: 'Port 80 can’t be reached',
     registryStart: 'The registry does not start',
     registryLogin: 'The registry does not let a user in',
@@ -148,19 +169,35 @@ function format_lastLine(text) {
     return text.trim().split('\n').at(-1)?.trim() || 'it said nothing';
 }
 
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
 ;// CONCATENATED MODULE: ./build/runner/process.js
 
 
+/** Characters of one stream that are kept: the files of a server with a thousand users are less than one million. */
+const maxOutput = 64e6;
 function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
     const child = spawn(program, args, { cwd, env, detached: true });
     const said = { code: 255, stdout: '', stderr: '' };
+    let failure;
     for (const stream of ['stdout', 'stderr']) {
-        child[stream].setEncoding('utf8').on('data', chunk => {
+        let rest = '';
+        child[stream].setEncoding('utf8').on('data', (chunk) => {
+            if (failure)
+                return;
             said[stream] += chunk;
+            if (said[stream].length > maxOutput) {
+                failure = new Failure('connection', `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of ours does; look at what answers there`);
+                kill();
+                return;
+            }
+            const lines = (rest + chunk).split('\n');
+            rest = lines.pop() ?? '';
+            for (const line of lines)
+                onLine(line.replace(/\r$/, ''), stream);
         });
-        createInterface({ input: child[stream] }).on('line', line => onLine(line, stream));
+        child[stream].on('end', () => {
+            if (rest !== '' && !failure)
+                onLine(rest, stream);
+        });
     }
     // A program that ends early does not read all; its exit code tells the story.
     child.stdin.on('error', () => { });
@@ -170,7 +207,7 @@ function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
         kill();
     const ended = new Promise((resolve, reject) => {
         child.on('error', reject);
-        child.on('close', code => resolve({ ...said, code: code ?? 255 }));
+        child.on('close', code => (failure ? reject(failure) : resolve({ ...said, code: code ?? 255 })));
     }).finally(() => cancelled.removeEventListener('abort', kill));
     return {
         ended,
@@ -1414,12 +1451,14 @@ function getExecOutput(commandLine, args, options) {
 ;// CONCATENATED MODULE: ./build/runner/exec.js
 
 
-/** Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. */
-async function exec_exec(program, args, input = '') {
+/**
+ * Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. It has no input, for
+ * the toolkit does not survive a program that ends before it has read that.
+ */
+async function exec_exec(program, args) {
     try {
         const { exitCode, stdout, stderr } = await getExecOutput(program, [...args], {
             env: environment(),
-            input: Buffer.from(input),
             ignoreReturnCode: true,
             // The toolkit would print the command line and all that is said.
             silent: true,
@@ -1600,24 +1639,35 @@ function errorMessage(body) {
  * whatever else is there is left alone.
  */
 function trustFile(domain, id, rootless) {
-    const own = join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'docker');
-    return `${rootless ? own : '/etc/docker'}/certs.d/${domain}/${id}.crt`;
+    return `${rootless ? ownFolder() : '/etc/docker'}/certs.d/${domain}/${id}.crt`;
 }
-/** Makes the engine trust a private authority for one registry; it reads the folder at each connection. */
-async function trust(file, ca) {
-    const said = await privileged(file, 'mkdir -p "${1%/*}" && cat >"$1"', ca);
-    if (said.code !== 0)
-        throw new Failure('trust', `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${lastLine(said.stderr)}); let the runner’s user write there, or become root with sudo`);
+/** Whether `trustFile` could have named it. */
+function isTrustFile(file) {
+    const [root = '', name = ''] = file.split('/certs.d/');
+    return ([ownFolder(), '/etc/docker'].includes(root) &&
+        /^[a-z0-9.-]+\/berth-[0-9a-f]{8}\.crt$/.test(name) &&
+        !name.startsWith('.'));
+}
+function ownFolder() {
+    return (0,external_node_path_.join)(process.env.XDG_CONFIG_HOME ?? (0,external_node_path_.join)((0,external_node_os_.homedir)(), '.config'), 'docker');
+}
+/** Makes the engine trust a private authority, whose certificate is in `source`, for one registry; it reads the folder at each connection. */
+async function trust(file, source) {
+    const { code, stderr } = await privileged(file, ['install', '-D', '-m', '0644', source, file]);
+    if (code !== 0)
+        throw new Failure('trust', `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${lastLine(stderr)}); let the runner’s user write there, or become root with sudo`);
 }
 /** Takes back what `trust` did. */
 async function distrust(file) {
-    await privileged(file, 'rm -f "$1"; rmdir "${1%/*}" 2>/dev/null || :');
+    await privileged(file, ['rm', '-f', file]);
+    // What else is there is somebody else's.
+    await privileged(file, ['rmdir', (0,external_node_path_.dirname)(file)]);
 }
 // Docker's own folder belongs to root; a hosted runner's user has sudo.
-function privileged(file, script, input = '') {
+function privileged(file, command) {
     const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n'];
-    const [program = '', ...args] = [...sudo, 'sh', '-c', script, 'sh', file];
-    return exec_exec(program, args, input);
+    const [program = '', ...args] = [...sudo, ...command];
+    return exec_exec(program, args);
 }
 
 

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals'
-import { type Access, ownerOf, type Rights, rightsOf } from '../../../src/desired.ts'
 import { patternRegex, rightsLocation, rightsMaps } from '../../../src/resources/site/rights.ts'
 
 const domain = 'registry.example.com'
@@ -40,20 +39,6 @@ test('no parameter is longer than nginx takes, however many users there are', ()
   const parameters = maps.match(/"[^"]*"/g) ?? []
   expect(parameters.length).toBeGreaterThan(1000)
   expect(Math.max(...parameters.map(each => each.length))).toBeLessThan(4096)
-})
-
-test('a second password has the rights of its owner, unless it has a rule of its own', () => {
-  const all = { pull: [], push: ['**'] }
-  const some = { pull: ['a'], push: [] }
-  const access: Access = new Map<string, Rights>([
-    ['ci', all],
-    ['ci+ro', some],
-  ])
-  expect(rightsOf('ci+next', access)).toBe(all)
-  expect(rightsOf('ci+ro', access)).toBe(some)
-  expect(rightsOf('bob', access)).toEqual({ pull: [], push: [] })
-  expect(rightsOf('bob', new Map<string, Rights>([...access, ['*', some]]))).toBe(some)
-  expect(ownerOf('me+x@example.com')).toBe('me+x@example.com')
 })
 
 test.each([

@@ -1,8 +1,8 @@
-export const id = 289;
-export const ids = [289];
+export const id = 505;
+export const ids = [505];
 export const modules = {
 
-/***/ 8289:
+/***/ 4505:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -724,7 +724,7 @@ function orderFailure({ domain, acme }, output) {
         return new build_failure/* Failure */.HR('port', shown);
     if (says(/rateLimited|too many (certificates|new orders|failed|registrations|currently pending)|There were too many requests|<Response \[429\]>/i)) {
         const until = /retry after (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)/i.exec(output)?.[1];
-        return new build_failure/* Failure */.HR('authority', `${host} has given out too many certificates or seen too many tries for ${domain}, and takes the next one ${until ? `after ${until}` : 'in some hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`);
+        return new build_failure/* Failure */.HR('authority', `${host} has issued too many certificates, or seen too many attempts, for ${domain}, and takes the next one ${until ? `after ${until}` : 'in some hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`);
     }
     if (says(/Another instance of Certbot is already running/)) {
         return new build_failure/* Failure */.HR('authority', 'another certbot has been at work on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again');
@@ -738,25 +738,25 @@ function orderFailure({ domain, acme }, output) {
             : `${host} wants an account that is bound to one of yours; give \`acme-eab\` as kid:hmac`);
     }
     if (says(/:caa\b|CAA record/i)) {
-        return new build_failure/* Failure */.HR('authority', `a CAA record forbids ${host} to give out certificates for ${domain}; add one that allows it, or choose another \`acme-server\``);
+        return new build_failure/* Failure */.HR('authority', `a CAA record forbids ${host} to issue certificates for ${domain}; add one that allows it, or choose another \`acme-server\``);
     }
     if (says(/rejectedIdentifier|Policy forbids|forbidden by policy/i)) {
-        return new build_failure/* Failure */.HR('authority', `${host} gives out no certificate for ${domain}, by its policy; use another name or another \`acme-server\``);
+        return new build_failure/* Failure */.HR('authority', `${host} issues no certificate for ${domain}, by its policy; use another name or another \`acme-server\``);
     }
     if (says(/invalidContact|invalid email|contact email|unsupportedContact/i)) {
         return new build_failure/* Failure */.HR('authority', `${host} does not take ${acme.email ?? 'an account without an address'}; give another \`email\``);
     }
     if (says(/badNonce|invalid anti-replay nonce/i)) {
-        return new build_failure/* Failure */.HR('authority', `${host} went on rejecting nonces; that is trouble at its end, so run again later`);
+        return new build_failure/* Failure */.HR('authority', `${host} went on rejecting nonces; the trouble is at its end, so run again later`);
     }
     if (says(/NXDOMAIN|SERVFAIL|no valid A records|problem: DNS|Type: +dns/i)) {
         return new build_failure/* Failure */.HR('authorityView', `${host} can’t resolve ${domain}, though this runner can; a new record takes some time to be seen everywhere, so wait and run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`);
     }
     if (says(/Type: +connection|Timeout during connect|Fetching http|Error getting validation data/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} can’t reach http://${domain} on port 80, though this runner can; let everybody in through the firewall, for the authority asks from several places`);
+        return new build_failure/* Failure */.HR('authorityView', `${host} can’t reach http://${domain} on port 80, though this runner can; open the firewall for everyone, for the authority asks from several places`);
     }
     if (says(/Type: +unauthorized|Invalid response from http/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} got another answer than this server’s from http://${domain}; does the name lead somewhere else in other parts of the world, or is a proxy in front?`);
+        return new build_failure/* Failure */.HR('authorityView', `${host} got another answer than this server’s from http://${domain}; does the name point somewhere else in other parts of the world, or is a proxy in front?`);
     }
     if (says(/CERTIFICATE_VERIFY_FAILED|certificate verify failed/)) {
         return new build_failure/* Failure */.HR('trust', `the server does not trust ${host}, whose certificate is from a private authority; give that as \`ca\``);
@@ -947,8 +947,8 @@ class Preflight {
         const own = this.#local.includes(address);
         const server = this.#local.length > 0 ? ` (this server has ${this.#local.join(', ')})` : '';
         const mend = own
-            ? 'let everybody in to port 80 there, in the firewall of the server and of its provider'
-            : `does it lead to this server${server}? If not, correct or remove the record; if so, let everybody in to port 80`;
+            ? 'open port 80 to everyone there, in the firewall of the server and of its provider'
+            : `does it point to this server${server}? If not, correct or remove the record; if so, open port 80 to everyone`;
         const until = Date.now() + settling;
         for (;;) {
             try {
@@ -1013,9 +1013,9 @@ function unresolved(domain, error) {
     const { code, message } = error;
     switch (code) {
         case 'ENOTFOUND':
-            return `the name ${domain} does not exist in DNS; add an A record (and an AAAA record if the server has IPv6) that leads to the server`;
+            return `the name ${domain} does not exist in DNS; add an A record (and an AAAA record if the server has IPv6) that points to the server`;
         case 'ENODATA':
-            return `the name ${domain} has neither an A nor an AAAA record; add one that leads to the server`;
+            return `the name ${domain} has neither an A nor an AAAA record; add one that points to the server`;
         default:
             return `DNS has no answer for ${domain} (${code ?? message}); check its name servers, for instance with \`dig +trace ${domain}\``;
     }
@@ -1384,7 +1384,10 @@ function changesTo(desired, wanted, seen) {
     ].filter(reason => typeof reason === 'string');
     return reasons.length === 0
         ? files
-        : [...files, ...change(true, `start ${registry.image} anew, for ${reasons.join(', ')}`)];
+        : [
+            ...files,
+            ...change(true, `replace the container with a new one of ${registry.image}, because ${reasons.join(', ')}`),
+        ];
 }
 /** Whoever may write to a parent of the directory could put there what root runs; nginx’s workers must get through it. */
 function parentFailure({ path, owner, mode }, directory) {
@@ -1392,11 +1395,11 @@ function parentFailure({ path, owner, mode }, directory) {
     const choose = 'choose another `directory`, such as /opt/berth';
     if (owner !== '0')
         return [
-            new build_failure/* Failure */.HR('input', `${path} belongs to the user ${owner}, who could become root through it; give it to root (\`chown root ${path}\`), or ${choose}`),
+            new build_failure/* Failure */.HR('input', `the user ${owner} owns ${path} and could become root through it; make root its owner (\`chown root ${path}\`), or ${choose}`),
         ];
     if ((bits & 0o022) !== 0)
         return [
-            new build_failure/* Failure */.HR('input', `others than root may write to ${path}, and could become root through it; take that away (\`chmod go-w ${path}\`), or ${choose}`),
+            new build_failure/* Failure */.HR('input', `users other than root can write to ${path} and could become root through it; forbid that (\`chmod go-w ${path}\`), or ${choose}`),
         ];
     if ((bits & 0o001) === 0)
         return [
@@ -1566,13 +1569,13 @@ function current(desired, lineage) {
     const server = setting(conf, 'server');
     const settings = conf === undefined ? undefined : renewable(conf.content, domain);
     const reason = settings === undefined
-        ? 'order anew, for certbot has lost the settings to renew it with'
+        ? 'order again, because certbot has lost the settings to renew it'
         : server !== acme.server
-            ? `order from ${acme.server}, for it came from ${server}`
+            ? `order from ${acme.server}, because it came from ${server}`
             : !leaf.checkHost(domain)
-                ? `order anew, for it does not cover ${domain}`
+                ? `order again, because it does not cover ${domain}`
                 : leaf.validToDate.getTime() < now
-                    ? `order anew, for it expired on ${leaf.validToDate.toISOString()}`
+                    ? `order again, because it expired on ${leaf.validToDate.toISOString()}`
                     : undefined;
     if (reason !== undefined)
         return [{ ...step, changes: change(true, reason), call: order(desired, lineage) }];
@@ -1596,7 +1599,7 @@ function current(desired, lineage) {
         const until = leaf.validToDate.toISOString();
         steps.push({
             ...step,
-            changes: change(true, `renew, for it is valid until ${until} only`),
+            changes: change(true, `renew, because it is only valid until ${until}`),
             call: order(desired, lineage, 'renewal_order'),
         });
     }
@@ -1895,7 +1898,7 @@ const users = resource({
                 ? users_change('create', `${path}, with the users that there are`)
                 : []),
             ...(file && revoked.length === 0 && narrowed !== current
-                ? users_change('update', `write ${path} anew, with the same users`)
+                ? users_change('update', `rewrite ${path}, with the same users`)
                 : []),
             ...(file && (file.mode !== '640' || (group !== '' && file.owner !== `root:${group}`))
                 ? users_change('update', `make ${path} readable by root and nginx only`)
@@ -2240,6 +2243,11 @@ function failure_explain(name, code, message, cert) {
         case 'EHOSTUNREACH':
         case 'ENETUNREACH':
             return ['endpoint', `${name} does not answer on port 443; does the server’s firewall let HTTPS in?`];
+        case 'EMSGSIZE':
+            return [
+                'endpoint',
+                `${name} answers without end; does the name point to this server, and is it a registry that answers there?`,
+            ];
         case 'ECONNRESET':
             return [
                 'endpoint',
@@ -2326,6 +2334,8 @@ async function retry(work, retrying, cancelled) {
 
 /** Milliseconds after which an answer is not coming. */
 const timeout = 30_000;
+/** Bytes of an answer that is read: a registry takes manifests of at most 4 MiB. */
+const maxAnswer = 16 << 20;
 /** Milliseconds in which a new password must have begun to work. */
 const newPassword = 10_000;
 /** The registry’s name as its clients see it: HTTPS from this machine, the certificate, and who is let in. */
@@ -2368,7 +2378,7 @@ class Endpoint {
         if (user !== undefined) {
             const challenge = anonymous.headers['www-authenticate'] ?? '';
             if (anonymous.status !== 401 || !/^Basic /i.test(String(challenge))) {
-                throw new build_failure/* Failure */.HR('registryLogin', `${this.#domain} should ask for credentials, and answers ${anonymous.status}; is it this server that the name leads to?`);
+                throw new build_failure/* Failure */.HR('registryLogin', `${this.#domain} should ask for credentials, and answers ${anonymous.status}; does the name point to this server?`);
             }
             const known = await this.ask('GET', '/v2/', user);
             if (known.status !== 200)
@@ -2450,7 +2460,14 @@ class Endpoint {
             });
             outgoing.on('response', incoming => {
                 const chunks = [];
-                incoming.on('data', chunk => chunks.push(chunk));
+                let bytes = 0;
+                incoming.on('data', (chunk) => {
+                    bytes += chunk.length;
+                    if (bytes <= maxAnswer)
+                        chunks.push(chunk);
+                    else
+                        outgoing.destroy(Object.assign(new Error('endless'), { code: 'EMSGSIZE' }));
+                });
                 incoming.on('error', error => reject(this.#failure(error)));
                 incoming.on('end', () => resolve({
                     status: incoming.statusCode ?? 0,
@@ -2521,7 +2538,7 @@ async function onGitHub({ githubToken: token }, { github, listener }, what, perm
             listener.said(done);
     }
     catch (error) {
-        listener.warned(new build_failure/* Failure */.HR('github', `${what} can’t be kept: ${error.message}; does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`));
+        listener.warned(new build_failure/* Failure */.HR('github', `${what} can’t be updated: ${error.message}; does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`));
     }
 }
 
@@ -2539,9 +2556,20 @@ async function down({ desired, target }, context) {
 var create = __webpack_require__(7291);
 ;// CONCATENATED MODULE: ./build/report/diff.js
 
-/** A unified diff of a text file, with whatever looks like a credential taken out of both sides. */
+/**
+ * A unified diff of a text file that Berth writes, for a log and for pull requests. Who wrote what was there before, nobody
+ * knows; a person may have put a password in a comment or an option. So a line is shown only if it is one of Berth's own: of the
+ * others it is told that they are there. Of what Berth writes, the user's part of config.yml has secrets too, so its
+ * values are shown only for keys that are known to be harmless.
+ */
 function diff({ path, before, after }) {
-    const [was, is] = [redact(before), redact(after)];
+    const own = new Set(after.split('\n'));
+    const show = path.endsWith('/config.yml') ? withoutValues : (line) => line;
+    const is = after.split('\n').map(show).join('\n');
+    const was = before
+        .split('\n')
+        .map(line => (own.has(line) ? show(line) : diff_hidden(line)))
+        .join('\n');
     if (was === is)
         return `  ${path}: only values that are not shown differ`;
     return (0,create/* createTwoFilesPatch */.ss)(before === '' ? '/dev/null' : path, path, was, is, undefined, undefined, {
@@ -2551,39 +2579,35 @@ function diff({ path, before, after }) {
         .trimEnd()
         .replace(/^/gm, '  ');
 }
-const sensitive = /^(\s*(?:- )?["']?[\w.-]*(?:secret|(?<!ht)passw|passphrase|token|credential|authorization|(?:private|access|account|api)[_-]?key|dsn)[\w.-]*["']?\s*[:=])(.*)$/i;
-/**
- * What a person wrote into a file, or what it held before a rotation, is masked by nobody. So the value of each key that
- * may be a credential is replaced, with the lines that belong to it, and so is the password in a URL.
- */
-function redact(text) {
-    let hidden = Number.POSITIVE_INFINITY;
-    return text
-        .split('\n')
-        .flatMap(line => {
-        const indent = line.search(/\S/);
-        const item = indent === hidden && line.trimStart().startsWith('- ');
-        if (indent > hidden || item || (indent < 0 && hidden < Number.POSITIVE_INFINITY))
-            return [];
-        hidden = Number.POSITIVE_INFINITY;
-        const [, key] = sensitive.exec(line) ?? [];
-        if (key === undefined)
-            return [line.replace(/(\/\/[^\s/:@]*:)[^\s/@]+@/g, '$1[redacted]@')];
-        hidden = indent;
-        return [`${key} [redacted]`];
-    })
-        .join('\n');
+/** A line that is not Berth's: how far it is indented, and nothing of what it says. */
+function diff_hidden(line) {
+    return line.trim() === '' ? line : `${/^\s*/.exec(line)?.[0] ?? ''}[not shown]`;
+}
+/** Keys of the registry's configuration whose values are no secret, whoever set them. */
+const harmless = new Set(('version log level formatter disabled storage filesystem rootdirectory maxthreads cache blobdescriptor delete enabled ' +
+    'redirect disable maintenance uploadpurging age interval dryrun readonly http net addr relativeurls draintimeout headers ' +
+    'X-Content-Type-Options health storagedriver threshold s3 bucket region regionendpoint forcepathstyle secure v4auth ' +
+    'chunksize encrypt storageclass validation proxy remoteurl ttl notifications endpoints timeout backoff').split(' '));
+/** `remoteurl` and the like may have a password in them. */
+const diff_password = /\/\/[^\s/@]*@/;
+function withoutValues(line) {
+    const [, start = '', key = '', value = ''] = /^(\s*(?:- )?)([\w.-]+):(.*)$/.exec(line) ?? [];
+    if (key === '')
+        return /^\s*- nosniff$/.test(line) || line.trim() === '' ? line : diff_hidden(line);
+    return value === '' || (harmless.has(key) && !diff_password.test(value)) ? line : `${start}${key}: [not shown]`;
 }
 
 ;// CONCATENATED MODULE: ./build/report/github.js
 /** Milliseconds after which GitHub counts as out of order. */
 const github_timeout = 60_000;
-/** GitHub’s API, and the parameters that every route below `/repos` wants. */
+/** GitHub’s API, the parameters that every route below `/repos` wants, and whose token it is: who writes there is Berth. */
 async function connect({ name, api, token }) {
     const { getOctokit } = await __webpack_require__.e(/* import() */ 413).then(__webpack_require__.bind(__webpack_require__, 2413));
     const octokit = getOctokit(token, { baseUrl: api, request: { signal: AbortSignal.timeout(github_timeout) } });
     const [owner = '', repo = ''] = name.split('/');
-    return { octokit, repository: { owner, repo } };
+    // A workflow's own token can't ask for `/user`; this it can, and is told `github-actions[bot]`.
+    const { viewer } = await octokit.graphql('{ viewer { login } }');
+    return { octokit, repository: { owner, repo }, login: viewer.login };
 }
 /** Pages that are looked through, of a hundred entries each. */
 const depth = 10;
@@ -2601,6 +2625,51 @@ async function findEntry(pages, is) {
 /** Whether GitHub has this text already; it may give it back with other line ends. */
 function isSame(there, text) {
     return there?.replaceAll('\r', '').trimEnd() === text.trimEnd();
+}
+
+;// CONCATENATED MODULE: ./build/report/markdown.js
+/** Foreign words in Markdown: the job summary, comments and issues show them as they are, and they do nothing. */
+/**
+ * A sentence. What is between single backticks stays code, as messages use it; everything else is text: no HTML, no links,
+ * no heading, nobody mentioned. A backslash or several backticks in a row could make a reader see other pairs than we do.
+ */
+function inline(text) {
+    return oneLine(text)
+        .replace(/`{2,}/g, '’')
+        .split(/(`[^`]*`)/)
+        .map((part, index) => (index % 2 === 1 ? part : markdown_escaped(part)))
+        .join('');
+}
+/** The same in a cell of a table. */
+function cell(text) {
+    return inline(text).replaceAll('|', '\\|');
+}
+/** A name in code. */
+function code(text) {
+    return `\`${oneLine(text).replaceAll('`', '’')}\``;
+}
+/** A block of lines. The text may hold a fence itself, which must not end this one. */
+function fenced(text, language = '') {
+    const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+    const fence = '`'.repeat(longest + 1);
+    return `${fence}${language}\n${text.replaceAll('\r', '\n')}\n${fence}\n`;
+}
+/** A text in HTML. */
+function html(text) {
+    return apart(oneLine(text)).replace(/[&<>"]/g, sign => entities[sign] ?? '');
+}
+function oneLine(text) {
+    return text.replace(/[\r\n]+/g, ' ');
+}
+function markdown_escaped(text) {
+    return apart(text)
+        .replace(/[\\`*_{}[\]~]/g, '\\$&')
+        .replace(/[&<>]/g, sign => entities[sign] ?? '');
+}
+const entities = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+// GitHub reads mentions and numbers of issues after it has read entities and escapes: only something in between helps.
+function apart(text) {
+    return text.replace(/@(?=\w)|#(?=\d)/g, sign => `${sign}\u200b`);
 }
 
 // EXTERNAL MODULE: ./build/format.js
@@ -2639,23 +2708,24 @@ function closing({ domain, steps, applied, looked, certificate, pushed }, now, m
 
 
 
+
 /** Characters of the plan: GitHub takes 65,536 in one comment, the mark and the note among them. */
 const room = 65_536 - 1_000;
 /** Characters that the list of changes may have of them; the rest is for the differences of files. */
 const roomForList = 20_000;
 /**
  * One comment on a pull request says what `up` would do to the server of `domain`. It is known by an invisible mark at its
- * beginning: whoever quotes it has not written another. Returns what was done, or `undefined` if it says so already.
+ * beginning and by its author, for anybody can write such a mark. Returns what was done, or `undefined` if it says so already.
  */
 async function keepComment(to, pull, domain, text) {
-    const { octokit, repository } = await connect(to);
+    const { octokit, repository, login } = await connect(to);
     const mark = `<!-- berth plan ${domain} -->`;
     const body = `${mark}\n${text}`;
     const comments = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
         ...repository,
         ...{ issue_number: pull, per_page: 100 },
     });
-    const comment = await findEntry(comments, each => !!each.body?.startsWith(mark));
+    const comment = await findEntry(comments, ({ user, body }) => user?.login === login && !!body?.startsWith(mark));
     if (!comment) {
         await octokit.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
             ...repository,
@@ -2709,14 +2779,8 @@ function shortened(lines, characters) {
         return left >= 0;
     });
 }
-// The text may hold a fence itself, which must not end this one.
-function fenced(text, language = '') {
-    const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-    const fence = '`'.repeat(longest + 1);
-    return `${fence}${language}\n${text}\n${fence}\n`;
-}
 function folded(heading, text) {
-    return `\n<details><summary><code>${heading}</code></summary>\n\n${text}\n</details>\n`;
+    return `\n<details><summary><code>${html(heading)}</code></summary>\n\n${text}\n</details>\n`;
 }
 
 ;// CONCATENATED MODULE: ./build/modes/plan.js
@@ -2751,6 +2815,8 @@ async function comment(inputs, context, text) {
     await onGitHub(inputs, context, 'the comment with the plan', 'pull-requests', repository => keepComment(repository, pull, inputs.desired.domain, text));
 }
 
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __webpack_require__(3024);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __webpack_require__(6760);
 ;// CONCATENATED MODULE: ./build/publish/failure.js
@@ -2775,13 +2841,13 @@ function pushFailure(words, { domain, repository, user, client }) {
     if (/no space left|"?Err"?:\s*28\b/i.test(words))
         return new DiskFull(`the server’s disk is full, ${there} can’t be pushed`);
     if (/\b413\b|entity too large/i.test(words)) {
-        return new TooLarge(`a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or let the name lead straight to the server`);
+        return new TooLarge(`a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or point the name straight at the server`);
     }
     if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
         return new build_failure/* Failure */.HR('pushRights', `\`${user ?? 'anonymous'}\` may not push to ${there}; allow it in \`access\`, or choose another \`push-user\` (${quoted})`);
     }
     if (/x509|certificate/i.test(words)) {
-        return new build_failure/* Failure */.HR('trust', `this runner’s ${client} does not trust the certificate that ${domain} shows; does the name lead to this server from the runner? A private authority is given as \`ca\` (${quoted})`);
+        return new build_failure/* Failure */.HR('trust', `this runner’s ${client} does not trust the certificate that ${domain} shows; does the name point to this server from the runner? A private authority is given as \`ca\` (${quoted})`);
     }
     if (/no such host|server misbehaving/i.test(words))
         return new build_failure/* Failure */.HR('dns', `this runner’s ${client} can’t resolve ${domain}; look at its DNS settings (${quoted})`);
@@ -2935,7 +3001,7 @@ async function tagsOf({ repository, tags }, to) {
 function refuseMoves(images, known, domain) {
     const moved = images.flatMap((image, index) => [...(known[index] ?? [])].flatMap(([tag, there]) => there && !publish_isSame(image, there) ? [`${domain}/${image.repository}:${tag} (${there.digest})`] : []));
     if (moved.length > 0)
-        throw new build_failure/* Failure */.HR('immutable', `\`immutable\` is set, and other images have these tags already: ${moved.join(', ')}; choose a new tag, or leave \`tags\` without it. Nothing was pushed`);
+        throw new build_failure/* Failure */.HR('immutable', `\`immutable\` is set, and other images have these tags already: ${moved.join(', ')}; choose a new tag, or omit it from \`tags\`. Nothing was pushed`);
 }
 /** A manifest with the same configuration has the same layers, however they are compressed. */
 function publish_isSame({ id }, { digest, config }) {
@@ -3061,8 +3127,6 @@ function again({ say, cancelled }, work) {
     return retry(work, say, cancelled);
 }
 
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __webpack_require__(3024);
 // EXTERNAL MODULE: external "node:fs/promises"
 var external_node_fs_promises_ = __webpack_require__(1455);
 // EXTERNAL MODULE: ./build/inputs/images.js
@@ -3073,8 +3137,8 @@ var external_node_os_ = __webpack_require__(8161);
 var external_node_child_process_ = __webpack_require__(1421);
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __webpack_require__(7075);
-// EXTERNAL MODULE: ./build/runner/process.js + 1 modules
-var runner_process = __webpack_require__(3123);
+// EXTERNAL MODULE: ./build/runner/process.js
+var runner_process = __webpack_require__(1794);
 ;// CONCATENATED MODULE: ./build/runner/dial.js
 
 
@@ -3152,12 +3216,14 @@ var exec = __webpack_require__(1260);
 ;// CONCATENATED MODULE: ./build/runner/exec.js
 
 
-/** Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. */
-async function exec_exec(program, args, input = '') {
+/**
+ * Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. It has no input, for
+ * the toolkit does not survive a program that ends before it has read that.
+ */
+async function exec_exec(program, args) {
     try {
         const { exitCode, stdout, stderr } = await (0,exec/* getExecOutput */.H)(program, [...args], {
             env: (0,runner_process/* environment */.c)(),
-            input: Buffer.from(input),
             ignoreReturnCode: true,
             // The toolkit would print the command line and all that is said.
             silent: true,
@@ -3338,24 +3404,35 @@ function errorMessage(body) {
  * whatever else is there is left alone.
  */
 function trustFile(domain, id, rootless) {
-    const own = (0,external_node_path_.join)(process.env.XDG_CONFIG_HOME ?? (0,external_node_path_.join)((0,external_node_os_.homedir)(), '.config'), 'docker');
-    return `${rootless ? own : '/etc/docker'}/certs.d/${domain}/${id}.crt`;
+    return `${rootless ? ownFolder() : '/etc/docker'}/certs.d/${domain}/${id}.crt`;
 }
-/** Makes the engine trust a private authority for one registry; it reads the folder at each connection. */
-async function docker_trust(file, ca) {
-    const said = await privileged(file, 'mkdir -p "${1%/*}" && cat >"$1"', ca);
-    if (said.code !== 0)
-        throw new build_failure/* Failure */.HR('trust', `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${(0,format/* lastLine */.fM)(said.stderr)}); let the runner’s user write there, or become root with sudo`);
+/** Whether `trustFile` could have named it. */
+function isTrustFile(file) {
+    const [root = '', name = ''] = file.split('/certs.d/');
+    return ([ownFolder(), '/etc/docker'].includes(root) &&
+        /^[a-z0-9.-]+\/berth-[0-9a-f]{8}\.crt$/.test(name) &&
+        !name.startsWith('.'));
+}
+function ownFolder() {
+    return (0,external_node_path_.join)(process.env.XDG_CONFIG_HOME ?? (0,external_node_path_.join)((0,external_node_os_.homedir)(), '.config'), 'docker');
+}
+/** Makes the engine trust a private authority, whose certificate is in `source`, for one registry; it reads the folder at each connection. */
+async function docker_trust(file, source) {
+    const { code, stderr } = await privileged(file, ['install', '-D', '-m', '0644', source, file]);
+    if (code !== 0)
+        throw new build_failure/* Failure */.HR('trust', `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${(0,format/* lastLine */.fM)(stderr)}); let the runner’s user write there, or become root with sudo`);
 }
 /** Takes back what `trust` did. */
 async function distrust(file) {
-    await privileged(file, 'rm -f "$1"; rmdir "${1%/*}" 2>/dev/null || :');
+    await privileged(file, ['rm', '-f', file]);
+    // What else is there is somebody else's.
+    await privileged(file, ['rmdir', dirname(file)]);
 }
 // Docker's own folder belongs to root; a hosted runner's user has sudo.
-function privileged(file, script, input = '') {
+function privileged(file, command) {
     const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n'];
-    const [program = '', ...args] = [...sudo, 'sh', '-c', script, 'sh', file];
-    return exec_exec(program, args, input);
+    const [program = '', ...args] = [...sudo, ...command];
+    return exec_exec(program, args);
 }
 
 ;// CONCATENATED MODULE: ./build/publish/sources.js
@@ -3501,6 +3578,10 @@ function savedImages(saved) {
 ;// CONCATENATED MODULE: ./build/registry/api.js
 
 
+
+/** Indexes within indexes, and manifests in one, that are followed: a registry could answer with ever more. */
+const maxDepth = 3;
+const maxManifests = 1000;
 /**
  * Bytes of a trial upload: more than the mebibyte that nginx lets through where nobody has set `client_max_body_size`.
  */
@@ -3541,10 +3622,12 @@ class RegistryApi {
             throw this.#endpoint.refused(answer, `${repository}:${tag}`);
     }
     /** Digests of manifests and blobs, on every platform of an image, that the registry should have and has not. */
-    async missing(repository, manifest) {
+    async missing(repository, manifest, depth = 0) {
+        if (depth > maxDepth || manifest.manifests.length > maxManifests)
+            throw new build_failure/* Failure */.HR('push', `${repository}@${manifest.digest} is an index of more manifests than any image has; is it a registry that answers there?`);
         const children = await Promise.all(manifest.manifests.map(async ({ digest }) => {
             const child = await this.manifest(repository, digest);
-            return child ? this.missing(repository, child) : [digest];
+            return child ? this.missing(repository, child, depth + 1) : [digest];
         }));
         const blobs = await Promise.all(manifest.blobs.map(async ({ digest, size }) => {
             const answer = await this.#ask('HEAD', `/v2/${repository}/blobs/${digest}`);
@@ -3681,6 +3764,7 @@ class Skopeo {
 
 
 
+
 /** Looks at the registry as its clients do, and pushes if there is an image. */
 async function push(inputs, context) {
     try {
@@ -3727,26 +3811,30 @@ async function trustAuthority({ desired: { domain, acme } }, context) {
     const docker = await Docker.connect(context.cancelled);
     const file = trustFile(domain, (0,external_node_path_.basename)(context.folder), await docker.rootless());
     context.leaves(file);
-    await docker_trust(file, acme.ca);
+    const source = (0,external_node_path_.join)(context.folder, 'ca.crt');
+    (0,external_node_fs_.mkdirSync)(context.folder, { recursive: true, mode: 0o700 });
+    (0,external_node_fs_.writeFileSync)(source, acme.ca);
+    await docker_trust(file, source);
 }
 
 ;// CONCATENATED MODULE: ./build/report/issue.js
 
+
 /**
- * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text, so that its
- * title and labels are free to be changed. `trouble` is a sentence; `undefined` closes the issue.
+ * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text and by its
+ * author, so that its title and labels are free to be changed. `risk` is a sentence; `undefined` closes the issue.
  * Returns what was done, in a sentence, or `undefined` if nothing was to be done.
  */
-async function keepIssue(to, domain, trouble, expires) {
-    const { octokit, repository } = await connect(to);
+async function keepIssue(to, domain, risk, expires) {
+    const { octokit, repository, login } = await connect(to);
     const mark = `<!-- berth certificate ${domain} -->`;
     const issues = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues', {
         ...repository,
         ...{ state: 'open', sort: 'created', direction: 'desc', per_page: 100 },
     });
     // The API lists pull requests among them.
-    const issue = await findEntry(issues, ({ body, pull_request }) => !pull_request && !!body?.includes(mark));
-    if (trouble === undefined) {
+    const issue = await findEntry(issues, ({ user, body, pull_request }) => !pull_request && user?.login === login && !!body?.includes(mark));
+    if (risk === undefined) {
         if (!issue)
             return undefined;
         const body = `The certificate of ${domain} is well again${expires ? `, and valid until ${expires.toISOString()}` : ''}.\n\n${mark}\n`;
@@ -3756,7 +3844,9 @@ async function keepIssue(to, domain, trouble, expires) {
         });
         return `closed issue #${issue.number}`;
     }
-    const body = `${trouble}\n\nThis issue is kept up to date, and closed when the certificate is well again.\n\n${mark}\n`;
+    const [sentence = '', ...words] = risk.split('\n');
+    const text = words.length === 0 ? inline(sentence) : `${inline(sentence)}\n\n${fenced(words.join('\n'), 'text')}`;
+    const body = `${text}\n\nThis issue is kept up to date, and closed when the certificate is well again.\n\n${mark}\n`;
     if (!issue) {
         const title = `The certificate of ${domain} is at risk`;
         const { data } = await octokit.request('POST /repos/{owner}/{repo}/issues', {
@@ -3846,17 +3936,17 @@ function assess({ desired: { domain, renewBefore, certificate } }, { served, dis
     const same = served.fingerprint256 === disk?.fingerprint256;
     if (disk && same === ordered) {
         const sentence = ordered
-            ? `the certificate of ${domain} was renewed, and the old one is still served, until ${date(served)}; does the name lead to this server on every address, and is there a proxy in front of it?`
-            : `${domain} serves a certificate that is valid until ${date(served)}, and it is not the one on the server’s disk, which is valid until ${date(disk)}; does the name lead to this server, and is there a proxy in front of it?`;
+            ? `the certificate of ${domain} was renewed, and the old one is still served, until ${date(served)}; does the name point to this server on every address, and is there a proxy in front of it?`
+            : `${domain} serves a certificate that is valid until ${date(served)}, and it is not the one on the server’s disk, which is valid until ${date(disk)}; does the name point to this server, and is there a proxy in front of it?`;
         return new build_failure/* Failure */.HR('renewal', sentence);
     }
     if (!due(served, renewBefore, now))
         return undefined;
     const left = Math.floor((served.validToDate.getTime() - now) / (24 * 60 * 60 * 1000));
-    const risk = `the certificate of ${domain} is valid for ${left} more ${left === 1 ? 'day' : 'days'} only, until ${date(served)}`;
+    const risk = `the certificate of ${domain} is valid for only ${left} more ${left === 1 ? 'day' : 'days'}, until ${date(served)}`;
     return new build_failure/* Failure */.HR('renewal', certificate
         ? `${risk}; give a newer one as \`certificate\` and \`certificate-key\`, and run mode \`up\``
-        : `${risk}, and could not be renewed: ${reason ?? 'the authority gave one that lives no longer'}`);
+        : `${risk}, and could not be renewed: ${reason ?? 'the authority issued one that is valid no longer than that'}`);
 }
 function date({ validToDate }) {
     return validToDate.toISOString().replace(/\.\d+/, '');
@@ -3933,7 +4023,24 @@ function helpFor({ topic }, env) {
     return page('troubleshooting.md', env) + (topic === undefined ? '' : `#${help_anchor(build_failure/* topics */.vp[topic])}`);
 }
 
+;// CONCATENATED MODULE: ./build/report/plain.js
+/**
+ * Foreign words for the log: what a server, a registry, a program or a file says. The runner takes a line that begins with `::`,
+ * after blanks too, and `##[` anywhere in a line for a command, and ends lines at `\r` as well: so anything printed could stop
+ * the masking of secrets or save state for the post step. All that the log prints goes through here.
+ */
+function plain(text) {
+    return (text
+        .replace(/\r\n?|[\u0085\u2028\u2029\v\f]/g, '\n')
+        // Escape sequences of terminals, and other control characters.
+        .replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|.)?/g, '')
+        .replace(/[\0-\x08\x0e-\x1f\x7f-\x9f]/g, '�')
+        .replace(/^(\s*):(?=:)/gm, '$1: ')
+        .replace(/##(?=\[)/g, '## '));
+}
+
 ;// CONCATENATED MODULE: ./build/report/log.js
+
 
 
 
@@ -3998,15 +4105,15 @@ class Log {
         for (const change of others)
             this.said(planLine(step.resource, change));
     };
-    said = (text) => this.#console.info(text);
-    debug = (text) => this.#console.debug(text);
+    said = (text) => this.#console.info(plain(text));
+    debug = (text) => this.#console.debug(plain(text));
     warned = (failure) => this.#console.warning(this.#helped(failure), { title: log_title(failure) });
     failed = (failure) => this.#console.error(this.#helped(failure), { title: log_title(failure) });
     /** A phase ends where the next one begins: GitHub’s groups can’t be one inside the other. */
     #begin(what) {
         this.#end();
         this.#open = { what, since: this.#now() };
-        this.#console.startGroup(what);
+        this.#console.startGroup(plain(what));
     }
     #end() {
         if (!this.#open)
@@ -4017,7 +4124,7 @@ class Log {
         this.#console.endGroup();
     }
     #helped(failure) {
-        return `${failure.message}\n${helpFor(failure, this.#env)}`;
+        return `${plain(failure.message)}\n${helpFor(failure, this.#env)}`;
     }
 }
 // Titles are not masked by GitHub, so nothing of the message is in them.
@@ -4026,6 +4133,7 @@ function log_title({ topic }) {
 }
 
 ;// CONCATENATED MODULE: ./build/report/summary.js
+
 
 /** The job summary, in GitHub’s Markdown: first what matters most, last what is only wanted when something is slow. */
 function summary(outcome, around) {
@@ -4043,15 +4151,16 @@ function failure({ failure }, { help }) {
     if (failure === undefined)
         return [];
     const [sentence = '', ...words] = failure.message.split('\n');
-    const said = words.length > 0 ? ['', '```text', ...words.map(line => line.trim()), '```'] : [];
-    const text = [`**Failed:** ${safe(sentence)}`, ...said, '', `[What to do](${help})`];
+    const block = fenced(words.map(line => line.trim()).join('\n'), 'text').trimEnd();
+    const said = words.length > 0 ? ['', ...block.split('\n')] : [];
+    const text = [`**Failed:** ${inline(sentence)}`, ...said, '', `[What to do](${help})`];
     return [['[!CAUTION]', ...text].map(line => `> ${line}`.trimEnd()).join('\n')];
 }
 /** The job summary of a run that was refused for its inputs. Each mistake begins with an input’s name. */
 function mistakesSummary(mistakes, help) {
     const lines = mistakes
         .map(({ message }) => message.replace(/^([a-z-]+): /, '`$1` '))
-        .map(text => `> - ${safe(text)}`);
+        .map(text => `> - ${inline(text)}`);
     const title = `> **${(0,format/* count */.U9)(mistakes.length, 'input')} to correct.** Nothing was contacted, and nothing changed.`;
     return ['## ⚓ Berth', '', '> [!CAUTION]', title, '>', ...lines, '>', `> [What to do](${help})`, ''].join('\n');
 }
@@ -4102,7 +4211,7 @@ function people({ steps, applied, failure }, taken) {
         names: changes.flatMap(each => (each.action === action && each.subject ? [each.subject] : [])),
     }))
         .filter(({ names }) => names.length > 0)
-        .map(({ action, names }) => `${words[action]} ${names.map(name => `<code>${name}</code>`).join(' ')}`)
+        .map(({ action, names }) => `${words[action]} ${names.map(name => `<code>${html(name)}</code>`).join(' ')}`)
         .join('<br>');
 }
 function pushed({ domain, pushed }) {
@@ -4127,7 +4236,7 @@ function changes({ steps, applied, failure }, { taken }) {
     const rows = steps.flatMap(step => step.changes.map(({ action, summary }, index) => [
         verbs[action],
         step.resource,
-        safe(summary).replaceAll('|', '\\|'),
+        cell(summary),
         ...(applied ? [index > 0 && taken.has(step) ? '' : time(taken.get(step), failure)] : []),
     ]));
     const head = ['', 'resource', 'change', ...(applied ? ['time'] : [])];
@@ -4164,16 +4273,6 @@ function summary_shell(lines) {
 }
 function details(title, text) {
     return `<details><summary>${title}</summary>\n\n${text}\n\n</details>`;
-}
-function code(text) {
-    return `\`${text}\``;
-}
-/** What programs said may look like HTML; between backticks it is shown as it is anyway. */
-function safe(text) {
-    return text
-        .split(/(`[^`]*`)/)
-        .map((part, index) => (index % 2 === 1 ? part : part.replaceAll('&', '&amp;').replaceAll('<', '&lt;')))
-        .join('');
 }
 
 ;// CONCATENATED MODULE: ./build/action.js

@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals'
+import { count, daysUntil, duration, lastLine, megabytes } from '../src/format.ts'
+
+test('a number and its noun', () => {
+  expect([0, 1, 2].map(number => count(number, 'change'))).toEqual(['0 changes', '1 change', '2 changes'])
+})
+
+test.each([
+  [0, '0 ms'],
+  [99.4, '99 ms'],
+  [100, '0.1 s'],
+  [9949, '9.9 s'],
+  [9951, '10 s'],
+  [59_499, '59 s'],
+  [59_501, '1 min 0 s'],
+  [125_000, '2 min 5 s'],
+])('%d milliseconds are %s', (milliseconds, expected) => {
+  expect(duration(milliseconds)).toBe(expected)
+})
+
+test.each([
+  [0, '0 kB'],
+  [1, '1 kB'],
+  [99_999, '100 kB'],
+  [1_550_000, '1.6 MB'],
+  [42_000_000, '42 MB'],
+  [1_250_000_000, '1.3 GB'],
+])('%d bytes are %s', (bytes, expected) => {
+  expect(megabytes(bytes)).toBe(expected)
+})
+
+test('days are whole, and past ones are negative', () => {
+  const now = Date.UTC(2026, 0, 1)
+  expect(daysUntil(new Date(now + 1.9 * 86_400_000), now)).toBe(1)
+  expect(daysUntil(new Date(now - 1), now)).toBe(-1)
+})
+
+test('what was said last', () => {
+  expect(lastLine('one\n  two \n\n')).toBe('two')
+  expect(lastLine(' \n')).toBe('it said nothing')
+})

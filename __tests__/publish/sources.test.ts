@@ -1,0 +1,223 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Image, Source } from '../../src/desired.ts'
+import { InputError } from '../../src/inputs/inputs.ts'
+import { findImages } from '../../src/publish/sources.ts'
+import { Skopeo } from '../../src/runner/skopeo.ts'
+import { Programs } from '../programs.ts'
+import { Engine, json } from '../runner/engine.ts'
+
+const never = new AbortController().signal
+const digest = (digit: string) => `sha256:${digit.repeat(64)}`
+
+let programs: Programs
+let engine: Engine | undefined
+beforeEach(() => {
+  programs = new Programs()
+  programs.add('skopeo', 'printf "%s\\n" "$*" >"$here/args"')
+})
+afterEach(async () => {
+  await engine?.close()
+  engine = undefined
+  programs.remove()
+})
+
+const find = (...images: Image[]) =>
+  findImages(images, new Skopeo(programs.file('skopeo-files'), undefined), never)
+const archive = (
+  path: string,
+  more: Partial<Exclude<Source, { kind: 'docker' }>> = {},
+  repository?: string,
+): Image => ({
+  source: { kind: 'path', path, reference: undefined, ...more },
+  repository,
+  tags: ['v1'],
+})
+
+/** A tar archive of files with these texts. */
+function tar(name: string, files: Record<string, unknown>): string {
+  const folder = programs.file(`${name}.d`)
+  mkdirSync(folder)
+  for (const [file, content] of Object.entries(files))
+    writeFileSync(join(folder, file), typeof content === 'string' ? content : JSON.stringify(content))
+  execFileSync('tar', ['-cf', programs.file(name), '-C', folder, ...Object.keys(files)])
+  return programs.file(name)
+}
+
+/** What can’t be pushed, as `TOPIC: MESSAGE` without the folder. */
+async function mistakes(...images: Image[]): Promise<string[]> {
+  const error: unknown = await find(...images).catch(error => error)
+  if (!(error instanceof InputError)) throw error
+  return error.mistakes.map(
+    ({ topic, message }) => `${topic}: ${message.replaceAll(`${programs.folder}/`, '')}`,
+  )
+}
+
+const manifest = (
+  digit: string,
+  name?: string,
+  mediaType = 'application/vnd.oci.image.manifest.v1+json',
+) => ({
+  mediaType,
+  digest: digest(digit),
+  annotations: {
+    ...(name && {
+      'org.opencontainers.image.ref.name': name,
+      'io.containerd.image.name': `docker.io/library/${name}:1`,
+    }),
+  },
+})
+
+describe('an archive', () => {
+  test('of docker save is told by its configuration', async () => {
+    const path = tar('a.tar', {
+      'manifest.json': [{ Config: `blobs/sha256/${'a'.repeat(64)}`, RepoTags: ['app:1'] }],
+    })
+    const [local] = await find(archive(path))
+    expect(local).toMatchObject({ id: digest('a'), repository: 'app', tags: ['v1'], client: 'skopeo' })
+    expect(local?.size).toBe(readFileSync(path).length)
+  })
+
+  test('of docker save since version 25 is an OCI layout too, and pushed as what it says itself', async () => {
+    const files = {
+      'manifest.json': [{ Config: `${'a'.repeat(64)}.json`, RepoTags: ['app:1'] }],
+      'index.json': { manifests: [manifest('b', 'app')] },
+    }
+    expect((await find(archive(tar('a.tar', files))))[0]?.id).toBe(digest('a'))
+    const nested = {
+      'index.json': { manifests: [manifest('b', 'app', 'application/vnd.oci.image.index.v1+json')] },
+    }
+    expect((await find(archive(tar('b.tar', { ...files, ...nested }))))[0]?.id).toBe(digest('b'))
+  })
+
+  test('of OCI is told by its manifest or index, and a layout is a folder', async () => {
+    const files = { 'index.json': { manifests: [manifest('c', 'app')] } }
+    expect((await find(archive(tar('a.tar', files), {}, 'team/app')))[0]).toMatchObject({
+      id: digest('c'),
+      repository: 'team/app',
+    })
+    expect((await find(archive(programs.file('a.tar.d'))))[0]).toMatchObject({
+      id: digest('c'),
+      repository: 'library/app',
+      size: 0,
+    })
+  })
+
+  test('with several images is asked for one of them', async () => {
+    const path = tar('a.tar', { 'index.json': { manifests: [manifest('c', 'one'), manifest('d', 'two')] } })
+    expect((await find(archive(path, { reference: 'two' })))[0]?.id).toBe(digest('d'))
+    expect(await mistakes(archive(path))).toEqual([
+      'imageMissing: image: a.tar does not hold exactly one image; it has one, two: write oci-archive:a.tar:NAME',
+    ])
+    expect(await mistakes(archive(path, { reference: 'three' }))).toEqual([
+      'imageMissing: image: a.tar has no image three; it has one, two',
+    ])
+  })
+
+  test('is pushed by its kind, and as the image that was asked for', async () => {
+    programs.add(
+      'skopeo',
+      'printf "%s\\n" "$*" >"$here/args"; [ "$1" != --version ] || exit 0; while [ "$1" != --digestfile ]; do shift; done; echo sha256:x >"$2"; echo "Copying blob sha256:0123456789abcdef skipped"',
+    )
+    const path = tar('a.tar', { 'index.json': { manifests: [manifest('c', 'one'), manifest('d', 'two')] } })
+    const [local] = await find(archive(path, { reference: 'two' }, 'app'))
+    const heard: unknown[] = []
+    expect(
+      await local?.push(
+        { name: 'r.example.com/app', tag: 'v1' },
+        undefined,
+        message => heard.push(message),
+        never,
+      ),
+    ).toBe('sha256:x')
+    expect(readFileSync(programs.file('args'), 'utf8')).toContain(
+      `oci-archive:${path}:two docker://r.example.com/app:v1`,
+    )
+    expect(heard).toEqual([{ id: '0123456789ab', status: 'Layer already exists' }])
+  })
+})
+
+describe('what can’t be pushed is named, all at once, each under its topic', () => {
+  test('archives', async () => {
+    const noName = tar('b.tar', { 'index.json': { manifests: [manifest('c')] } })
+    expect(
+      await mistakes(
+        archive('/nowhere.tar'),
+        archive(tar('a.tar', { x: 'x' })),
+        archive(noName),
+        archive(noName, {}, 'Team/App'),
+      ),
+    ).toEqual([
+      'imageMissing: image: there is no /nowhere.tar in the workspace; build it in an earlier step of the same job',
+      'imageMissing: image: a.tar is neither a `docker save` archive nor an OCI one; give one of those',
+      'imageName: image: b.tar does not say its name; write b.tar => repository',
+      'imageName: image: b.tar: “Team/App” is not a repository; write “team/app”',
+    ])
+  })
+
+  // Whoever made the file may have been cut off, or mean something else.
+  test.each<[string, Record<string, unknown>, string]>([
+    ['no JSON', { 'index.json': '{"manifests"' }, 'is neither'],
+    ['null', { 'index.json': 'null', 'manifest.json': 'null' }, 'is neither'],
+    ['other kinds', { 'index.json': [], 'manifest.json': {} }, 'is neither'],
+    ['no list', { 'index.json': { manifests: 'x' } }, 'does not hold exactly one image'],
+    [
+      'no digest',
+      { 'index.json': { manifests: [{}, null, { digest: 7 }, { digest: 'sha256:short' }] } },
+      'does not hold exactly one image',
+    ],
+    [
+      'annotations of another kind',
+      { 'index.json': { manifests: [{ digest: digest('c'), annotations: 'x' }] } },
+      'does not say its name',
+    ],
+    [
+      'no configuration',
+      { 'manifest.json': [{ RepoTags: ['app:1'] }, 7] },
+      'does not hold exactly one image',
+    ],
+    [
+      'a configuration of another kind',
+      { 'manifest.json': [{ Config: 7 }] },
+      'does not hold exactly one image',
+    ],
+    [
+      'names of another kind',
+      { 'manifest.json': [{ Config: 'a'.repeat(64), RepoTags: 'app' }] },
+      'does not say its name',
+    ],
+  ])('an archive with %s', async (_, files, sentence) => {
+    expect(await mistakes(archive(tar('a.tar', files)))).toEqual([expect.stringContaining(sentence)])
+  })
+
+  test('images in Docker', async () => {
+    engine = await Engine.open(programs, ({ url }, response) =>
+      url?.endsWith('/images/json')
+        ? json(response, 200, [{ RepoTags: ['other:1', 'more:2'] }])
+        : json(response, url?.includes('app') ? 200 : 404, { Id: digest('e'), Size: 5 }),
+    )
+    const docker = (name: string, repository?: string): Image => ({
+      source: { kind: 'docker', name },
+      repository,
+      tags: ['v1'],
+    })
+    expect(await mistakes(docker('gone:1', 'gone'), docker('sha256:abc'))).toEqual([
+      'imageMissing: image: this runner’s Docker has no image gone:1, only other:1, more:2; build it in an earlier step of the same job, with `load: true` if buildx builds it',
+      'imageName: image: sha256:abc has no name; write sha256:abc => repository',
+    ])
+    expect(await find(docker('app', 'app'))).toMatchObject([{ id: digest('e'), client: 'Docker', size: 5 }])
+  })
+
+  test('a Docker that can’t say is Docker’s trouble, and no wrong name', async () => {
+    engine = await Engine.open(programs, (_, response) => json(response, 500, { message: 'driver failed' }))
+    const image: Image = { source: { kind: 'docker', name: 'app' }, repository: 'app', tags: ['v1'] }
+    expect(await mistakes(image)).toEqual(['runnerDocker: image: Docker can’t look at app: driver failed'])
+  })
+})
+
+test('nothing is started where nothing needs it', async () => {
+  programs.alone()
+  expect(await find()).toEqual([])
+})
