@@ -85,7 +85,6 @@ test('the authority issues no certificate for this name', async () => {
     await errors(suite => ({
       domain: `${suite}-${forbidden}`,
       directory: '/opt/forbidden',
-      'registry-port': '5001',
     })),
   ).toEqual(each(/issues no certificate for .*-forbidden-.*, by its policy; use another name/))
 })

@@ -84,7 +84,6 @@ test('a name that leads nowhere, or elsewhere, costs no order', async () => {
   const elsewhere = await step({
     domain: authority.domain,
     directory: '/opt/elsewhere',
-    'registry-port': '5001',
   })
   expect(elsewhere.errors[0]).toContain(
     `the A record of ${authority.domain}, ${authority.address.v4}, refuses connections on port 80`,

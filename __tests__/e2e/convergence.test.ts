@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { createServer, type GitHub, github, type Server } from '../../lab/index.ts'
+import { createServer, type GitHub, github, type Server, until } from '../../lab/index.ts'
 import { underLoad } from './load.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
@@ -53,16 +53,17 @@ describe('mode plan', () => {
   })
 
   test('shows no hash and no credential in its differences', async () => {
-    const hash = (await here.server.sh('cat /opt/berth/auth/htpasswd')).split(':')[1] ?? 'none'
+    const hash = (await here.server.sh('cat /opt/berth/htpasswd')).split(':')[1] ?? 'none'
     const config = (secret: string) => `storage:\n  s3:\n    secretkey: ${secret}\n    bucket: images\n`
-    await here.server.sh('cp -p /opt/berth/config.yml /root/config.yml')
-    await here.server.write('/opt/berth/config.yml', config('an-older-secret'), '600')
+    const file = await here.server.sh('echo /opt/berth/generations/*/config.yml')
+    await here.server.sh(`cp -p ${file} /root/config.yml`)
+    await here.server.write(file, config('an-older-secret'), '600')
     const run = await here.step({
       mode: 'plan',
       users: `ci:another-${passwords.ci}`,
       'registry-config': config('a-newer-secret'),
     })
-    await here.server.sh('mv /root/config.yml /opt/berth/config.yml')
+    await here.server.sh(`mv /root/config.yml ${file}`)
     expect(run.raw).toContain('secretkey: [not shown]')
     expect(run.log).not.toMatch(/an-older-secret|a-newer-secret/)
     expect(run.log).not.toContain(hash)
@@ -83,7 +84,7 @@ test('mode plan writes nothing on a server without any package, nor on one that 
     await empty.remove()
   }
   await here.server.sh(
-    `echo '# by hand' >>${site}; chmod 644 /opt/berth/auth/htpasswd; docker stop $(docker ps -q)`,
+    `echo '# by hand' >>${site}; chmod 644 /opt/berth/htpasswd; docker stop $(docker ps -q)`,
   )
   const before = await snapshot()
   const run = succeeded(await here.step({ mode: 'plan' }))
@@ -116,8 +117,8 @@ describe('mode plan on a pull request', () => {
     expect(changed.log).toContain('wrote the plan into a comment on pull request #7')
     expect(hub.comments).toMatchObject([{ issue: 7 }])
     const [comment] = hub.comments
-    expect(comment?.body).toContain('\n~ registry: /opt/berth/config.yml\n')
-    expect(comment?.body).toContain('-  level: info\n+  level: warn\n')
+    expect(comment?.body).toMatch(/\n~ registry: \/opt\/berth\/generations\/[0-9a-f]{8}\/config\.yml\n/)
+    expect(comment?.body).toMatch(/^-.*\n\+ {2}level: warn$/m)
 
     succeeded(await plan({ 'registry-config': 'log: { level: warn }' }))
     expect(hub.writes).toHaveLength(1)
@@ -157,6 +158,14 @@ describe('mode plan on a pull request', () => {
   })
 })
 
+/** Waits until the generations that have been replaced are gone. */
+const retired = () =>
+  until(
+    'the old container is gone',
+    60,
+    async () => (await here.server.sh('docker ps --all --quiet | wc -l')) === '1',
+  )
+
 describe('drift', () => {
   /** Lines of one snapshot that the other hasn't got. */
   const difference = (one: string, other: string): string[] => {
@@ -172,8 +181,8 @@ describe('drift', () => {
     site: /^\/etc\/(nginx\/sites-|rc\d\.d |systemd\/system\/multi-user\.target\.wants)|^(MainPID|ActiveEnterTimestamp)=/,
     // A container's line begins with its id, the time when it was started with the year.
     registry:
-      /^\/opt\/berth(\/(compose\.yaml|config\.yml))? |^\/var\/lib\/containerd\/|^[0-9a-f]{12} berth-|^20\d\d-/,
-    users: /^\/opt\/berth\/auth/,
+      /^\/opt\/berth(\/(generations|run|registry\.sock|domain)\S*)? |^\/var\/lib\/containerd\/|^[0-9a-f]{12} berth-|^20\d\d-/,
+    users: /^\/opt\/berth(\/htpasswd)? /,
     renewal: /^\/etc\/systemd\/system\/timers\.target\.wants/,
   }
 
@@ -194,34 +203,34 @@ describe('drift', () => {
       'docker inspect $(docker ps -q) | grep -q \'"Name": "always"\'',
     ],
     [
-      'an edited compose.yaml',
-      'sed -i s/127.0.0.1:// /opt/berth/compose.yaml',
+      'an edited start script',
+      'sed -i "s/--network none/--network host/" /opt/berth/generations/*/start',
       'registry',
-      'grep -q 127.0.0.1:5000 /opt/berth/compose.yaml',
+      '! grep -q "network host" /opt/berth/generations/*/start',
     ],
     [
       'an edited config.yml',
-      'echo "redis: {}" >>/opt/berth/config.yml',
+      'echo "redis: {}" >>$(echo /opt/berth/generations/*/config.yml)',
       'registry',
-      '! grep -q redis /opt/berth/config.yml',
+      '! grep -q redis /opt/berth/generations/*/config.yml',
     ],
     [
       'a readable config.yml',
-      'chmod 644 /opt/berth/config.yml',
+      'chmod 644 /opt/berth/generations/*/config.yml',
       'registry',
-      'test $(stat -c %a /opt/berth/config.yml) = 600',
+      'test $(stat -c %a /opt/berth/generations/*/config.yml) = 600',
     ],
     [
       'a config.yml that the registry can’t read',
-      'chown root:root /opt/berth/config.yml; id=$(docker ps -q); docker restart $id; until [ $(docker inspect -f "{{.RestartCount}}" $id) -gt 6 ]; do sleep 0.1; done',
+      'chown root:root /opt/berth/generations/*/config.yml; id=$(docker ps -q); docker restart $id; until [ $(docker inspect -f "{{.RestartCount}}" $id) -gt 6 ]; do sleep 0.1; done',
       'registry',
-      'docker exec $(docker ps -q --filter status=running) wget -q -O /dev/null http://127.0.0.1:5000/',
+      'curl -sf --unix-socket /opt/berth/registry.sock http://registry/',
     ],
     [
       'a readable htpasswd',
-      'chmod 644 /opt/berth/auth/htpasswd',
+      'chmod 644 /opt/berth/htpasswd',
       'users',
-      'test $(stat -c %a /opt/berth/auth/htpasswd) = 600',
+      'test $(stat -c %a /opt/berth/htpasswd) = 640',
     ],
     ['nginx stopped', 'systemctl stop nginx', 'site', 'systemctl is-active nginx'],
     ['nginx disabled', 'systemctl disable nginx', 'site', 'systemctl is-enabled nginx'],
@@ -248,6 +257,7 @@ describe('drift', () => {
         succeeded(await here.step())
       }
       await here.server.sh(script(good))
+      await retired()
       expect(
         difference(before, await snapshot()).filter(
           line => !belongs[resource]?.test(line) && !line.startsWith(`/var/log/nginx/${here.server.domain}.`),
@@ -268,7 +278,7 @@ describe('requests', () => {
     ['another user', 'true', { users: `ci:${passwords.ci}\nbob:${passwords.bob}` }],
     ['rights', 'true', { access: "'*': push" }],
     ['the timer disabled', 'systemctl disable --now certbot.timer', {}],
-    ['a readable config.yml', 'chmod 644 /opt/berth/config.yml', {}],
+    ['a readable config.yml', 'chmod 644 /opt/berth/generations/*/config.yml', {}],
   ]
 
   test.each(cases)('none fails while `up` works: %s', async (_, change, inputs) => {
@@ -365,7 +375,7 @@ test('a second run waits for the first, says so, and both end right', async () =
   ])
   succeeded(one)
   succeeded(two)
-  expect((await here.server.sh('grep -v ^# /opt/berth/auth/htpasswd | cut -d : -f 1')).split('\n')).toEqual([
+  expect((await here.server.sh('grep -v ^# /opt/berth/htpasswd | cut -d : -f 1')).split('\n')).toEqual([
     'ci',
     'bob',
   ])
@@ -395,19 +405,19 @@ describe('mode down', () => {
       ),
     ).toBe('default')
     await here.server.sh(
-      `test -d /opt/berth/data && test -s /opt/berth/auth/htpasswd && test -d /etc/letsencrypt/live/${here.server.domain}`,
+      `test -d /opt/berth/data && test -s /opt/berth/htpasswd && test -d /etc/letsencrypt/live/${here.server.domain}`,
     )
     expect((await here.step({ mode: 'down' })).outputs.changed).toBe('false')
   })
 
   test('and up brings it all back, with the same certificate and users', async () => {
     const before = await here.server.sh(
-      `cat /opt/berth/auth/htpasswd /etc/letsencrypt/live/${here.server.domain}/fullchain.pem`,
+      `cat /opt/berth/htpasswd /etc/letsencrypt/live/${here.server.domain}/fullchain.pem`,
     )
     succeeded(await here.step({ users: `ci:${passwords.ci}` }))
     expect(
       await here.server.sh(
-        `cat /opt/berth/auth/htpasswd /etc/letsencrypt/live/${here.server.domain}/fullchain.pem`,
+        `cat /opt/berth/htpasswd /etc/letsencrypt/live/${here.server.domain}/fullchain.pem`,
       ),
     ).toBe(before)
   })

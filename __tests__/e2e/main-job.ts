@@ -133,7 +133,7 @@ export function mainJob(suite: string, image: string): void {
 
     test('the registry itself listens on loopback only', async () => {
       const listening = await server.sh("ss -ltnH | awk '{ print $4 }'")
-      expect(listening.split('\n').filter(address => address.endsWith(':5000'))).toEqual(['127.0.0.1:5000'])
+      expect(listening).not.toContain(':5000')
       expect((await lab.consumer.run(`curl -sS -m 5 http://${server.domain}:5000/v2/`)).code).not.toBe(0)
     })
 
@@ -255,7 +255,7 @@ export function mainJob(suite: string, image: string): void {
 
     /** The lines of htpasswd by their names. */
     async function htpasswd(): Promise<Record<string, string>> {
-      const lines = (await server.read('/opt/berth/auth/htpasswd')).trimEnd().split('\n')
+      const lines = (await server.read('/opt/berth/htpasswd')).trimEnd().split('\n')
       const entries = lines.filter(line => !line.startsWith('#'))
       return Object.fromEntries(entries.map(line => [line.split(':')[0], line]))
     }

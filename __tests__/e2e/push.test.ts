@@ -77,7 +77,7 @@ async function fault(conf: string, work: () => Promise<void>) {
 /** What the registry itself says about a tag. */
 const digestOf = (repository: string, tag: string) =>
   here.server.sh(
-    `curl -sfI -u ci:${passwords.ci} ${[
+    `curl -sfI --unix-socket /opt/berth/registry.sock ${[
       'oci.image.index.v1',
       'oci.image.manifest.v1',
       'docker.distribution.manifest.v2',
@@ -86,7 +86,7 @@ const digestOf = (repository: string, tag: string) =>
       .map(type => `-H 'Accept: application/vnd.${type.replace(/^docker/, 'docker')}+json'`)
       .join(
         ' ',
-      )} http://127.0.0.1:5000/v2/${repository}/manifests/${tag} | tr -d '\\r' | sed -n 's/^docker-content-digest: //Ip'`,
+      )} http://registry/v2/${repository}/manifests/${tag} | tr -d '\\r' | sed -n 's/^docker-content-digest: //Ip'`,
   )
 
 const digest = (run: StepRun) => run.outputs.digest ?? ''

@@ -95,10 +95,13 @@ test('no password shows anywhere while the step runs or after it', async () => {
     'grep -rlF -f /tmp/secrets /opt/berth /etc/nginx /etc/letsencrypt /var/log /root /run --exclude-dir=docker 2>/dev/null; rm /tmp/secrets',
   )
   expect(there.stdout).toBe('')
-  const costs = await server.sh(
-    "sed -n 's/^\\([^#:]*\\):\\$2b\\$\\(..\\).*/\\1 \\2/p' /opt/berth/auth/htpasswd",
-  )
-  expect(costs).toBe('ci 04\nbob 04\ncarol 04\nweak 10')
+  const hashes = await server.sh("grep -v '^#' /opt/berth/htpasswd | cut -c 1-12")
+  expect(hashes.split('\n')).toEqual([
+    expect.stringMatching(/^ci:\{SSHA\}/),
+    expect.stringMatching(/^bob:\{SSHA\}/),
+    expect.stringMatching(/^carol:\{SSHA/),
+    'weak:$2b$08$',
+  ])
 })
 
 test('a rotation takes effect within a second, under load, and disturbs nobody else', async () => {
@@ -131,8 +134,8 @@ test('a rotation takes effect within a second, under load, and disturbs nobody e
   expect(run.errors).toEqual([])
   expect(JSON.parse(run.outputs.plan ?? '')).toEqual([
     { resource: 'users', action: 'update', summary: 'new password for ci' },
-    { resource: 'users', action: 'create', summary: 'add dave' },
     { resource: 'users', action: 'delete', summary: 'revoke carol' },
+    { resource: 'users', action: 'create', summary: 'add dave' },
   ])
   expect(run.log).toMatch(/^= users: keep bob, weak$/m)
   expect(run.log).toMatch(/^logged in as ci, dave$/m)
@@ -145,7 +148,7 @@ test('a rotation takes effect within a second, under load, and disturbs nobody e
   expect(stored).toBe(201)
   expect(await server.sh(started)).toBe(before)
   expect(await ok('carol', passwords.carol)).toBe(401)
-  expect(await server.sh('grep -c "^carol:" /opt/berth/auth/htpasswd || :')).toBe('0')
+  expect(await server.sh('grep -c "^carol:" /opt/berth/htpasswd || :')).toBe('0')
 })
 
 test('a user may have two passwords for as long as the consumers need to move', async () => {
@@ -158,21 +161,21 @@ test('a user may have two passwords for as long as the consumers need to move', 
 test('an htpasswd that somebody edited is as it was after the next run', async () => {
   const users = { ci: passwords.ci, bob: passwords.bob }
   await up(users)
-  const before = await server.read('/opt/berth/auth/htpasswd')
+  const before = await server.read('/opt/berth/htpasswd')
   await server.sh(
-    `cd /opt/berth/auth && { echo 'no colon in this line'; echo 'eve:{SHA}abc'; grep -v '^bob:' htpasswd; } >x && mv x htpasswd && chmod 644 htpasswd`,
+    `cd /opt/berth && { echo 'no colon in this line'; echo 'eve:{SHA}abc'; grep -v '^bob:' htpasswd; } >x && mv x htpasswd && chmod 644 htpasswd`,
   )
   const run = await up(users)
   expect(run.errors).toEqual([])
   expect(JSON.parse(run.outputs.plan ?? '')).toEqual([
-    { resource: 'users', action: 'create', summary: 'add bob' },
     { resource: 'users', action: 'delete', summary: 'revoke eve' },
+    { resource: 'users', action: 'create', summary: 'add bob' },
   ])
-  const after = await server.read('/opt/berth/auth/htpasswd')
+  const after = await server.read('/opt/berth/htpasswd')
   expect(after.split('\n').filter(line => line.startsWith('ci:'))).toEqual(
     before.split('\n').filter(line => line.startsWith('ci:')),
   )
-  expect(await server.sh('stat -c "%a %u" /opt/berth/auth/htpasswd')).toBe('600 65532')
+  expect(await server.sh('stat -c "%a %U:%G" /opt/berth/htpasswd')).toBe('640 root:www-data')
   expect((await ask('GET', '/v2/', 'ci', passwords.ci)).status).toBe(200)
 })
 
@@ -195,9 +198,9 @@ rm -f /tmp/${image}-stop; for i in 1 2 3 4 5 6 7 8; do bash /tmp/${image}-guess 
   const seconds = (performance.now() - started) / 1000
   console.log(`20 layers in ${pushed.toFixed(0)} ms; in ${seconds.toFixed(1)} s the guesser got\n${stdout}`)
   expect(push).toMatchObject({ code: 0 })
-  expect(stdout).toMatch(/^ *\d+ 401\n$/)
-  // One a second, and what waited when the second began.
-  expect(Number.parseInt(stdout, 10)).toBeLessThan(seconds + 9)
+  // Twenty at once, and then one a second.
+  expect(Number(/(\d+) 401/.exec(stdout)?.[1])).toBeLessThan(seconds + 25)
+  expect(stdout).toMatch(/\d+ 429/)
 })
 
 test('without users nobody is revoked', async () => {

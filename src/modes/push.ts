@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { ownAuth } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { DiskFull } from '../publish/failure.ts'
@@ -47,7 +48,8 @@ export async function deliver(
   const { domain } = desired
   const { cancelled, listener } = context
   const certificate = await context.group(`Check https://${domain}`, async () => {
-    const shown = (await seen) ?? (await retry(() => endpoint.verify(user), listener.said, cancelled))
+    const shown =
+      (await seen) ?? (await retry(() => endpoint.verify(user, ownAuth(desired)), listener.said, cancelled))
     listener.said(`the registry answers, with a certificate valid until ${shown.validToDate.toISOString()}`)
     return shown
   })

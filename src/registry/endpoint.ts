@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto'
+import { randomBytes, type X509Certificate } from 'node:crypto'
 import { Agent, request } from 'node:https'
 import type { Socket } from 'node:net'
 import { type PeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
@@ -53,27 +53,26 @@ export class Endpoint {
   }
 
   /**
-   * Looks at the registry as a client does: a certificate that this machine trusts, nobody let in without credentials, and
-   * the user let in with them (or everybody, if there are no users). Throws a sentence if anything is amiss.
+   * Looks at the registry as a client does: a certificate that this machine trusts, and a lock that holds. Nobody is let in without
+   * a password, with a wrong one or under a name that nobody has, and the user is with the right one; or everybody is, if
+   * there are no users. A registry that asks for itself (`own`) only has to answer. Throws a sentence if anything is amiss.
    */
-  async verify(user: Credentials | undefined): Promise<X509Certificate> {
-    const anonymous = await this.ask('GET', '/v2/')
+  async verify(user: Credentials | undefined, own = false): Promise<X509Certificate> {
+    const path = '/v2/'
+    const ask = (who?: Credentials) => this.ask('GET', path, who)
+    const wrong = randomBytes(18).toString('base64url')
+    const anonymous = await ask()
     if (isPassing(anonymous)) throw this.refused(anonymous, 'v2/')
-    if (user === undefined && anonymous.status !== 200) {
-      throw new Failure(
-        'registryLogin',
-        `${this.#domain} should be open to everybody, and answers ${anonymous.status}; does the name point to this server?`,
-      )
-    }
-    if (user !== undefined) {
-      const challenge = anonymous.headers['www-authenticate'] ?? ''
-      if (anonymous.status !== 401 || !/^Basic /i.test(String(challenge))) {
-        throw new Failure(
-          'registryLogin',
-          `${this.#domain} should ask for credentials, and answers ${anonymous.status}; does the name point to this server?`,
-        )
-      }
-      const known = await this.ask('GET', '/v2/', user)
+    if (own) this.#checkOwn(anonymous)
+    else if (user === undefined) this.#checkOpen(anonymous)
+    else {
+      this.#checkChallenge(anonymous)
+      const [known, ...strangers] = await Promise.all([
+        ask(user),
+        ask({ ...user, password: wrong }),
+        ask({ name: `nobody-${wrong}`, password: wrong }),
+      ])
+      if (strangers.some(({ status }) => status !== 401 && status !== 429)) throw this.#unlocked()
       if (known.status !== 200)
         throw isPassing(known)
           ? this.refused(known, 'v2/')
@@ -85,6 +84,38 @@ export class Endpoint {
     if (anonymous.certificate === undefined) throw this.#noCertificate()
     this.#verified = true
     return anonymous.certificate
+  }
+
+  #checkOwn({ status }: Answer): void {
+    if (status !== 200 && status !== 401)
+      throw new Failure(
+        'registryLogin',
+        `${this.#domain} should ask for credentials as \`registry-config\` says, and answers ${status}; does the name point to this server?`,
+      )
+  }
+
+  #checkOpen({ status }: Answer): void {
+    if (status !== 200)
+      throw new Failure(
+        'registryLogin',
+        `${this.#domain} should be open to everybody, and answers ${status}; does the name point to this server?`,
+      )
+  }
+
+  #checkChallenge({ status, headers }: Answer): void {
+    if (status === 200) throw this.#unlocked()
+    if (status !== 401 || !/^Basic /i.test(String(headers['www-authenticate'] ?? '')))
+      throw new Failure(
+        'registryLogin',
+        `${this.#domain} should ask for credentials, and answers ${status}; does the name point to this server?`,
+      )
+  }
+
+  #unlocked(): Failure {
+    return new Failure(
+      'registryLogin',
+      `${this.#domain} lets in who has no password or a wrong one; does the name point to this server, and has somebody changed its nginx?`,
+    )
   }
 
   /** The certificate that is shown: for this name, within its dates, and with a chain up to an authority that is trusted here. */

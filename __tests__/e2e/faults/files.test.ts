@@ -8,10 +8,12 @@ jest.setTimeout(240_000)
 /** Berth’s own folder is a disk of 60 MB. */
 const here = scene({ disk: ['/opt/berth', '60m'] })
 const run = (script: string) => here.server.sh(script)
-const htpasswd = '/opt/berth/auth/htpasswd'
+const htpasswd = '/opt/berth/htpasswd'
 
 const status = (name: 'ci' | 'alice') =>
-  run(`curl -s -o /dev/null -w '%{http_code}' -u ${name}:${here.passwords[name]} http://127.0.0.1:5000/v2/`)
+  run(
+    `curl -sk -o /dev/null -w '%{http_code}' -u ${name}:${here.passwords[name]} https://${here.server.domain}/v2/`,
+  )
 
 test.each<[string, string]>([
   ['a line without a colon', `sed -i '1i no colon' ${htpasswd}`],
@@ -22,22 +24,23 @@ test.each<[string, string]>([
   ['gone', `rm ${htpasswd}`],
 ])('htpasswd damaged (%s): the next run lets everybody in again', async (_, damage) => {
   await run(damage)
-  // The registry has seen it.
+  // nginx has seen it.
   await status('alice')
   succeeded(await here.step())
   expect([await status('ci'), await status('alice')]).toEqual(['200', '200'])
-  expect(await run(`stat -c '%a %u' ${htpasswd}`)).toBe('600 65532')
+  expect(await run(`stat -c '%a %U:%G' ${htpasswd}`)).toBe('640 root:www-data')
 })
 
 test('config.yml deleted before a reboot, so that Docker mounts a folder in its place: the next run repairs', async () => {
-  await run('rm /opt/berth/config.yml && systemctl restart docker')
+  const config = await run('echo /opt/berth/generations/*/config.yml')
+  await run(`rm ${config} && systemctl restart docker`)
   await until(
     'Docker has made a folder',
     20,
-    async () => (await here.server.run('test -d /opt/berth/config.yml')).code === 0,
+    async () => (await here.server.run(`test -d ${config}`)).code === 0,
   )
   succeeded(await here.step())
-  expect(await run('stat -c %F /opt/berth/config.yml')).toBe('regular file')
+  expect(await run('stat -c %F /opt/berth/generations/*/config.yml')).toBe('regular file')
 })
 
 test('disk full at htpasswd: says how much room there is, and the old passwords let in', async () => {
@@ -52,7 +55,7 @@ test('disk full at htpasswd: says how much room there is, and the old passwords 
   expect(step.errors.join()).toMatch(/the server’s disk is full: 0 of 60M are free on \/opt\/berth/)
 })
 
-test('disk full at config.yml and compose.yaml: the old registry serves', async () => {
+test('disk full at the new generation’s files: the old registry serves', async () => {
   await run('cd /opt/berth && dd if=/dev/zero of=ballast bs=64k 2>/dev/null || [ -e ballast ]')
   const step = await here.step({ 'registry-config': 'log: { level: warn }' })
   await run('rm /opt/berth/ballast')

@@ -155,7 +155,7 @@ describe('injection', () => {
   /** All inputs that are a name, an address, a number or a choice. */
   const names = [
     ...['mode', 'domain', 'directory', 'ssh-host', 'ssh-port', 'ssh-user', 'ssh-jump', 'email'],
-    ...['registry-image', 'registry-port', 'acme-server', 'renew-before', 'push-user', 'image', 'tags'],
+    ...['registry-image', 'acme-server', 'renew-before', 'push-user', 'image', 'tags'],
     ...['install', 'adopt', 'auth', 'immutable'],
   ]
 
@@ -183,7 +183,7 @@ describe('injection', () => {
       'registry-config': JSON.stringify({ log: { fields: { note: payloads.join(' ') } } }),
     })
     expect(run.errors).toEqual([])
-    expect(await here.server.sh('cat /opt/berth/config.yml')).toContain(first)
+    expect(await here.server.sh('cat /opt/berth/generations/*/config.yml')).toContain(first)
     await unharmed()
   })
 

@@ -26,7 +26,7 @@ async function build(bytes: number): Promise<string> {
 /** The digest of a tag, as the registry itself tells it. */
 const digestOf = (tag: string) =>
   run(
-    `curl -sfI -u ci:${here.passwords.ci} -H 'Accept: application/vnd.oci.image.manifest.v1+json' -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' http://127.0.0.1:5000/v2/${tag.replace(':', '/manifests/')} | tr -d '\\r' | sed -n 's/^docker-content-digest: //Ip'`,
+    `curl -sfI --unix-socket /opt/berth/registry.sock -H 'Accept: application/vnd.oci.image.manifest.v1+json' -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' http://registry/v2/${tag.replace(':', '/manifests/')} | tr -d '\\r' | sed -n 's/^docker-content-digest: //Ip'`,
   )
 
 test('nginx reloaded again and again during a push of 300 MB: it completes at the first try', async () => {
