@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 
 /**
- * Jest reporter: the last line of a run is `N passed, N failed`, over every test of every project. A suite that could not
+ * Jest reporter: the last line of a run is `N passed, N failed`, and `, N skipped` if there are any, over every test of every project. A suite that could not
  * run counts as one that failed, and so does a run without an end.
  */
 export default class ClosingLine {
@@ -12,8 +12,9 @@ export default class ClosingLine {
     process.once('exit', () => writeSync(process.stdout.fd, `${this.#line}\n`))
   }
 
-  onRunComplete(_contexts, { numPassedTests, numFailedTests, numRuntimeErrorTestSuites }) {
-    this.#line = `${numPassedTests} passed, ${numFailedTests + numRuntimeErrorTestSuites} failed`
+  onRunComplete(_contexts, { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites }) {
+    const skipped = numPendingTests === 0 ? '' : `, ${numPendingTests} skipped`
+    this.#line = `${numPassedTests} passed, ${numFailedTests + numRuntimeErrorTestSuites} failed${skipped}`
   }
 
   getLastError() {}

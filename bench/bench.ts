@@ -65,7 +65,13 @@ machines of the lab on it. Medians; the ratio is the median of the pairs' ratios
 
 ${table}
 
-${readFileSync(join(folder, 'notes.md'), 'utf8')}`
+${notes()}`
+}
+
+/** What people wrote below the table. */
+function notes(): string {
+  const text = readFileSync(file, 'utf8')
+  return text.slice(text.indexOf('## Notes'))
 }
 
 /** The file as it is, with the rows of this run in it. */

@@ -70,6 +70,8 @@ export async function acme(options: AcmeOptions = {}): Promise<Acme> {
     const { code, stdout } = await machine.run(
       `cat /var/lib/acme/ca.pem && ${get} https://localhost:15000/roots/0 && ${get} -o /dev/null https://localhost:14000/dir`,
     )
+    // It may have been just ending when it was found to run.
+    if (code !== 0) await tryDocker(['start', machine.container])
     return code === 0 && stdout
   })
   const log = async () => {

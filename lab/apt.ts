@@ -1,13 +1,15 @@
 import { output, run } from './process.ts'
 
-const stable = ['bullseye', 'bookworm', 'trixie']
+const stable = ['bookworm', 'trixie']
 
-/** The sources.list of a Debian suite: from the mirrors that this machine itself uses, else from Debian's own. */
+/** The sources.list of a Debian suite, from the mirrors that this machine itself uses; empty if it has none, for apt has its own. */
 export async function sources(suite: string): Promise<string> {
   const { main, security } = await mirrors()
+  if (main === undefined) return ''
   const lines = [`deb ${main} ${suite} main`]
   if (stable.includes(suite)) {
-    lines.push(`deb ${main} ${suite}-updates main`, `deb ${security} ${suite}-security main`)
+    lines.push(`deb ${main} ${suite}-updates main`)
+    if (security !== undefined) lines.push(`deb ${security} ${suite}-security main`)
   }
   return `${lines.join('\n')}\n`
 }
@@ -35,9 +37,7 @@ async function mirrors() {
   const find = (release: RegExp) => release.exec(stdout)?.[1]
   const suites = stable.join('|')
   return {
-    main: find(new RegExp(`^(?:${suites}) (http://\\S*debian)/?$`, 'm')) ?? 'http://deb.debian.org/debian',
-    security:
-      find(new RegExp(`^(?:${suites})-security (http://\\S*debian-security)/?$`, 'm')) ??
-      'http://deb.debian.org/debian-security',
+    main: find(new RegExp(`^(?:${suites}) (http://\\S*debian)/?$`, 'm')),
+    security: find(new RegExp(`^(?:${suites})-security (http://\\S*debian-security)/?$`, 'm')),
   }
 }

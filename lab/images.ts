@@ -4,6 +4,7 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -36,7 +37,7 @@ export const testssl = once(() => debian('trixie').then(from => build('testssl',
 
 export const runner = once(async (suite: string) => {
   const from = await debian(suite)
-  const node = join(checkout, 'node_modules/node/bin/node')
+  const node = realpathSync(join(checkout, 'node_modules/.bin/node'))
   return build('runner', suite, { FROM: from }, [
     { name: 'node', path: node, version: await output(node, ['--version']) },
     ...['boot', 'daemon.json'].map(name => ({
@@ -74,7 +75,7 @@ async function bootstrap(suite: string, sourcesList: string, settings: string): 
   const image = `berth-lab/bootstrap:${suite}`
   const file = join(cache, `${suite}.tar`)
   const options = settings.split('\n').flatMap(line => (line ? [`--aptopt=${line.replace(/;$/, '')}`] : []))
-  const from = sourcesList.trim().split('\n')
+  const from = sourcesList.split('\n').filter(Boolean)
   await asRoot('mmdebstrap', '--variant=minbase', '--quiet', ...options, suite, file, ...from)
   await docker('import', '--change', 'CMD ["/bin/bash"]', file, image)
   await asRoot('rm', file)

@@ -12,5 +12,5 @@ export default async function setup(): Promise<void> {
     await server(suite)
     await runner(suite)
   }
-  await Promise.all(['bullseye', 'forky'].map(ready))
+  await ready('forky')
 }
