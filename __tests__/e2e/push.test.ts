@@ -325,7 +325,7 @@ describe('what can’t be pushed is said in words', () => {
       'image missing',
       { image: `${name}x\nacme/other` },
       {},
-      /has no image acme\/push-testx: did you mean .*acme\/push-test:latest/,
+      /has no image acme\/push-testx, only .*acme\/push-test:latest/,
     ],
     [
       'name in capital letters',

@@ -52,10 +52,10 @@ export const users = resource<Users>({
       ...(file === undefined && kept.length > 0
         ? change('create', `${path}, with the users that there are`)
         : []),
-      ...(file && revoked.length === 0 && narrowed !== current
+      ...(file && revoked.length + added.length === 0 && narrowed !== current
         ? change('update', `rewrite ${path}, with the same users`)
         : []),
-      ...(file && (file.mode !== '640' || (group !== '' && file.owner !== `root:${group}`))
+      ...(file && revoked.length + added.length === 0 && isOpen(file, group)
         ? change('update', `make ${path} readable by root and nginx only`)
         : []),
     ]
@@ -80,6 +80,11 @@ export const users = resource<Users>({
     return steps
   },
 })
+
+/** Whether others than root and nginx may read it, or nginx may not. Writing it puts that right. */
+function isOpen({ mode, owner }: ServerFile, group: string): boolean {
+  return mode !== '640' || (group !== '' && owner !== `root:${group}`)
+}
 
 /** Whom nginx is to ask for a password: nobody if the registry is open, or asks for itself. */
 function wanted(desired: Desired): User[] | null {
