@@ -23,7 +23,7 @@ const summaries = (plan: string | undefined) =>
 const snapshot = (server: Server = here.server) =>
   server.sh(`
 find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/lib/docker -o -path /var/log/journal \\
-  -o -name wtmp -o -name lastlog -o -name 'wtmp.db*' -o -name 'lastlog2.db*' -o -path /var/log/auth.log -o -path '/var/log/nginx/*.access.log' \\) -prune -o -printf '%p %s %T@ %m %u:%g\\n' | sort
+  -o -name wtmp -o -name lastlog -o -name 'wtmp.db*' -o -name 'lastlog2.db*' -o -path /var/log/auth.log -o -path '/var/log/nginx/*.log' \\) -prune -o -printf '%p %s %T@ %m %u:%g\\n' | sort
 docker ps --all --format '{{.ID}} {{.Names}} {{.State}} {{.CreatedAt}}'
 docker inspect --format '{{.State.StartedAt}}' $(docker ps --all --quiet) 2>/dev/null
 docker images --format '{{.ID}}'
@@ -358,13 +358,17 @@ nginx -t -q && systemctl reload nginx`)
   })
 
   test('a site of somebody else that nginx refuses is named before anything changes', async () => {
+    await retired()
     await here.server.write('/etc/nginx/sites-enabled/shop', 'server { listen 80; nonsense on; }\n')
-    const before = await snapshot()
-    const run = await here.step({ users: `ci:${passwords.ci}` })
-    expect(run.code).toBe(1)
-    expect(run.errors.join('\n')).toContain('/etc/nginx/sites-enabled/shop')
-    expect(await snapshot()).toBe(before)
-    await here.server.sh('rm /etc/nginx/sites-enabled/shop')
+    try {
+      const before = await snapshot()
+      const run = await here.step({ users: `ci:${passwords.ci}` })
+      expect(run.code).toBe(1)
+      expect(run.errors.join('\n')).toContain('/etc/nginx/sites-enabled/shop')
+      expect(await snapshot()).toBe(before)
+    } finally {
+      await here.server.sh('rm /etc/nginx/sites-enabled/shop')
+    }
   })
 })
 

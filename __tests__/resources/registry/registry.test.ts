@@ -25,6 +25,14 @@ test.each([
     { group: { socket: 'www-data', nginx: 'nginx' } },
     [anew('nginx can’t reach its socket')],
   ],
+  [
+    'a configuration that all can read',
+    { config: seen.config && { ...seen.config, mode: '644' } },
+    [
+      `${folder}/config.yml from 644 65532:65532 to 600 65532:65532`,
+      anew('others could read or change its settings'),
+    ],
+  ],
   ['the same again', { generation: `${seen.generation}-2` }, []],
   ['no configuration', { config: undefined }, [`${folder}/config.yml`, anew('its settings have changed')]],
   [

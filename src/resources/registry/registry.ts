@@ -176,15 +176,11 @@ export const registry = resource<Registry>({
 
 function changesTo(desired: Desired, wanted: Generation, seen: Registry): Change[] {
   const { directory, registry, adopt } = desired
-  const [hash = ''] = seen.generation.split('-')
   const folder = `${directory}/generations/${wanted.name}`
-  const files =
-    hash === wanted.name && seen.start?.content === wanted.start && seen.config?.content === wanted.config
-      ? []
-      : [
-          ...fileChanges(`${folder}/start`, seen.start, wanted.start, '755'),
-          ...fileChanges(`${folder}/config.yml`, seen.config, wanted.config, '600', account),
-        ]
+  const files = [
+    ...fileChanges(`${folder}/start`, seen.start, wanted.start, '755'),
+    ...fileChanges(`${folder}/config.yml`, seen.config, wanted.config, '600', account),
+  ]
   const [predecessor] = seen.predecessors
   if (adopt && predecessor !== undefined) {
     return [
@@ -197,7 +193,8 @@ function changesTo(desired: Desired, wanted: Generation, seen: Registry): Change
   }
   if (seen.generation === '') return [...files, ...change(false, `start ${registry.image}`)]
   const reasons = [
-    files.length > 0 && 'its settings have changed',
+    files.some(({ file }) => file) && 'its settings have changed',
+    files.some(({ file }) => !file) && 'others could read or change its settings',
     seen.status === 'absent' && 'it is gone',
     !['absent', 'running'].includes(seen.status) && `it is ${seen.status}`,
     seen.status !== 'absent' && seen.restart !== 'always' && 'it would not restart by itself',

@@ -26,8 +26,10 @@ nginx_group() {
   group_in "$(nginx -T 2>/dev/null)"
 }
 
-# Where `user` names none, it has the name of the user; without `user` it is what nginx was built with.
+# Where `user` names none, it has the name of the user; without `user` it is what nginx was built with. Empty while nginx refuses its
+# configuration, for then it does not tell.
 group_in() { # OUTPUT OF nginx -T
+  case $1 in *'# configuration file '*) ;; *) return 0 ;; esac
   group_found=$(echo "$1" | awk '{ sub(/;.*/, "") } $1 == "user" { print $NF; exit }')
   if [ -z "$group_found" ] && has nginx; then
     group_found=$(nginx -V 2>&1 | sed -n 's/.*--group=\([^ ]*\).*/\1/p')
