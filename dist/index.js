@@ -1059,9 +1059,15 @@ function parseJump(text) {
 function isMachineMade(password) {
     return bits(password) >= 128 && isVaried(password) && !isReadable(password);
 }
-/** How many bits of chance there are, if each character was chosen by chance from those that it could have been chosen from. */
+/**
+ * How many bits of chance there are, if each character was chosen by chance from those that it could have been chosen from. Words
+ * and numbers that signs part from the rest count for nothing.
+ */
 function bits(password) {
-    const length = password.replace(/=+$/, '').length;
+    const parts = password.replace(/=+$/, '').split(/[-_. ,:;@]+/);
+    const length = parts.length === 1
+        ? password.replace(/=+$/, '').length
+        : parts.filter(part => !isPlainPart(part)).join('').length;
     if (/^[0-9a-f]+$/.test(password) || /^[0-9A-F]+$/.test(password))
         return length * 4;
     if (/^[A-Z2-7]+=*$/.test(password) && /[2-7]/.test(password))
@@ -1114,7 +1120,7 @@ function spelled(password) {
 /** Words and numbers with signs in between. */
 function isList(password) {
     const parts = password.split(/[^a-zA-Z0-9]+/).filter(part => part !== '');
-    const plain = parts.filter(part => /^(?:[a-z]{2,}|[A-Z]{2,}|[A-Z][a-z]+|\d{2,})$/.test(part));
+    const plain = parts.filter(part => part.length > 1 && isPlainPart(part));
     return plain.length >= 3 && plain.length > parts.length / 2;
 }
 function isNeighbours(pair) {
@@ -1122,6 +1128,9 @@ function isNeighbours(pair) {
     if (first === second)
         return true;
     return rows.some(row => row.includes(pair) || row.includes(`${second}${first}`));
+}
+function isPlainPart(part) {
+    return /^(?:[a-z]*|[A-Z]*|[A-Z][a-z]*|\d*)$/.test(part);
 }
 
 ;// CONCATENATED MODULE: ./build/inputs/users.js

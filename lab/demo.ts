@@ -61,7 +61,7 @@ pulled   ${pulled}
 The lab is still running. Look at it:
   script/lab status
   script/lab shell ${name} docker ps
-  script/lab shell ${name} cat /opt/berth/compose.yaml
+  script/lab shell ${name} cat /opt/berth/generations/*/start
   script/lab shell ${name} cat /etc/nginx/sites-enabled/berth-${server.domain}.conf
   script/lab shell consumer curl -s -i --cacert /etc/docker/certs.d/${server.domain}/ca.crt https://${server.domain}/v2/
   script/lab down`)

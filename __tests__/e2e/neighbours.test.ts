@@ -18,18 +18,6 @@ const untouched = () =>
 
 const cases: [name: string, occupy: string, free: string, message: RegExp][] = [
   [
-    'port 5000 taken by a container',
-    'docker pull -q registry:2 >/dev/null; docker run -d --name shop -p 5000:80 busybox:latest sleep 600 || docker run -d --name shop -p 5000:80 --entrypoint sleep registry:2 600',
-    'docker rm -f shop',
-    /port 5000 is taken by container shop; give another `registry-port`|container shop is a registry/,
-  ],
-  [
-    'port 5000 taken by a program',
-    'systemd-run --unit five python3 -m http.server --bind 127.0.0.1 5000; until ss -ltnH "sport = :5000" | grep -q .; do :; done',
-    'systemctl stop five',
-    /port 5000 is taken by program python3/,
-  ],
-  [
     'port 80 held by another program',
     'systemctl stop nginx; systemd-run --unit eighty python3 -m http.server --bind 0.0.0.0 80; until ss -ltnH "sport = :80" | grep -q .; do :; done',
     'systemctl stop eighty; systemctl start nginx',
@@ -37,7 +25,7 @@ const cases: [name: string, occupy: string, free: string, message: RegExp][] = [
   ],
   [
     'port 443 held by a container',
-    'docker run -d --name proxy -p 443:80 --entrypoint sleep registry:2 600',
+    'docker pull -q registry:2 >/dev/null; docker run -d --name proxy -p 443:80 --entrypoint sleep registry:2 600',
     'docker rm -f proxy',
     /port 443 is taken by container proxy, and nginx needs it/,
   ],

@@ -13,6 +13,9 @@ test.each([
   'C0rr3ctH0rs3B4tt3rySt4pl3!!',
   'IchLiebeMeineFrau1984!undMeinenHund',
   'ci-production-deploy-key-2026-XYZ',
+  // Ten characters of chance, and what people put around them.
+  'Canary-bookworm-ci-5UlwGf2mXq',
+  'Canary-x-ci-5UlwGf2mXq',
   'qwertyuiopASDFGHJKL1234567890',
   '1q2w3e4r5t6y7u8i9o0p1Q2W3E',
   'Zaq12wsxCde34rfvBgt56yhnMju78',

@@ -1583,7 +1583,12 @@ class Docker {
                 headers: { host: 'docker', ...headers },
                 signal,
             });
+            // A connection that ends may be told of several times, and after the answer it is for whoever reads that.
+            let settled = false;
             outgoing.on('error', error => {
+                if (settled)
+                    return;
+                settled = true;
                 if (signal.aborted)
                     reject(new Failure('connectionLost', 'the push was cancelled; run the workflow again'));
                 // The engine was started anew meanwhile. Whatever it had heard of this may be asked again.
@@ -1594,7 +1599,10 @@ class Docker {
                 else
                     reject(error);
             });
-            outgoing.on('response', resolve);
+            outgoing.on('response', incoming => {
+                settled = true;
+                resolve(incoming);
+            });
             outgoing.end();
         });
     }

@@ -12,9 +12,16 @@ export function isMachineMade(password: string): boolean {
   return bits(password) >= 128 && isVaried(password) && !isReadable(password)
 }
 
-/** How many bits of chance there are, if each character was chosen by chance from those that it could have been chosen from. */
+/**
+ * How many bits of chance there are, if each character was chosen by chance from those that it could have been chosen from. Words
+ * and numbers that signs part from the rest count for nothing.
+ */
 function bits(password: string): number {
-  const length = password.replace(/=+$/, '').length
+  const parts = password.replace(/=+$/, '').split(/[-_. ,:;@]+/)
+  const length =
+    parts.length === 1
+      ? password.replace(/=+$/, '').length
+      : parts.filter(part => !isPlainPart(part)).join('').length
   if (/^[0-9a-f]+$/.test(password) || /^[0-9A-F]+$/.test(password)) return length * 4
   if (/^[A-Z2-7]+=*$/.test(password) && /[2-7]/.test(password)) return length * 5
   const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^a-zA-Z0-9]/]
@@ -78,7 +85,7 @@ function spelled(password: string): string {
 /** Words and numbers with signs in between. */
 function isList(password: string): boolean {
   const parts = password.split(/[^a-zA-Z0-9]+/).filter(part => part !== '')
-  const plain = parts.filter(part => /^(?:[a-z]{2,}|[A-Z]{2,}|[A-Z][a-z]+|\d{2,})$/.test(part))
+  const plain = parts.filter(part => part.length > 1 && isPlainPart(part))
   return plain.length >= 3 && plain.length > parts.length / 2
 }
 
@@ -86,4 +93,8 @@ function isNeighbours(pair: string): boolean {
   const [first, second] = pair
   if (first === second) return true
   return rows.some(row => row.includes(pair) || row.includes(`${second}${first}`))
+}
+
+function isPlainPart(part: string): boolean {
+  return /^(?:[a-z]*|[A-Z]*|[A-Z][a-z]*|\d*)$/.test(part)
 }

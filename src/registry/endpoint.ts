@@ -75,7 +75,9 @@ export class Endpoint {
         ask({ ...user, password: wrong }),
         ask({ name: `nobody-${wrong}`, password: wrong }),
       ])
-      if (strangers.some(({ status }) => status !== 401 && status !== 429)) throw this.#unlocked()
+      if (strangers.some(({ status }) => status < 400)) throw this.#unlocked()
+      const odd = strangers.find(({ status }) => status !== 401 && status !== 429)
+      if (odd) throw this.refused(odd, 'v2/')
       if (known.status !== 200)
         throw isPassing(known)
           ? this.refused(known, 'v2/')

@@ -8,7 +8,7 @@ jest.setTimeout(300_000)
 const here = scene()
 const run = (script: string) => here.server.sh(script)
 /** So that there is something to install. */
-const withoutCompose = 'dpkg --purge docker-compose 2>&1'
+const withoutCertbot = 'dpkg --purge certbot 2>&1'
 const serving = () =>
   run('docker ps --no-trunc --format "{{.ID}}"; docker inspect -f "{{.State.StartedAt}}" $(docker ps -q)')
 
@@ -33,21 +33,23 @@ async function upgrade(work: () => Promise<void>): Promise<void> {
   }
 }
 
-test('compose missing: it is installed, and the registry does not notice', async () => {
-  await run(withoutCompose)
+test('certbot missing: it is installed, and the registry does not notice', async () => {
+  await run(withoutCertbot)
   const before = await serving()
   const refused = await here.step({ install: 'false' })
   expect(refused.errors).toEqual([
-    'the server lacks compose; install them, or let Berth do it with `install: true`',
+    'the server lacks certbot; install them, or let Berth do it with `install: true`',
   ])
-  expect(JSON.parse(succeeded(await here.step()).outputs.plan ?? '')).toEqual([
-    { resource: 'packages', action: 'create', summary: 'install compose' },
-  ])
+  expect(JSON.parse(succeeded(await here.step()).outputs.plan ?? '')).toContainEqual({
+    resource: 'packages',
+    action: 'create',
+    summary: 'install certbot',
+  })
   expect(await serving()).toBe(before)
 })
 
 test('dpkg’s lock held: waits, and says so', async () => {
-  await run(withoutCompose)
+  await run(withoutCertbot)
   await upgrade(async () => {
     const step = await here.step(
       {},
@@ -58,7 +60,7 @@ test('dpkg’s lock held: waits, and says so', async () => {
 })
 
 test('dpkg’s lock held for more than five minutes: gives up, and says by whom', async () => {
-  await run(withoutCompose)
+  await run(withoutCertbot)
   await upgrade(async () => {
     // The lock is real; only the time passes faster.
     await here.server.write('/usr/local/sbin/sleep', '#!/bin/sh\nexec /bin/sleep 0.01\n', '755')
@@ -71,7 +73,7 @@ test('dpkg’s lock held for more than five minutes: gives up, and says by whom'
 })
 
 test('the lists of apt locked: waits', async () => {
-  await run(withoutCompose)
+  await run(withoutCertbot)
   await silence(here.server, 7777)
   await run(`systemd-run --quiet --unit lists apt-get -o Acquire::http::Proxy=http://127.0.0.1:7777 update
     until ss -tnH state established 'dport = :7777' | grep -q .; do sleep 0.1; done`)

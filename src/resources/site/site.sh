@@ -5,7 +5,7 @@ site_probe() { # FILE DOMAIN OWN_CERTIFICATE
   site_nginx=$(nginx -v -T 2>&1)
   site_listeners=$(listeners)
   fact site.nginx "$(version_in "$site_nginx")"
-  fact site.group "$(group_in "$site_nginx")"
+  fact site.group "$(nginx_group)"
   fact_if site.ipv6 test -e /proc/net/if_inet6
   fact_file site.file "$(site_path "$1")"
   fact_if site.enabled site_enabled "$1"
@@ -21,21 +21,14 @@ nginx_version() {
   if has nginx; then version_in "$(nginx -v 2>&1)"; fi
 }
 
-# The group of nginx's workers, which is who asks the registry and reads the file of users.
+# The group of nginx's workers, which is who asks the registry and reads the file of users. It is looked for in the file and not asked of
+# nginx, which tells nothing while a certificate is missing. Where `user` names no group, it has the name of the user; without
+# `user` it is what nginx was built with.
 nginx_group() {
-  group_in "$(nginx -T 2>/dev/null)"
-}
-
-# Where `user` names none, it has the name of the user; without `user` it is what nginx was built with. Empty while nginx refuses its
-# configuration, for then it does not tell.
-group_in() { # OUTPUT OF nginx -T
-  case $1 in *'# configuration file '*) ;; *) return 0 ;; esac
-  group_found=$(echo "$1" | awk '{ sub(/;.*/, "") } $1 == "user" { print $NF; exit }')
-  if [ -z "$group_found" ] && has nginx; then
-    group_found=$(nginx -V 2>&1 | sed -n 's/.*--group=\([^ ]*\).*/\1/p')
-    group_found=${group_found:-nogroup}
-  fi
-  echo "$group_found"
+  has nginx || return 0
+  group_found=$(awk '{ sub(/[;#].*/, "") } $1 == "user" { print $NF; exit }' /etc/nginx/nginx.conf 2>/dev/null)
+  if [ -z "$group_found" ]; then group_found=$(nginx -V 2>&1 | sed -n 's/.*--group=\([^ ]*\).*/\1/p'); fi
+  echo "${group_found:-nogroup}"
 }
 
 # What nginx says first is `nginx version: nginx/1.26.3`, maybe with the name of the distribution.
