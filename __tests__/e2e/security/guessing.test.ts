@@ -115,29 +115,35 @@ test('guesses at a user with a slow hash starve nobody', async () => {
   expect(meanwhile).toBeLessThan(before * 20 + 0.5)
 })
 
-test('whoever logs in for the first time can pull an image of many layers at once', async () => {
-  await forget()
-  const { consumer, runner } = here.world
-  const { domain } = here.server
-  const image = `guess-${randomBytes(3).toString('hex')}`
-  const layers = Array.from({ length: 30 }, (_, index) => index)
-  await runner.sh(
-    `mkdir /tmp/${image} && cd /tmp/${image} && { echo FROM scratch; for i in ${layers.join(' ')}; do head -c 2000 /dev/urandom >$i; echo "COPY $i /"; done; } >Dockerfile && docker build -q -t ${image} . && rm -r /tmp/${image}`,
-  )
-  succeeded(
-    await here.step({
-      users: [...Object.entries({ ...passwords, ...people })].map(entry => entry.join(':')).join('\n'),
-      image: `${image} => team/many:1`,
-    }),
-  )
-  await here.server.sh(`systemctl restart berth-brake-${domain}`)
-  await consumer.write(`/etc/docker/certs.d/${domain}/ca.crt`, here.world.acme.trust)
-  await consumer.sh(
-    `export DOCKER_CONFIG=$(mktemp -d); docker login -u bob --password-stdin ${domain} && docker pull -q ${domain}/team/many:1; code=$?; docker rmi -f ${domain}/team/many:1; rm -rf /etc/docker/certs.d/${domain}; exit $code`,
-    { input: passwords.bob },
-  )
-  await runner.run(`docker rmi -f ${image}`)
-})
+test.each<[string, string, string]>([
+  ['a machine’s', 'bob', passwords.bob],
+  ['a person’s', 'erin', people.erin],
+])(
+  'whoever logs in for the first time with %s password can pull an image of many layers at once',
+  async (_, name, password) => {
+    await forget()
+    const { consumer, runner } = here.world
+    const { domain } = here.server
+    const image = `guess-${randomBytes(3).toString('hex')}`
+    const layers = Array.from({ length: 30 }, (_, index) => index)
+    await runner.sh(
+      `mkdir /tmp/${image} && cd /tmp/${image} && { echo FROM scratch; for i in ${layers.join(' ')}; do head -c 2000 /dev/urandom >$i; echo "COPY $i /"; done; } >Dockerfile && docker build -q -t ${image} . && rm -r /tmp/${image}`,
+    )
+    succeeded(
+      await here.step({
+        users: [...Object.entries({ ...passwords, ...people })].map(entry => entry.join(':')).join('\n'),
+        image: `${image} => team/many:1`,
+      }),
+    )
+    await here.server.sh(`systemctl restart berth-brake-${domain}`)
+    await consumer.write(`/etc/docker/certs.d/${domain}/ca.crt`, here.world.acme.trust)
+    await consumer.sh(
+      `export DOCKER_CONFIG=$(mktemp -d); docker login -u ${name} --password-stdin ${domain} && docker pull -q ${domain}/team/many:1; code=$?; docker rmi -f ${domain}/team/many:1; rm -rf /etc/docker/certs.d/${domain}; exit $code`,
+      { input: password },
+    )
+    await runner.run(`docker rmi -f ${image}`)
+  },
+)
 
 test('without its service nobody is held up, and the next run puts that right', async () => {
   await here.server.sh(`systemctl disable --now berth-brake-${here.server.domain}`)

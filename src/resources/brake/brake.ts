@@ -86,9 +86,9 @@ map "$remote_user $http_authorization" $${id}_name {
     default "-";
     "~\\A(?<${id}_user>[A-Za-z0-9_][A-Za-z0-9._+@-]{0,127}) Basic [A-Za-z0-9+/]+={0,2}\\z" $${id}_user;
 }
-${digits.map((salt, index) => digitBlock(id, index, salt)).join('')}map "$${id}_guesser$${id}_slow" $${id}_slow_guess {
+${digits.map((salt, index) => digitBlock(id, index, salt)).join('')}map $${id}_slow $${id}_slow_guess {
     default "";
-    "~1\\z" all;
+    1 all;
 }
 # What the service hears of: credentials that are not known, and those that are and were wrong.
 map "$${id}_known$http_authorization $status" $${id}_told {
@@ -129,6 +129,8 @@ export function brakeServer({ domain }: Guarded): string {
     if ($${id}_name = "-") { set $${id}_slow 1; }
     # Without the service nobody would ever be known, and all would be held up.
     if (!-d ${folder(domain)}/known) { set $${id}_guesser ""; }
+    # Whoever does not guess is never slow.
+    if ($${id}_guesser = "") { set $${id}_slow ""; }
     limit_req zone=${id}_guesses burst=${guesses.burst} nodelay;
     limit_req zone=${id}_slow burst=${slowGuesses.burst} nodelay;
     limit_req_status 429;
