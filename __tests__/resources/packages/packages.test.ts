@@ -33,5 +33,9 @@ test.each<[string, string, string | undefined]>([
   ],
   ['anything else', 'E: Unable to locate package nginx', undefined],
 ])('%s', (_, output, message) => {
-  expect(packages.explain?.(desired, output)?.message).toBe(message)
+  const failure = packages.explain?.(desired, output)
+  expect(failure?.message).toBe(message)
+  expect(failure?.topic).toBe(
+    message && (/removed|remove /.test(message) ? 'serverProgram' : 'packageManager'),
+  )
 })
