@@ -12,8 +12,10 @@ const tests = list('__tests__').filter(path => path.endsWith('.test.ts') && !pat
 
 /** Where a source of another name is tried, and why not under its own. */
 const elsewhere: Readonly<Record<string, string>> = {
-  'resources/brake/watcher.pl': 'e2e/users.test.ts', // It watches a log that nginx writes, and nginx reads what it writes.
-  'resources/brake/brake.ts': 'e2e/users.test.ts',
+  // It is nginx that asks and is told.
+  'resources/brake/brake.ts': 'e2e/security/guessing.test.ts',
+  'resources/brake/brake.sh': 'e2e/security/guessing.test.ts',
+  'resources/brake/watcher.pl': 'e2e/security/guessing.test.ts',
   'resources/registry/adoption.sh': 'e2e/adoption.test.ts', // What it adopts are containers.
   'resources/site/nginx.ts': 'resources/site/site.test.ts', // It is the text of the site.
   'resources/site/reload.sh': 'resources/renewal/hook.test.ts', // A part of the hook.
