@@ -66,7 +66,10 @@ test('another run was faster: the server is looked at again', async () => {
 })
 
 test('a cut between two steps says how far it got', async () => {
-  await expect(answers('\nberth:start=1\n\nberth:ok=1\n')).rejects.toThrow('cut off after 1 of 2 steps')
+  await expect(answers('\nberth:start=1\n\nberth:ok=1\n')).rejects.toMatchObject({
+    topic: 'connectionLost',
+    message: expect.stringContaining('cut off after 1 of 2 steps'),
+  })
 })
 
 describe('failures', () => {

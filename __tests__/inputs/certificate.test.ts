@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { readAcme } from '../../src/inputs/acme.ts'
 import { readCertificate } from '../../src/inputs/certificate.ts'
 import { Reader } from '../../src/inputs/reader.ts'
 
@@ -155,32 +154,4 @@ describe('certificate and certificate-key', () => {
       expect.stringMatching(/is not valid before \d{4}-/),
     ])
   })
-})
-
-describe('acme-eab', () => {
-  function eab(text: string) {
-    const secrets: string[] = []
-    const reader = new Reader(
-      name => (name === 'acme-eab' ? text : ''),
-      secret => secrets.push(secret),
-    )
-    return { eab: readAcme(reader).eab, problems: reader.mistakes.map(({ message }) => message), secrets }
-  }
-
-  test('is split, and its key is masked', () => {
-    expect(eab('kid-1:c2VjcmV0_-\n')).toEqual({
-      eab: { kid: 'kid-1', hmac: 'c2VjcmV0_-' },
-      problems: [],
-      secrets: ['kid-1:c2VjcmV0_-', 'c2VjcmV0_-'],
-    })
-  })
-
-  test.each(['kid', 'kid:', ':hmac', 'kid:not base64', 'a:b:c'])(
-    '%s is refused without being shown',
-    text => {
-      const { problems, secrets } = eab(text)
-      expect(problems).toEqual([expect.stringMatching(/^acme-eab: is not kid:hmac/)])
-      expect(secrets).toContain(text)
-    },
-  )
 })

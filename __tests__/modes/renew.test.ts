@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from '@jest/globals'
-import { assess } from '../../src/modes/renew.ts'
+import { assess, renew } from '../../src/modes/renew.ts'
 import { recorded } from '../recorded.ts'
+import { scene } from './scene.ts'
 
 const { desired } = recorded('trixie', 'converged')
 const leaf = (suite: 'trixie' | 'bookworm') =>
@@ -50,4 +51,19 @@ test('one that the user brought can be replaced by the user only', () => {
   expect(assessed(old, served, false, undefined, { chain: '', key: '' })).toMatch(
     /give a newer one as `certificate` and `certificate-key`, and run mode `up`$/,
   )
+})
+
+test('whatever is wrong with it is explained in one place', () => {
+  const found = assess({ desired }, { served, disk: other, ordered: false, reason: undefined, now: young })
+  expect(found).toMatchObject({ topic: 'renewal' })
+})
+
+test('a server that has no registry is told what to run first, and nothing is done there', async () => {
+  const { inputs, context, events } = scene({}, { desired: { ...desired, certificate: undefined } })
+  const { failure } = await renew(inputs, context)
+  expect(failure).toMatchObject({
+    topic: 'noRegistry',
+    message: expect.stringContaining('set it up with mode `up` first'),
+  })
+  expect(events).not.toContain('apply')
 })

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, test } from '@jest/globals'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { Facts } from '../../src/server/facts.ts'
+import { sh } from '../library.ts'
+import { Programs } from '../programs.ts'
 import { recorded, suites } from '../recorded.ts'
 
 test('only marked lines count: what a login file says does not', () => {
@@ -16,7 +19,12 @@ test.each([
   ['half of the last line', 'berth:a=1\nberth:en'],
   ['more after the end', 'berth:end\nberth:a=1\n'],
 ])('cut off: %s', (_, output) => {
-  expect(() => Facts.parse(output)).toThrow('was cut off; run the workflow again')
+  expect(() => Facts.parse(output)).toThrow(
+    expect.objectContaining({
+      topic: 'connectionLost',
+      message: expect.stringContaining('was cut off; run the workflow again'),
+    }),
+  )
 })
 
 test('a missing fact is named', () => {
@@ -58,7 +66,12 @@ berth:end
     ['has shrunk meanwhile', listing, 'ä\n\n'],
     ['has gone meanwhile', '/a 640 root:adm 0:4 3', 'ä\n'],
   ])('one %s: no other is taken for it', (_, listing, contents) => {
-    expect(() => Facts.parse(answer(listing, contents)).file('b')).toThrow('files while Berth looked')
+    expect(() => Facts.parse(answer(listing, contents)).file('b')).toThrow(
+      expect.objectContaining({
+        topic: 'busy',
+        message: expect.stringContaining('files while Berth looked'),
+      }),
+    )
   })
 })
 
@@ -91,4 +104,81 @@ describe.each(suites)('recorded on %s', suite => {
       expect(facts.checksum).toBe(sum)
     },
   )
+})
+
+describe('what the server says', () => {
+  let programs: Programs
+  beforeEach(() => {
+    programs = new Programs()
+  })
+  afterEach(() => programs.remove())
+
+  const look = (lines: string) =>
+    sh(['server/protocol', 'server/facts'], `PATH=${process.env.PATH}\n${lines}`).stdout
+  const facts = (lines: string) => Facts.parse(`${look(lines)}berth:end\n`)
+
+  test('of files: what is in each, whatever that is', () => {
+    writeFileSync(programs.file('text'), 'ä\n\nberth:end\n', { mode: 0o640 })
+    writeFileSync(programs.file('binary'), Buffer.from([0, 1, 10, 0]))
+    writeFileSync(programs.file('empty'), '')
+    mkdirSync(programs.file('folder'))
+    const seen = facts(
+      `{ for name in text binary empty folder gone; do fact_file "$name" "${programs.folder}/$name"; done; fact other 1; } | files`,
+    )
+    expect(seen.file('text')).toMatchObject({ mode: '640', content: 'ä\n\nberth:end\n' })
+    expect(seen.file('binary')?.content).toBe('\0\u0001\n\0')
+    expect(seen.file('empty')?.content).toBe('')
+    expect(seen.file('folder')).toBeUndefined()
+    expect(seen.file('gone')).toBeUndefined()
+    expect(seen.get('other')).toBe('1')
+  })
+
+  test('of who owns one, by name or by number', () => {
+    writeFileSync(programs.file('text'), '')
+    const seen = facts(
+      `{ fact_file a "${programs.file('text')}"; fact_file b "${programs.file('text')}" %u:%g; } | files`,
+    )
+    expect(seen.file('a')?.owner).toBe(look('echo "$(id -un):$(id -gn)"').trim())
+    expect(seen.file('b')?.owner).toBe(look('echo "$(id -u):$(id -g)"').trim())
+  })
+
+  test('without files there is nothing to say of them', () => {
+    expect(look('fact a 1 | files')).toBe('berth:a=1\n')
+  })
+
+  test('of a command, whether it succeeds', () => {
+    expect(look('fact_if a true\nfact_if b false\nfact_if c berth-has-no-such-program')).toBe(
+      'berth:a=yes\nberth:b=no\nberth:c=no\n',
+    )
+  })
+
+  test.each([
+    ['nobody', '', ''],
+    ['a program', 'LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:(("apache2",pid=7,fd=4))', 'program apache2'],
+    ['on another port', 'LISTEN 0 511 0.0.0.0:8080 0.0.0.0:* users:(("apache2",pid=7,fd=4))', ''],
+    ['on IPv6', 'LISTEN 0 511 [::]:80 [::]:* users:(("caddy",pid=7,fd=4))', 'program caddy'],
+    [
+      'a container, for which Docker listens',
+      'LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:(("docker-proxy",pid=7,fd=4))',
+      'container web',
+    ],
+  ])('of who listens on port 80: %s', (_, listeners, expected) => {
+    programs.add(
+      'docker',
+      `case "$*" in *publish=80*) ${expected.startsWith('container') ? 'echo web' : ':'} ;; esac`,
+    )
+    expect(look(`holder 80 '${listeners}'`).trim()).toBe(expected)
+  })
+
+  test('of units, also where systemd knows only some', () => {
+    programs.add(
+      'systemctl',
+      "printf 'Id=a.timer\\nLoadState=loaded\\nActiveState=active\\nUnitFileState=enabled\\n\\nId=b.service\\nLoadState=not-found\\nActiveState=inactive\\nUnitFileState=\\n'",
+    )
+    const seen = facts('units_probe a.timer b.service')
+    expect(seen.unit('a.timer')).toEqual({ known: true, active: true, enabled: true })
+    expect(seen.unit('b.service')).toEqual({ known: false, active: false, enabled: false })
+    programs.add('systemctl', 'exit 1')
+    expect(look('units_probe a.timer')).toBe('')
+  })
 })

@@ -1,77 +1,15 @@
-import { execFileSync } from 'node:child_process'
-import { createHash, X509Certificate } from 'node:crypto'
-import { describe, expect, test } from '@jest/globals'
+import { createHash } from 'node:crypto'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Desired } from '../../../src/desired.ts'
 import { certificate, due, type Lineage } from '../../../src/resources/certificate/certificate.ts'
-import { renewable } from '../../../src/resources/renewal/conf.ts'
-import { renewal } from '../../../src/resources/renewal/renewal.ts'
+import { sh } from '../../library.ts'
+import { selfSigned } from '../../pem.ts'
+import { Programs } from '../../programs.ts'
+import { desired, domain, leaf, server, well } from '../lineage.ts'
 
-const domain = 'registry.example.com'
-const server = 'https://acme.example.com/dir'
 const day = 24 * 60 * 60 * 1000
-
-const desired = {
-  domain,
-  directory: '/opt/berth',
-  acme: { server, email: undefined, ca: undefined, eab: { kid: 'kid', hmac: 'hmac' } },
-  certificate: undefined,
-  renewBefore: 30,
-} as unknown as Desired
-
-function selfSigned(name: string, days: number): string {
-  const args = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    '/dev/null',
-  ]
-  return execFileSync(
-    'openssl',
-    [...args, '-days', `${days}`, '-subj', '/', '-addext', `subjectAltName=DNS:${name}`],
-    {
-      stdio: 'pipe',
-    },
-  ).toString()
-}
-
-const leaf = new X509Certificate(selfSigned(domain, 90))
-
-const conf = `version = 4.0.0
-archive_dir = /etc/letsencrypt/archive/${domain}
-cert = /etc/letsencrypt/live/${domain}/cert.pem
-privkey = /etc/letsencrypt/live/${domain}/privkey.pem
-chain = /etc/letsencrypt/live/${domain}/chain.pem
-fullchain = /etc/letsencrypt/live/${domain}/fullchain.pem
-
-# Options used in the renewal process
-[renewalparams]
-account = 0123456789abcdef
-authenticator = webroot
-webroot_path = /var/www/berth,
-server = ${server}
-key_type = ecdsa
-[[webroot_map]]
-${domain} = /var/www/berth
-`
-
-const file = (content: string) => ({ content, mode: '644', owner: 'root:root' })
-
-const well: Lineage = {
-  state: 'whole',
-  leaf,
-  conf: file(conf),
-  contact: undefined,
-  own: 'absent',
-  served: leaf,
-  ipv6: true,
-  addresses: ['192.0.2.7'],
-  clock: 'right',
-}
 
 const summaries = (steps: ReturnType<typeof certificate.steps>) =>
   steps.flatMap(({ changes, call: [name] }) =>
@@ -119,102 +57,6 @@ describe('certificate', () => {
   })
 })
 
-describe('renewal', () => {
-  const settled = renewal.steps(desired, {
-    hook: undefined,
-    ca: undefined,
-    care: undefined,
-    trust: undefined,
-    timer: false,
-    lineage: well,
-  })
-  const argument = (name: string) => settled.find(({ call }) => call[0] === name)?.call[1] ?? ''
-  const good = {
-    hook: { ...file(argument('renewal_hook')), mode: '755' },
-    ca: undefined,
-    care: file(argument('renewal_care')),
-    trust: undefined,
-    timer: true,
-  }
-  const plan = (seen: Partial<Lineage>, want: Partial<Desired> = {}) =>
-    summaries(renewal.steps({ ...desired, ...want }, { ...good, lineage: { ...well, ...seen } }))
-  const acme = (more: Partial<Desired['acme']>) => ({ acme: { ...desired.acme, ...more } })
-
-  test('hook, service and timer are set up, and then left alone', () => {
-    expect(settled.map(({ call: [name] }) => name)).toEqual(['renewal_hook', 'renewal_care', 'renewal_timer'])
-    expect(plan({})).toEqual([])
-  })
-
-  test('another authority, another name, no settings, expired: ordered anew', () => {
-    expect(plan({}, acme({ server: 'https://other/dir' }))).toEqual([
-      `update order from https://other/dir, because it came from ${server} (certificate_order)`,
-    ])
-    expect(plan({ leaf: new X509Certificate(selfSigned('other.example.com', 90)) })[0]).toMatch(
-      /does not cover/,
-    )
-    expect(plan({ conf: undefined })[0]).toMatch(/certbot has lost the settings/)
-  })
-
-  test('one that is due is renewed, and a failure is survived', () => {
-    const aged: X509Certificate = Object.create(leaf, {
-      validFromDate: { value: new Date(Date.now() - 80 * day) },
-      validToDate: { value: new Date(Date.now() + 10 * day) },
-      checkHost: { value: () => domain },
-    })
-    const seen = { leaf: aged }
-    expect(plan(seen)).toEqual([
-      expect.stringMatching(/^update renew, because it is only valid until .* \(renewal_order\)$/),
-    ])
-  })
-
-  test('a new address is told to the authority, and none at all is no wish', () => {
-    const seen = { contact: file(`${server} old@example.com\n`) }
-    expect(plan(seen, acme({ email: 'new@example.com' }))).toEqual([
-      'update tell the authority your address, new@example.com (certificate_contact)',
-    ])
-    expect(plan(seen, acme({ email: 'old@example.com' }))).toEqual([])
-    expect(plan(seen)).toEqual([])
-  })
-
-  test('another certificate served than the one on disk is a reload', () => {
-    expect(plan({ served: new X509Certificate(selfSigned(domain, 90)) })).toEqual([
-      'update reload nginx, which serves another certificate than the one on disk (certificate_serve)',
-    ])
-    expect(plan({ served: undefined })).toEqual([])
-  })
-
-  test('the private authority comes and goes', () => {
-    expect(plan({}, acme({ ca: 'PEM\n' }))).toEqual([
-      'create trust the private certificate authority (renewal_trust)',
-    ])
-    const gone = renewal.steps(desired, { ...good, ca: file('PEM\n'), lineage: well })
-    expect(summaries(gone)).toEqual(['delete trust in the private certificate authority (renewal_distrust)'])
-  })
-})
-
-describe('renewable', () => {
-  test('settings of Berth’s are left alone, byte for byte', () => expect(renewable(conf, domain)).toBe(conf))
-
-  test('a certificate that was set up standalone is renewed through nginx from now on', () => {
-    const standalone = conf
-      .replace(
-        'authenticator = webroot\nwebroot_path = /var/www/berth,',
-        'authenticator = standalone\npre_hook = systemctl stop nginx\nautorenew = False',
-      )
-      .replace(/\[\[webroot_map\]\][\s\S]*/, '')
-    const changed = renewable(standalone, domain) ?? ''
-    expect(changed).not.toMatch(/standalone|pre_hook|autorenew/)
-    expect(changed).toContain('account = 0123456789abcdef')
-    expect(changed).toContain(`[[webroot_map]]\n${domain} = /var/www/berth\n`)
-    expect(renewable(changed, domain)).toBe(changed)
-  })
-
-  test('half of the settings are none', () => {
-    expect(renewable(conf.replace(/^account = .*$/m, ''), domain)).toBeUndefined()
-    expect(renewable(conf.slice(0, 60), domain)).toBeUndefined()
-  })
-})
-
 describe('due', () => {
   const lives = (from: number, to: number) => ({
     validFromDate: new Date(from * day),
@@ -231,5 +73,87 @@ describe('due', () => {
     ['expired', 0, 90, 91, true],
   ])('%s', (_, from, to, now, expected) => {
     expect(due(lives(from, to), 30, now * day)).toBe(expected)
+  })
+})
+
+describe('what the server looks at', () => {
+  let programs: Programs
+  beforeEach(() => {
+    programs = new Programs()
+  })
+  afterEach(() => programs.remove())
+
+  const libraries = ['server/protocol', 'server/facts', 'resources/certificate/certificate']
+  const look = (lines: string) =>
+    sh(libraries, `PATH=${process.env.PATH}\nLETSENCRYPT=${programs.folder}\n${lines}`).stdout
+
+  const kinds = ['cert', 'chain', 'fullchain', 'privkey']
+
+  /** A version in certbot’s archive; its key belongs to its certificate, unless another one is given. */
+  function archive(version: number, key?: string): void {
+    const folder = join(programs.folder, 'archive', domain)
+    mkdirSync(folder, { recursive: true })
+    const made = selfSigned(domain)
+    for (const kind of kinds)
+      writeFileSync(join(folder, `${kind}${version}.pem`), kind === 'privkey' ? (key ?? made.key) : made.cert)
+  }
+  function link(version: number, links = kinds): void {
+    const folder = join(programs.folder, 'live', domain)
+    mkdirSync(folder, { recursive: true })
+    for (const kind of links)
+      symlinkSync(`../../archive/${domain}/${kind}${version}.pem`, join(folder, `${kind}.pem`))
+  }
+  const lineage = () => look(`certificate_lineage ${domain}`).trim()
+
+  test('nothing is lost', () => expect(lineage()).toBe('lost'))
+
+  test('links to a pair are whole', () => {
+    archive(1)
+    link(1)
+    expect(lineage()).toBe('whole')
+  })
+
+  test('links that are half made are made again from the archive', () => {
+    archive(9)
+    archive(10)
+    link(10, ['cert', 'chain'])
+    expect(lineage()).toBe('10')
+  })
+
+  test('a key that is another one’s is no pair', () => {
+    archive(1)
+    archive(2, selfSigned('other').key)
+    link(2)
+    expect(lineage()).toBe('1')
+  })
+
+  test('of your own certificate, its checksum and who can read it', () => {
+    writeFileSync(programs.file('tls.pem'), 'CHAIN KEY', { mode: 0o600 })
+    const sum = createHash('sha256').update('CHAIN KEY').digest('hex')
+    expect(look(`certificate_own ${programs.file('tls.pem')}`)).toMatch(
+      new RegExp(`^600 \\S+:\\S+ ${sum}\n$`),
+    )
+    expect(look(`certificate_own ${programs.file('gone')}`)).toBe('absent\n')
+  })
+
+  test.each([
+    ['is right', 0, /^right$/],
+    ['is half a day off', 43_200, /^right$/],
+    ['is two days fast', -172_800, /^\d{4}-\d\d-\d\d$/],
+    ['is two days slow', 172_800, /^\d{4}-\d\d-\d\d$/],
+  ])('a clock that %s', (_, off, expected) => {
+    expect(look(`certificate_clock ${Math.floor(Date.now() / 1000) + off}`).trim()).toMatch(expected)
+  })
+
+  test('the addresses, without those of containers', () => {
+    const lines = [
+      '2: eth0    inet 192.0.2.7/24 scope global',
+      '3: docker0    inet 172.17.0.1/16 scope global',
+      '4: br-1    inet 172.18.0.1/16 scope global',
+      '2: eth0    inet6 2001:db8::7/64 scope global',
+    ]
+    expect(look(`ip() { printf '%s\\n' '${lines.join("' '")}'; }\ncertificate_addresses`).trim()).toBe(
+      '192.0.2.7 2001:db8::7',
+    )
   })
 })

@@ -37,18 +37,19 @@ describe('resolve', () => {
     ['ENODATA', /neither an A nor an AAAA record/],
     ['ESERVFAIL', /DNS has no answer for registry\.example\.com \(ESERVFAIL\); check its name servers/],
   ])('%s', async (code, message) => {
-    await expect(new Preflight(domain, { records: failing(code) }).resolve(['192.0.2.7'])).rejects.toThrow(
-      message,
-    )
+    await expect(
+      new Preflight(domain, { records: failing(code) }).resolve(['192.0.2.7']),
+    ).rejects.toMatchObject({ topic: 'dns', message: expect.stringMatching(message) })
   })
 
   test.each(['127.0.0.1', '0.0.0.0', '169.254.1.1', '::1', 'fe80::1'])(
     '%s is nobody’s public address',
     async address => {
       const outside = new Preflight(domain, { records: async () => [address] })
-      await expect(outside.resolve([])).rejects.toThrow(
-        `is ${address}, which no certificate authority can reach`,
-      )
+      await expect(outside.resolve([])).rejects.toMatchObject({
+        topic: 'dns',
+        message: expect.stringContaining(`is ${address}, which no certificate authority can reach`),
+      })
     },
   )
 
@@ -66,10 +67,10 @@ describe('confirm', () => {
     .find(({ family, internal }) => family === 'IPv4' && !internal)
   const addresses = [own?.address ?? '']
 
-  async function confirm(status: number, body: string): Promise<string | undefined> {
+  async function confirm(status: number, body: string, local = ['192.0.2.7']) {
     const outside = new Preflight(domain, { records: async () => addresses, port: await serve(status, body) })
-    await outside.resolve(['192.0.2.7'])
-    return (await outside.confirm('abc'))?.message
+    await outside.resolve(local)
+    return outside.confirm('abc')
   }
 
   test('gives the word when the token is there', async () => {
@@ -81,9 +82,20 @@ describe('confirm', () => {
   })
 
   test('says what answers instead, and does not give the word', async () => {
-    expect(await confirm(404, 'nginx')).toMatch(
-      /the A record of registry\.example\.com, .*, points to a web server that answers 404 instead of this server’s token; point it to this server \(this server has 192\.0\.2\.7\)/,
-    )
+    expect(await confirm(404, 'nginx')).toMatchObject({
+      topic: 'dns',
+      message: expect.stringMatching(
+        /the A record of registry\.example\.com, .*, points to a web server that answers 404 instead of this server’s token; point it to this server \(this server has 192\.0\.2\.7\)/,
+      ),
+    })
+    expect(asked.some(each => each.endsWith('-seen'))).toBe(false)
+  })
+
+  test('is not fooled by another site of the server itself, which is in the way', async () => {
+    expect(await confirm(200, 'another token', addresses)).toMatchObject({
+      topic: 'rival',
+      message: expect.stringContaining('does another site have the same name'),
+    })
     expect(asked.some(each => each.endsWith('-seen'))).toBe(false)
   })
 
@@ -92,8 +104,9 @@ describe('confirm', () => {
     web?.close()
     const outside = new Preflight(domain, { records: async () => addresses, port })
     await outside.resolve([])
-    expect((await outside.confirm('abc'))?.message).toMatch(
-      /refuses connections on port 80; does it point to this server\?/,
-    )
+    expect(await outside.confirm('abc')).toMatchObject({
+      topic: 'port80',
+      message: expect.stringMatching(/refuses connections on port 80; does it point to this server\?/),
+    })
   })
 })

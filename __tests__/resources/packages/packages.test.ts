@@ -1,37 +1,147 @@
-import { expect, test } from '@jest/globals'
+import { readFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Topic } from '../../../src/failure.ts'
 import { packages } from '../../../src/resources/packages/packages.ts'
+import { sh } from '../../library.ts'
+import { Programs } from '../../programs.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired } = recorded('trixie', 'bare')
 
 // What dpkg and apt of Debian 13, 12 and 11 say.
-test.each<[string, string, string | undefined]>([
+test.each<[string, string, Topic | undefined, string | undefined]>([
   [
     'dpkg that knows the program',
     'dpkg: error: dpkg frontend lock was locked by /usr/bin/apt-get process with pid 124\nNote: removing the lock file is always wrong',
+    'packageManager',
     'another package manager (/usr/bin/apt-get, process 124) has been at work on the server for five minutes; wait until it has ended, and run again',
   ],
   [
     'dpkg that knows the process only',
     'dpkg: error: dpkg frontend lock was locked by another process with pid 124',
+    'packageManager',
     'another package manager (process 124) has been at work on the server for five minutes; wait until it has ended, and run again',
   ],
   [
     'an older dpkg',
     'dpkg: error: dpkg frontend is locked by another process',
+    'packageManager',
     'another package manager has been at work on the server for five minutes; wait until it has ended, and run again',
   ],
   [
     'apt',
     'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 3062 (apt-get)\nE: Unable to lock directory /var/lib/apt/lists/',
+    'packageManager',
     'another package manager (apt-get, process 3062) has been at work on the server for five minutes; wait until it has ended, and run again',
   ],
   [
     'a package in the way',
     'The following packages will be REMOVED:\n  podman-docker\nThe following NEW packages will be installed:\n  docker.io\nE: Packages need to be removed but remove is disabled.',
+    'serverProgram',
     'that would remove podman-docker, which is not Berth’s; remove it or install what is missing by hand, and run again',
   ],
-  ['anything else', 'E: Unable to locate package nginx', undefined],
-])('%s', (_, output, message) => {
-  expect(packages.explain?.(desired, output)?.message).toBe(message)
+  ['anything else', 'E: Unable to locate package nginx', undefined, undefined],
+])('%s', (_, output, topic, message) => {
+  const failure = packages.explain?.(desired, output)
+  expect(failure?.message).toBe(message)
+  expect(failure?.topic).toBe(topic)
+})
+
+describe('plan', () => {
+  const seen = { missing: ['nginx'], halves: ['docker.io'], apt: true }
+  const plan = (changes: Partial<typeof seen>) => packages.steps(desired, { ...seen, ...changes })
+  const failures = (changes: Partial<typeof seen>, install = true) =>
+    packages.failures?.({ ...desired, install }, { ...seen, ...changes })
+
+  test('installs what is missing, and finishes what was cut off', () => {
+    expect(plan({})).toEqual([
+      {
+        resource: 'packages',
+        changes: [
+          { action: 'create', summary: 'install nginx' },
+          { action: 'update', summary: 'finish installing docker.io' },
+        ],
+        call: ['packages_install', 'nginx'],
+      },
+    ])
+    expect(plan({ missing: [], halves: [] })).toEqual([])
+  })
+
+  test.each([
+    ['nothing may be installed', {}, false, 'the server lacks nginx; install'],
+    ['there is no package manager', { apt: false }, true, 'has no apt-get to install'],
+  ])('is in the way: %s', (_, changes, install, sentence) => {
+    expect(failures(changes, install)).toMatchObject([
+      { topic: 'serverProgram', message: expect.stringContaining(sentence) },
+    ])
+  })
+
+  test('nothing is in the way where all is there', () => {
+    expect(failures({ missing: [], apt: false }, false)).toEqual([])
+  })
+})
+
+describe('on the server', () => {
+  let programs: Programs
+  beforeEach(() => {
+    programs = new Programs()
+  })
+  afterEach(() => programs.remove())
+
+  const run = (lines: string) =>
+    sh(
+      ['server/protocol', 'server/facts', 'resources/packages/packages'],
+      `PATH=${process.env.PATH}\nhere='${programs.folder}'\nsleep() { :; }\nexec 3>&1\nset -e\n${lines}`,
+    )
+  const calls = () => readFileSync(programs.file('calls'), 'utf8').trim().split('\n')
+
+  test('nothing that is installed is ever removed for what is missing', () => {
+    programs.add('apt-get', 'echo "apt-get $*" >>"$here/calls"')
+    programs.add('dpkg', 'echo "dpkg $*" >>"$here/calls"')
+    programs.add('apt-cache', '[ "$2" != docker-cli ]')
+    expect(run('apparmor_tools() { :; }\npackages_install docker nginx').code).toBe(0)
+    expect(calls()).toEqual([
+      'dpkg --configure -a',
+      'apt-get -q -o Acquire::Retries=3 update',
+      'apt-get -q -o Acquire::Retries=3 install --yes --no-install-recommends --no-remove docker.io nginx',
+    ])
+  })
+
+  test('what was cut off is finished also where nothing else is missing', () => {
+    programs.add('dpkg', 'echo "dpkg $*" >>"$here/calls"')
+    expect(run('packages_install').code).toBe(0)
+    expect(calls()).toEqual(['dpkg --configure -a'])
+  })
+
+  test('another package manager is waited for, and said once', () => {
+    programs.add(
+      'dpkg',
+      'echo >>"$here/calls"; [ "$(wc -l <"$here/calls")" -gt 2 ] || { echo "dpkg: error: dpkg frontend lock was locked by another process with pid 7" >&2; exit 2; }',
+    )
+    const { code, stdout } = run('patiently dpkg --configure -a')
+    expect(code).toBe(0)
+    expect(stdout.match(/berth:say=waiting for another package manager/g)).toHaveLength(1)
+  })
+
+  test('any other failure is told at once, and one that lasts in the end', () => {
+    programs.add('dpkg', 'echo >>"$here/calls"; echo broken; exit 3')
+    expect(run('patiently dpkg')).toMatchObject({ code: 3, stdout: 'broken\n' })
+    expect(readFileSync(programs.file('calls'), 'utf8')).toBe('\n')
+    programs.add('dpkg', 'echo "E: Could not get lock /x"; exit 4')
+    expect(run('patiently dpkg')).toMatchObject({
+      code: 4,
+      stdout: expect.stringContaining('Could not get lock'),
+    })
+  })
+
+  test('a client alone is no Docker', () => {
+    const found = () => run('docker_found && echo found; :').stdout
+    programs.add('docker', 'exit 1')
+    expect(run('has() { [ "$1" = docker ]; }\nif docker_found; then echo found; fi').stdout).toBe('')
+    programs.add('docker', 'echo 26.1')
+    expect(run('has() { [ "$1" = docker ]; }\nif docker_found >/dev/null; then echo found; fi').stdout).toBe(
+      'found\n',
+    )
+    expect(found()).toContain('found')
+  })
 })

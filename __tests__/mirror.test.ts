@@ -1,0 +1,44 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+
+const root = join(import.meta.dirname, '..')
+
+const list = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(path => /\.\w+$/.test(path))
+
+const sources = list('src')
+const tests = list('__tests__').filter(path => path.endsWith('.test.ts') && !path.startsWith('e2e/'))
+
+/** Where a source of another name is tried, and why not under its own. */
+const elsewhere: Readonly<Record<string, string>> = {
+  // It is nginx that asks and is told.
+  'resources/brake/brake.ts': 'e2e/security/guessing.test.ts',
+  'resources/brake/brake.sh': 'e2e/security/guessing.test.ts',
+  'resources/brake/watcher.pl': 'e2e/security/guessing.test.ts',
+  'resources/registry/adoption.sh': 'e2e/adoption.test.ts', // What it adopts are containers.
+  'resources/site/nginx.ts': 'resources/site/site.test.ts', // It is the text of the site.
+  'resources/site/reload.sh': 'resources/renewal/hook.test.ts', // A part of the hook.
+  'resources/names.ts': 'resources/site/site.test.ts', // Names that the others use.
+}
+
+/** Tests of what is not in `src/`. */
+const others = ['docs.test.ts', 'faults.test.ts', 'mirror.test.ts', 'repository.test.ts']
+
+test.each(sources)('src/%s has its test', path => {
+  // One for both halves of what has a half in TypeScript and one in shell.
+  const own = path.replace(/\.\w+$/, '.test.ts')
+  expect(existsSync(join(root, '__tests__', elsewhere[path] ?? own))).toBe(true)
+})
+
+test.each(tests.filter(path => !others.includes(path)))('__tests__/%s has its source', path => {
+  const name = path.replace(/\.test\.ts$/, '')
+  expect(sources.filter(source => source.replace(/\.\w+$/, '') === name)).not.toEqual([])
+})
+
+test('what is tried elsewhere is there, and has no test of its own', () => {
+  for (const path of Object.keys(elsewhere)) {
+    expect(sources).toContain(path)
+    expect(tests).not.toContain(path.replace(/\.\w+$/, '.test.ts'))
+  }
+})

@@ -1,0 +1,110 @@
+import { X509Certificate } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { deliver, push } from '../../src/modes/push.ts'
+import { DiskFull } from '../../src/publish/failure.ts'
+import type { Local } from '../../src/publish/sources.ts'
+import type { Endpoint } from '../../src/registry/endpoint.ts'
+import { selfSigned } from '../pem.ts'
+import { Programs } from '../programs.ts'
+import { Engine, json } from '../runner/engine.ts'
+import { scene } from './scene.ts'
+
+const certificate = new X509Certificate(selfSigned('registry.example.com').cert)
+
+/** A registry that lets in, and has no image. */
+function registry() {
+  const asked: string[] = []
+  const endpoint = {
+    verify: async () => {
+      asked.push('verify')
+      return certificate
+    },
+    ask: async (method: string, path: string) => {
+      asked.push(`${method} ${path}`)
+      return { status: 404, headers: {}, body: '', certificate }
+    },
+  } as unknown as Endpoint
+  return { asked, endpoint }
+}
+
+let programs: Programs
+let engine: Engine | undefined
+const config = process.env.XDG_CONFIG_HOME
+beforeEach(() => {
+  programs = new Programs()
+  process.env.XDG_CONFIG_HOME = programs.file('config')
+})
+afterEach(async () => {
+  await engine?.close()
+  engine = undefined
+  programs.remove()
+  if (config === undefined) delete process.env.XDG_CONFIG_HOME
+  else process.env.XDG_CONFIG_HOME = config
+})
+
+test('what was seen while the server was looked at is not asked again', async () => {
+  const { inputs, context } = scene({})
+  const { asked, endpoint } = registry()
+  expect(await deliver(endpoint, [], inputs, context, Promise.resolve(certificate))).toMatchObject({
+    certificate,
+    pushed: [],
+  })
+  expect(asked).toEqual([])
+  await deliver(endpoint, [], inputs, context, Promise.resolve(undefined))
+  expect(asked).toEqual(['verify'])
+})
+
+test('a private authority is trusted by Docker before it pushes, and the post step knows of it first', async () => {
+  engine = await Engine.open(programs, ({ url }, response) =>
+    json(response, 200, url?.endsWith('/info') ? { SecurityOptions: ['name=rootless'] } : {}),
+  )
+  const { inputs, context, events } = scene({})
+  const file = join(programs.file('config'), 'docker/certs.d', inputs.desired.domain, 'nowhere.crt')
+  let trusted = ''
+  let told = false
+  const local: Local = {
+    id: 'sha256:1',
+    repository: 'app',
+    tags: ['v1'],
+    client: 'Docker',
+    size: 0,
+    async push() {
+      trusted = readFileSync(file, 'utf8')
+      return Promise.reject(new Error('denied'))
+    },
+  }
+  const leaves = (path: string) => {
+    told = path === file && !existsSync(file)
+    events.push('leaves')
+  }
+  await expect(deliver(registry().endpoint, [local], inputs, { ...context, leaves })).rejects.toMatchObject({
+    topic: 'pushRights',
+  })
+  expect(trusted).toBe(inputs.desired.acme.ca)
+  expect(told).toBe(true)
+})
+
+test('without one, and without Docker, nothing is left on the runner', async () => {
+  const { inputs, context, events } = scene({})
+  const desired = { ...inputs.desired, acme: { ...inputs.desired.acme, ca: undefined } }
+  const pushing = (client: 'Docker' | 'skopeo'): Local => ({
+    ...{ id: 'sha256:1', repository: 'app', tags: ['v1'], size: 0, client },
+    push: () => Promise.reject(new Error('denied')),
+  })
+  await expect(
+    deliver(registry().endpoint, [pushing('Docker')], { ...inputs, desired }, context),
+  ).rejects.toThrow()
+  await expect(deliver(registry().endpoint, [pushing('skopeo')], inputs, context)).rejects.toThrow()
+  expect(events.filter(each => each.startsWith('leaves'))).toEqual([])
+})
+
+test('a full disk is told with what to do about it', async () => {
+  const { inputs, context } = scene({})
+  const failing = { ...context, group: () => Promise.reject(new DiskFull('the server’s disk is full')) }
+  await expect(push(inputs, failing)).rejects.toMatchObject({
+    topic: 'diskFull',
+    message: 'the server’s disk is full. Delete what is not needed on the server, or enlarge its disk',
+  })
+})
