@@ -8,7 +8,7 @@ const list = (folder: string) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(path => /\.\w+$/.test(path))
 
 const sources = list('src')
-const tests = list('__tests__').filter(path => path.endsWith('.test.ts') && !path.startsWith('e2e/'))
+const tests = list('__tests__').filter(path => /^(?!e2e\/|lint\/).*\.test\.ts$/.test(path))
 
 /** Where a source of another name is tried, and why not under its own. */
 const elsewhere: Readonly<Record<string, string>> = {
@@ -23,7 +23,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 }
 
 /** Tests of what is not in `src/`. */
-const others = ['docs.test.ts', 'faults.test.ts', 'mirror.test.ts', 'repository.test.ts']
+const others = ['docs.test.ts', 'faults.test.ts', 'mirror.test.ts']
 
 test.each(sources)('src/%s has its test', path => {
   // One for both halves of what has a half in TypeScript and one in shell.

@@ -47,6 +47,13 @@ describe('shellcheck', () => {
     expect(say('shellcheck', [file])).toEqual(clean)
   })
 
+  test('no two functions that are sent share a name', () => {
+    const names = files
+      .filter(path => path.startsWith('src/'))
+      .flatMap(path => [...read(path).matchAll(/^\s*(\w+)\(\)/gm)].map(([, name]) => name))
+    expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([])
+  })
+
   const { desired, facts } = recorded('trixie', 'bare')
   test.each([
     ['facts', factsScript(desired)],

@@ -40,9 +40,15 @@ certificate_contact() { # DOMAIN SERVER EMAIL CA
 
 # Whom the authority knows: `EMAIL KID HMAC`, each `-` if there is none.
 order_account() { # ACCOUNT
+  set -f
   # shellcheck disable=SC2086 # words
   set -- $1
-  email=${1#-} kid=${2#-} hmac=${3#-}
+  set +f
+  email=$1 kid=$2 hmac=$3
+  # What an authority has given out may begin with a hyphen, too.
+  if [ "$email" = - ]; then email=; fi
+  if [ "$kid" = - ]; then kid=; fi
+  if [ "$hmac" = - ]; then hmac=; fi
 }
 
 # certbot does not keep the address that it told the authority.
