@@ -279,7 +279,12 @@ test('a jump host has a pinned key of its own', async () => {
       },
       fingerprints: {
         ...through,
-        'ssh-known-hosts': [server.fingerprints[2], jump.fingerprints[2]].join('\n'),
+        'ssh-known-hosts': [server, jump].map(each => `${each.domain} ${each.fingerprints[2]}`).join('\n'),
+      },
+      bare: { ...through, 'ssh-known-hosts': [server, jump].map(each => each.fingerprints[2]).join('\n') },
+      swapped: {
+        ...through,
+        'ssh-known-hosts': `${server.domain} ${jump.fingerprints[2]}\n${jump.domain} ${server.fingerprints[2]}`,
       },
       unknown: { ...through, 'ssh-known-hosts': server.knownHosts },
       changed: { ...through, 'ssh-known-hosts': named(server.domain, jump) + jump.knownHosts },
@@ -291,6 +296,8 @@ test('a jump host has a pinned key of its own', async () => {
     lines: 'planned',
     v6: 'planned',
     fingerprints: 'planned',
+    bare: has('line 1 does not say which host has this key'),
+    swapped: has(`the host key of ${jump.domain} is not the one`),
     unknown: has(`the host key of ${jump.domain} is not the one`),
     changed: has(`the host key of ${server.domain} is not the one`),
     user: has(`the jump host ${jump.domain} does not let \`nobody-here\` in`),
