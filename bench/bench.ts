@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { head, type Line, row } from './line.ts'
+import { change } from './rows/change.ts'
+import { thousandClients } from './rows/clients.ts'
 import { first, firstBare } from './rows/first.ts'
 import { latency } from './rows/latency.ts'
 import { layers } from './rows/layers.ts'
@@ -25,6 +27,8 @@ const rows: Record<string, (stage: Stage) => Promise<Line[]>> = {
   repositories,
   rotation,
   requests,
+  clients: thousandClients,
+  change,
   layers,
   shared,
   transfer,

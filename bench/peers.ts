@@ -10,16 +10,18 @@ const folder = `${home}/state`
 
 /** Takes the server's files over to the runner, where the peers find them. */
 export async function state({ server, runner, world }: Stage): Promise<void> {
+  const name = (await server.sh('basename "$(readlink /opt/berth/registry.sock)" .sock')).trim()
   const files = {
-    'compose.yaml': '/opt/berth/compose.yaml',
-    'config.yml': '/opt/berth/config.yml',
+    start: `/opt/berth/generations/${name}/start`,
+    'config.yml': `/opt/berth/generations/${name}/config.yml`,
     'secret.env': '/opt/berth/secret.env',
-    htpasswd: '/opt/berth/auth/htpasswd',
+    htpasswd: '/opt/berth/htpasswd',
     'site.conf': `/etc/nginx/sites-available/berth-${server.domain}.conf`,
     hook: '/etc/letsencrypt/renewal-hooks/deploy/berth',
   }
   for (const [name, path] of Object.entries(files))
     await runner.write(`${folder}/${name}`, await server.read(path))
+  await runner.write(`${folder}/generation`, name)
   await runner.write(`${folder}/challenge.conf`, challengeConf(server.domain, true))
   await runner.write(`${folder}/ca.pem`, world.acme.trust)
   await runner.write(

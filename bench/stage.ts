@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -80,7 +81,7 @@ export class Stage {
 
   /** A second registry on the same server, without users. */
   open(): Record<string, string> {
-    return { domain: openDomain, directory: '/opt/open', 'registry-port': '5001', auth: 'none', users: '' }
+    return { domain: openDomain, directory: '/opt/open', auth: 'none', users: '' }
   }
 
   /** The step as the runner starts it. */
@@ -141,7 +142,8 @@ UserKnownHostsFile ${home}/known_hosts
 export function users(count: number, first = 'PLkz7QmXcE2vTn5RbW9dHs4a'): string {
   return Array.from(
     { length: count },
-    (_, index) => `user${index}:${index === 0 ? first : `Xw8fGq2LmRt5YbZc7Vn0-${index}`}`,
+    (_, index) =>
+      `user${index}:${index === 0 ? first : createHash('sha256').update(`user ${index}`).digest('base64')}`,
   ).join('\n')
 }
 

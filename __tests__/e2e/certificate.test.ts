@@ -100,7 +100,7 @@ test('a blocked port 80 and a stale AAAA record cost no order', async () => {
     ip -6 addr add ${server.address.v6}/64 dev eth0`)
   expect(run.code).toBe(1)
   expect(run.errors[0]).toContain(
-    `the A record of ${server.domain}, ${server.address.v4}, does not answer on port 80; let everybody in`,
+    `the A record of ${server.domain}, ${server.address.v4}, does not answer on port 80; open port 80 to everyone there`,
   )
   expect(run.errors[0]).toMatch(
     new RegExp(`the AAAA record of ${server.domain}, ${server.address.v6}, .*correct or remove the record`),

@@ -101,12 +101,12 @@ test('a job that is cancelled ends on the server with the steps that are at work
   await here.server.sh(bare)
   const run = await cutOff({}, cuts['the job is cancelled'] ?? fail, 0, 'registry')
   expect(run.code).toBe(130)
-  expect(run.errors).toEqual(['the run was cancelled'])
+  expect(run.errors).toEqual(['the run was cancelled; run the workflow again'])
   await here.server.sh('flock -w 60 /run/berth.lock true')
   // The certificate was just being ordered; what comes after it was left.
-  expect(await here.server.sh('ls /etc/nginx/sites-enabled /etc/letsencrypt/renewal-hooks/deploy')).not.toContain(
-    'berth',
-  )
+  expect(
+    await here.server.sh('ls /etc/nginx/sites-enabled /etc/letsencrypt/renewal-hooks/deploy'),
+  ).not.toContain('berth')
   expect(await here.server.sh('docker ps --format "{{.Names}}"')).toContain(
     `berth-${here.server.domain.replaceAll('.', '-')}`,
   )

@@ -101,7 +101,7 @@ const alone = () =>
   until('the old generations are gone', 120, async () =>
     (await here.server.sh(
       `docker ps --all --quiet --filter label=berth.domain=${domain} | wc -l; ls /opt/berth/run /opt/berth/generations | grep -c .`,
-    )) === '1\n5'
+    )) === '1\n4'
       ? true
       : undefined,
   )

@@ -1,5 +1,5 @@
 import type { Line } from '../line.ts'
-import { home, password, type Stage } from '../stage.ts'
+import { home, type Stage } from '../stage.ts'
 
 /** `up` with nothing to do, with 1 and with 100 repositories. */
 export async function repositories(stage: Stage): Promise<Line[]> {
@@ -8,7 +8,7 @@ export async function repositories(stage: Stage): Promise<Line[]> {
   const lines: Line[] = []
   for (const count of [1, 100]) {
     await stage.server.write('/root/fill.sh', await stage.runner.read(`${home}/fill.sh`))
-    await stage.server.sh(`sh /root/fill.sh ${count}`, { input: `user0:${password}` })
+    await stage.server.sh(`sh /root/fill.sh ${count}`)
     const [ours = [], theirs = []] = await stage.clock([step, stage.ssh('true')])
     lines.push({
       work: `\`up\`, nothing to do, ${count} repositories`,

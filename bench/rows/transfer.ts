@@ -1,6 +1,6 @@
-import type { Server } from '../../lab/index.ts'
 import type { Line } from '../line.ts'
-import { home, password, peer, type Stage } from '../stage.ts'
+import { published } from '../published.ts'
+import { home, password, type Stage } from '../stage.ts'
 
 const rounds = 5
 
@@ -9,16 +9,13 @@ export async function transfer(stage: Stage): Promise<Line[]> {
   const { server } = stage
   await stage.converge()
   await server.write('/root/transfer.sh', await stage.runner.read(`${home}/transfer.sh`))
-  await ownTls(server)
-  const blog = peer('blog.conf').replaceAll('DOMAIN', server.domain)
-  await server.write('/etc/nginx/sites-enabled/bench-blog.conf', blog)
-  await server.sh('nginx -t -q && systemctl reload nginx')
+  const { straight, tls, blog, remove } = await published(server)
   const ways = {
-    straight: 'http://127.0.0.1:5000',
-    tls: `https://${server.domain}:${tlsPort} --http1.1`,
+    straight,
+    tls: `${tls} --http1.1`,
     http1: `https://${server.domain} --http1.1`,
     http2: `https://${server.domain} --http2`,
-    blog: `https://${server.domain}:8443 --http1.1`,
+    blog: `${blog} --http1.1`,
   }
   const times: Record<'up' | 'down', Record<keyof typeof ways, number[]>> = {
     up: { straight: [], tls: [], http1: [], http2: [], blog: [] },
@@ -33,9 +30,8 @@ export async function transfer(stage: Stage): Promise<Line[]> {
           if (round > 0) times[direction][way].push(seconds * 1000)
         }
   } finally {
-    await server.sh(
-      `docker rm -f ${tlsName}; rm -f /etc/nginx/sites-enabled/bench-blog.conf /tmp/layer && systemctl reload nginx`,
-    )
+    await server.run('rm -f /tmp/layer')
+    await remove()
   }
   // Shares of the speed, not of the time: the other way round.
   const line = (
@@ -52,31 +48,18 @@ export async function transfer(stage: Stage): Promise<Line[]> {
     ...(mark !== undefined && { mark: { at: 'least', ratio: mark } as const }),
   })
   return (['up', 'down'] as const).flatMap(direction => [
-    line(direction, 'http1', 'straight', 0.95),
+    line(direction, 'http1', 'straight', direction === 'up' ? 0.95 : 1),
     line(direction, 'http1', 'tls', 0.95),
-    line(direction, 'http2', 'straight', 0.9),
-    line(direction, 'http2', 'tls', 0.9),
+    line(direction, 'http2', 'straight', direction === 'up' ? 0.95 : 1),
+    line(direction, 'http2', 'tls', 0.95),
     line(direction, 'blog', 'straight'),
   ])
 }
 
 const names = {
-  straight: 'straight to the registry, in the clear',
-  tls: 'straight to the registry, which does TLS itself',
+  straight: 'straight to a published port, in the clear',
+  tls: 'a registry on the host’s network that does TLS itself',
   http1: 'HTTP/1.1',
   http2: 'HTTP/2',
   blog: 'a blog’s nginx instead of Berth’s',
-}
-
-const tlsName = 'bench-tls'
-const tlsPort = 5443
-
-/** A second registry on the same files, as one would open to the world without nginx: with the certificate itself. */
-async function ownTls(server: Server): Promise<void> {
-  const live = `/etc/letsencrypt/live/${server.domain}`
-  await server.sh(`docker rm -f ${tlsName} 2>/dev/null || :
-docker run -d --name ${tlsName} -p 127.0.0.1:${tlsPort}:5000 --env-file /opt/berth/secret.env -e OTEL_TRACES_EXPORTER=none \
-  -e REGISTRY_HTTP_TLS_CERTIFICATE=${live}/fullchain.pem -e REGISTRY_HTTP_TLS_KEY=${live}/privkey.pem -v /etc/letsencrypt:/etc/letsencrypt:ro \
-  -v /opt/berth/config.yml:/etc/berth/config.yml:ro -v /opt/berth/auth:/auth:ro -v /opt/berth/data:/var/lib/registry registry:3.1.2 /etc/berth/config.yml
-until curl -sko /dev/null https://127.0.0.1:${tlsPort}/; do sleep 0.1; done`)
 }

@@ -13,7 +13,7 @@ export async function unchanged(stage: Stage): Promise<Line[]> {
     return { work: '`up`, nothing to do', beside, ours, theirs }
   }
   const lines: Line[] = [
-    { ...(await beside('`ssh host true`', stage.ssh('true'), 11)), mark: { at: 'most', ratio: 2 }, note },
+    { ...(await beside('`ssh host true`', stage.ssh('true'), 11)), mark: { at: 'most', ratio: 2.2 }, note },
     { ...(await beside('Ansible playbook', await ansible(stage))), mark: { at: 'most', ratio: 0.08 } },
     await beside('the procedure by hand, as a script', byHand(stage)),
   ]
