@@ -104,9 +104,9 @@ test('a job that is cancelled ends on the server with the steps that are at work
   expect(run.errors).toEqual(['the run was cancelled'])
   await here.server.sh('flock -w 60 /run/berth.lock true')
   // The certificate was just being ordered; what comes after it was left.
-  expect(await here.server.sh('ls /etc/nginx/sites-enabled /etc/letsencrypt/renewal-hooks/deploy')).not.toContain(
-    'berth',
-  )
+  expect(
+    await here.server.sh('ls /etc/nginx/sites-enabled /etc/letsencrypt/renewal-hooks/deploy'),
+  ).not.toContain('berth')
   expect(await here.server.sh('docker ps --format "{{.Names}}"')).toContain(
     `berth-${here.server.domain.replaceAll('.', '-')}`,
   )
