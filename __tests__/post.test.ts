@@ -40,9 +40,9 @@ test('takes away what the step wrote', () => {
 test.each(['', 'berth-0badcafe/..', '../elsewhere', 'berth-nothex00', 'other'])(
   'touches no folder called %j',
   name => {
-    const file = make(join(temp, 'other/file'))
+    const files = [make(join(temp, 'other/file')), make(join(temp, name, 'file'))]
     post({ STATE_folder: `${temp}/${name}` })
-    expect(existsSync(file)).toBe(true)
+    expect(files.filter(existsSync)).toEqual(files)
   },
 )
 
