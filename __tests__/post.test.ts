@@ -6,9 +6,10 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 
 let temp: string
 beforeEach(() => {
-  temp = mkdtempSync(join(tmpdir(), 'berth-post-'))
+  temp = join(mkdtempSync(join(tmpdir(), 'berth-post-')), 'temp')
+  mkdirSync(temp)
 })
-afterEach(() => rmSync(temp, { recursive: true }))
+afterEach(() => rmSync(join(temp, '..'), { recursive: true }))
 
 /** Runs the post step with what was saved as state. */
 const post = (state: Record<string, string>) =>
