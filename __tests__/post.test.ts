@@ -6,9 +6,10 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 
 let temp: string
 beforeEach(() => {
-  temp = mkdtempSync(join(tmpdir(), 'berth-post-'))
+  temp = join(mkdtempSync(join(tmpdir(), 'berth-post-')), 'temp')
+  mkdirSync(temp)
 })
-afterEach(() => rmSync(temp, { recursive: true }))
+afterEach(() => rmSync(join(temp, '..'), { recursive: true }))
 
 /** Runs the post step with what was saved as state. */
 const post = (state: Record<string, string>) =>
@@ -40,9 +41,9 @@ test('takes away what the step wrote', () => {
 test.each(['', 'berth-0badcafe/..', '../elsewhere', 'berth-nothex00', 'other'])(
   'touches no folder called %j',
   name => {
-    const file = make(join(temp, 'other/file'))
+    const files = [make(join(temp, 'other/file')), make(join(temp, name, 'file'))]
     post({ STATE_folder: `${temp}/${name}` })
-    expect(existsSync(file)).toBe(true)
+    expect(files.filter(existsSync)).toEqual(files)
   },
 )
 

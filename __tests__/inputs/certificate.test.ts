@@ -37,7 +37,8 @@ beforeAll(() => {
       `${name}.crt`,
     )
   }
-  for (const name of ['root', 'intermediate', 'leaf', 'wild', 'other']) key(name, ...curve)
+  for (const name of ['root', 'intermediate', 'leaf', 'wild', 'other', 'forged', 'byForged'])
+    key(name, ...curve)
   key('small', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024')
   openssl('pkey', '-in', 'leaf.key', '-aes256', '-passout', 'pass:secret', '-out', 'encrypted.key')
   sign('root', 'root', 'basicConstraints=critical,CA:TRUE')
@@ -45,6 +46,10 @@ beforeAll(() => {
   sign('leaf', 'intermediate', `subjectAltName=DNS:${domain}`)
   sign('wild', 'intermediate', 'subjectAltName=DNS:*.example.com')
   sign('other', 'intermediate', 'subjectAltName=DNS:other.example.com')
+  // By its names alone, this one was issued by the intermediate.
+  const anonymous = 'subjectKeyIdentifier=none\nauthorityKeyIdentifier=none'
+  openssl('req', '-x509', '-new', '-key', 'forged.key', '-subj', '/CN=intermediate', '-out', 'forged.crt')
+  sign('byForged', 'forged', `subjectAltName=DNS:${domain}\n${anonymous}`)
   sign('small', 'intermediate', `subjectAltName=DNS:${domain}`)
   const names = [
     'root.crt',
@@ -55,6 +60,8 @@ beforeAll(() => {
     'wild.key',
     'other.crt',
     'other.key',
+    'byForged.crt',
+    'byForged.key',
   ]
   pem = Object.fromEntries(
     [...names, 'small.crt', 'small.key', 'encrypted.key'].map(name => [
@@ -135,6 +142,12 @@ describe('certificate and certificate-key', () => {
       ['intermediate.crt', 'leaf.crt'],
       'leaf.key',
       [/begins with the certificate of an authority/, /wrong order/, /does not belong/],
+    ],
+    [
+      'an issuer of the right name that did not sign',
+      ['byForged.crt', 'intermediate.crt'],
+      'byForged.key',
+      [/number 2 of the chain did not sign number 1/],
     ],
     ['a link missing', ['leaf.crt', 'root.crt'], 'leaf.key', [/number 2 of the chain did not sign number 1/]],
     ['an encrypted key', ['leaf.crt'], 'encrypted.key', [/^certificate-key: is encrypted/]],

@@ -41,6 +41,17 @@ test.each([
   })
 })
 
+// What OpenSSH would not read, it would pass over: then nothing is pinned.
+test.each([
+  ['no key', 'example.com ssh-ed25519'],
+  ['half a key', 'example.com ssh-ed25519 BBBB'],
+  ['a key of an unknown type', 'example.com dsa AAAAB3NzaC1kc3M='],
+  ['what is no base64', 'example.com ssh-ed25519 AAAA!'],
+  ['a longer fingerprint', `${print}A`],
+])('%s is refused', (_, line) => {
+  expect(parse(line)).toMatchObject({ knownHosts: [], fingerprints: [], problems: [expect.any(String)] })
+})
+
 test('every line that is neither is named by its number', () => {
   expect(parse(`example.com ${key}\n${key}\nMD5:aa:bb\nSHA256:short`).problems).toEqual([
     'line 2 lacks the host’s name before the key',

@@ -65,6 +65,12 @@ describe('image', () => {
     ])
   })
 
+  test('a name that no registry takes, for it is too long', () => {
+    const name = (length: number) => `app => ${'a'.repeat(length)}`
+    expect(read(name(255)).problems).toEqual([])
+    expect(read(name(256)).problems).toEqual([expect.stringMatching(/is not a repository; it is made of/)])
+  })
+
   test('the same repository under different tags is no mistake', () => {
     expect(read('a => app:amd64\nb => app:arm64').problems).toEqual([])
   })

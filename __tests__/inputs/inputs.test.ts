@@ -298,6 +298,7 @@ describe('masking', () => {
       'ssh-key': locked,
       'ssh-key-passphrase': 'opens it',
       'sudo-password': 'root please',
+      'github-token': 'ghs_0123',
     })
     expect(secrets).toEqual(
       expect.arrayContaining([
@@ -306,6 +307,7 @@ describe('masking', () => {
         Buffer.from('ci:correct-horse').toString('base64'),
         'opens it',
         'root please',
+        'ghs_0123',
         ...locked.split('\n').filter(line => line !== '' && !line.startsWith('-----')),
       ]),
     )

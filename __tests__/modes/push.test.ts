@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { deliver, push } from '../../src/modes/push.ts'
@@ -61,7 +61,8 @@ test('a private authority is trusted by Docker before it pushes, and the post st
     json(response, 200, url?.endsWith('/info') ? { SecurityOptions: ['name=rootless'] } : {}),
   )
   const { inputs, context, events } = scene({})
-  const file = join(programs.file('config'), 'docker/certs.d', inputs.desired.domain, 'nowhere.crt')
+  const folder = programs.file('berth-0badcafe')
+  const file = join(programs.file('config'), 'docker/certs.d', inputs.desired.domain, 'berth-0badcafe.crt')
   let trusted = ''
   let told = false
   const local: Local = {
@@ -79,11 +80,14 @@ test('a private authority is trusted by Docker before it pushes, and the post st
     told = path === file && !existsSync(file)
     events.push('leaves')
   }
-  await expect(deliver(registry().endpoint, [local], inputs, { ...context, leaves })).rejects.toMatchObject({
+  await expect(
+    deliver(registry().endpoint, [local], inputs, { ...context, folder, leaves }),
+  ).rejects.toMatchObject({
     topic: 'pushRights',
   })
   expect(trusted).toBe(inputs.desired.acme.ca)
   expect(told).toBe(true)
+  expect((statSync(folder).mode & 0o777).toString(8)).toBe('700')
 })
 
 test('without one, and without Docker, nothing is left on the runner', async () => {

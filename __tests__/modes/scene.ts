@@ -39,7 +39,8 @@ export function scene(
     ...changes,
   }
   const context: Context = {
-    folder: '/nowhere',
+    // Where not even root can write.
+    folder: '/dev/null/berth-0badcafe',
     server,
     cancelled: cancelled.signal,
     group: (title, work) => {

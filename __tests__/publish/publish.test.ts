@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
+import { Failure } from '../../src/failure.ts'
 import { publish } from '../../src/publish/publish.ts'
 import type { Local } from '../../src/publish/sources.ts'
 import type { Manifest, RegistryApi } from '../../src/registry/api.ts'
+import { Transient } from '../../src/registry/retry.ts'
 
 const sha = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
 const manifestOf = (id: string): Manifest => ({
@@ -48,7 +50,7 @@ function world(tags: Record<string, string> = {}) {
       say: () => {},
       cancelled: new AbortController().signal,
     })
-  return { has, done, missing, image, run }
+  return { has, done, missing, registry, image, run }
 }
 
 describe('publish', () => {
@@ -74,11 +76,79 @@ describe('publish', () => {
 
   test('immutable: refuses before anything is pushed, and takes what is the same', async () => {
     const { image, run, done } = world({ 'app:v1': 'a', 'other:v1': 'b' })
-    await expect(run([image('a', 'new', 'v1'), image('a', 'other', 'v1')], true)).rejects.toThrow(
-      `r.example.com/other:v1 (${manifestOf('b').digest})`,
-    )
+    await expect(run([image('a', 'new', 'v1'), image('a', 'other', 'v1')], true)).rejects.toMatchObject({
+      topic: 'immutable',
+      message: expect.stringContaining(`r.example.com/other:v1 (${manifestOf('b').digest})`),
+    })
     expect(done).toEqual([])
     await run([image('a', 'app', 'v1')], true)
+  })
+
+  test('a tag that the user may not move is the user’s matter, and a registry that restarts is asked again', async () => {
+    const { image, run, registry, done } = world()
+    const give = registry.tag
+    let asked = 0
+    registry.tag = async (...what) => {
+      asked += 1
+      if (asked === 1) throw new Transient('endpoint', 'r.example.com/app:v2 is answered with 503')
+      await give(...what)
+    }
+    await run([image('a', 'app', 'v1', 'v2')])
+    expect(done).toEqual(['push app:v1', 'tag app:v2'])
+    registry.tag = () => Promise.reject(new Failure('endpoint', 'r.example.com/app:v3 is answered with 403'))
+    await expect(run([image('a', 'app', 'v1', 'v3')])).rejects.toMatchObject({ topic: 'pushRights' })
+  })
+
+  test('immutable: refuses a tag that another workflow has taken meanwhile, pushed or given', async () => {
+    const first = world()
+    const taking = first.image('a', 'app', 'v1')
+    const has = first.has
+    const slow: Local = {
+      ...taking,
+      tags: ['v1', 'v2'],
+      push: (...how) => {
+        has.set('app:v2', manifestOf('b'))
+        return taking.push(...how)
+      },
+    }
+    await expect(first.run([slow], true)).rejects.toMatchObject({
+      topic: 'immutable',
+      message: expect.stringContaining('another workflow has given r.example.com/app:v2'),
+    })
+    expect(first.done).toEqual(['push app:v1'])
+    expect(has.get('app:v2')).toEqual(manifestOf('b'))
+
+    const second = world()
+    // The first image goes alone; while it does, somebody takes the tag of the second.
+    const image = second.image('a', 'first', 'v1')
+    const blocking: Local = {
+      ...image,
+      push: (...how) => {
+        second.has.set('app:v1', manifestOf('b'))
+        return image.push(...how)
+      },
+    }
+    await expect(second.run([blocking, second.image('a', 'app', 'v1')], true)).rejects.toMatchObject({
+      topic: 'immutable',
+    })
+    expect(second.done).toEqual(['push first:v1'])
+  })
+
+  test('fails when somebody else’s image has the tag afterwards', async () => {
+    const { image, run, has } = world()
+    const own = image('a', 'app', 'v1')
+    const overtaken: Local = {
+      ...own,
+      push: async (...how) => {
+        const digest = await own.push(...how)
+        has.set('app:v1', manifestOf('b'))
+        return digest
+      },
+    }
+    await expect(run([overtaken])).rejects.toMatchObject({
+      topic: 'samePush',
+      message: expect.stringContaining(`and the registry has ${manifestOf('b').digest}`),
+    })
   })
 
   test('fails when the registry lacks a blob', async () => {

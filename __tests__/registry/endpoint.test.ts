@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { Endpoint } from '../../src/registry/endpoint.ts'
 import { Transient } from '../../src/registry/retry.ts'
 import { selfSigned } from '../pem.ts'
@@ -155,6 +155,18 @@ describe('a password is told to nobody', () => {
     asked.close()
     plain.close()
   })
+})
+
+test('a private authority is trusted besides the public ones, not instead of them', async () => {
+  const tls = await import('node:tls')
+  jest.unstable_mockModule('node:tls', () => ({ ...tls, rootCertificates: [identity.cert] }))
+  // As another module, for this one has read the real ones.
+  const module: string = '../../src/registry/endpoint.ts?public'
+  const asked: Endpoint = new (await import(module)).Endpoint('localhost', selfSigned('localhost').cert, {
+    port,
+  })
+  expect((await asked.certificate()).subject).toBe('CN=berth')
+  asked.close()
 })
 
 describe('new passwords', () => {

@@ -10,12 +10,14 @@ beforeEach(() => {
 afterEach(() => programs.remove())
 
 /** Steps as an apply script takes them, without root: what they have said is kept in a folder of the test’s. */
-const run = (lines: string) =>
+const run = (lines: string) => runLines(lines, '-e')
+
+const runLines = (lines: string, errexit: string) =>
   sh(
     ['server/apply', 'server/protocol'],
     `here='${programs.folder}' words='${programs.folder}' begun= DISKS=/
 OWN=$(id -un):$(id -gn)
-set -e
+set ${errexit}
 ${lines}`,
   )
 
@@ -47,6 +49,17 @@ describe('a file', () => {
     expect(readFileSync(path, 'utf8')).toBe('secret')
   })
 
+  test('is not written through a link that was laid in the very moment before', () => {
+    const [path, victim] = [programs.file('file'), programs.file('victim')]
+    writeFileSync(victim, 'untouched')
+    expect(
+      run(`rm() { command rm "$@"; ln -s ${victim} ${path}.berth-new; }\nput ${path} 0600 secret "$OWN"`)
+        .code,
+    ).toBe(1)
+    expect(readFileSync(victim, 'utf8')).toBe('untouched')
+    expect(existsSync(path)).toBe(false)
+  })
+
   test.each(['chmod', 'chown', 'sync', 'mv'])('stays as it was when %s fails', program => {
     const path = programs.file('file')
     writeFileSync(path, 'old')
@@ -65,6 +78,8 @@ describe('a file', () => {
 
 describe('steps', () => {
   const lines = (text: string) => text.split('\n').filter(line => line !== '')
+  // The script itself goes on after errors; only steps don't.
+  const run = (text: string) => runLines(text, '+e')
 
   test('are told as they begin and end, and what they say in between', () => {
     const { code, stdout } = run('one() { echo one; tell say hello >&3; }\nstep 1 one\nstep 2 true')

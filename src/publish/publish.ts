@@ -92,14 +92,12 @@ async function publishOne(image: Local, known: Tags, to: Publication): Promise<P
     } else others.unshift(next)
     for (const tag of others) {
       const same = manifest
-      try {
-        await again(to, async () => {
-          await refuseTaken(image, tag, to)
-          await registry.tag(repository, tag, same)
+      await again(to, async () => {
+        await refuseTaken(image, tag, to)
+        await registry.tag(repository, tag, same).catch(error => {
+          throw pushFailure(error.message, { domain, repository, user: user?.name, client: 'Berth' })
         })
-      } catch (error) {
-        throw pushFailure((error as Error).message, { domain, repository, user: user?.name, client: 'Berth' })
-      }
+      })
       there.set(tag, await verified(repository, tag, manifest.digest, to))
       say(`${domain}/${repository}:${tag} is the same image`)
     }

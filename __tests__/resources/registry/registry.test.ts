@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import type { Topic } from '../../../src/failure.ts'
 import { registry } from '../../../src/resources/registry/registry.ts'
 import { recorded } from '../../recorded.ts'
 
@@ -120,27 +121,39 @@ test('a registry that somebody set up by hand is told of before the first run', 
   expect(warnings({ predecessors: ['reg'] })).toEqual([])
 })
 
-test.each([
+test.each<[string, string, Topic, string]>([
   [
     'the words of the registry, not Docker’s',
     `Error response from daemon: Cannot update container 112ca3d0f1af: container not running
 the registry serves as before; the new one said:
 configuration error: must provide exactly one storage type
 `,
+    'registryStart',
     'the registry serves as before; the new one said:\n  configuration error: must provide exactly one storage type',
   ],
   [
     'an image without a shell',
     'docker: Error response from daemon: failed to create task: exec: "/bin/sh": stat /bin/sh: no such file or directory',
+    'registryStart',
     'the image in `registry-image` has no /bin/sh',
   ],
   [
     'Docker that is masked',
     'Docker does not start: its unit is masked\n',
+    'serverDocker',
     'Docker does not start on the server (its unit is masked)',
   ],
-])('why a step failed: %s', (_, output, words) => {
-  expect(registry.explain?.(desired, output)?.message).toContain(words)
+  [
+    'images that are there already',
+    'reg\n/opt/berth/data holds images already; move it away, or adopt into another directory\n',
+    'rival',
+    '/opt/berth/data holds images already; move it away, or adopt into another directory',
+  ],
+])('why a step failed: %s', (_, output, topic, words) => {
+  expect(registry.explain?.(desired, output)).toMatchObject({
+    topic,
+    message: expect.stringContaining(words),
+  })
 })
 
 test('what it does not know is left to the programs’ own words', () => {

@@ -33,6 +33,11 @@ describe('a file for users', () => {
     expect(content).not.toContain(ci.password)
   })
 
+  test('has a salt for each, so that nobody sees who has the same password', () => {
+    const hash = (name: string) => entries(write([user(name, ci.password)]).content)[0]?.split(':')[1]
+    expect(new Set([hash('ci'), hash('ci'), hash('bob')]).size).toBe(3)
+  })
+
   test('is the same, byte for byte, when nothing has changed', () => {
     const { content } = write([ci, alice])
     const again = write([ci, alice], content)

@@ -146,6 +146,8 @@ export const registry = resource<Registry>({
         'registryStart',
         'the image in `registry-image` has no /bin/sh, which opens the registry’s socket to nginx; use an image of registry 2.8 or 3.x that has a shell, such as the official one',
       )
+    const full = /^\S+ holds images already; .*$/m.exec(output)?.[0]
+    if (full !== undefined) return new Failure('rival', full)
     // What Docker said before that only hides it.
     const words = /^the (new )?registry (serves as before|does not start)\b.*/ms
       .exec(output)?.[0]
