@@ -283,7 +283,6 @@ function config({ registry }) {
             // Uploads go on at a path, not at a URL that a proxy could have got wrong.
             relativeurls: true,
             draintimeout: drainTimeout,
-            headers: { 'X-Content-Type-Options': ['nosniff'] },
         },
         health: { storagedriver: { enabled: true, interval: '10s', threshold: 3 } },
     };
@@ -619,6 +618,7 @@ ${protocols}
     if ($server_protocol = HTTP/2.0) { set $${id}_connection ""; }
     add_header Connection $${id}_connection always;
     add_header Strict-Transport-Security "max-age=63072000" always;
+    add_header X-Content-Type-Options nosniff always;
     add_header Docker-Distribution-Api-Version registry/2.0 always;
 
     # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
@@ -1325,6 +1325,9 @@ const registry = resource({
             return new build_failure/* Failure */.HR('serverDocker', `Docker does not start on the server (${engine}); mend that until \`systemctl start docker\` succeeds there, and run again`);
         if (/exec: "\/bin\/sh": .*no such file/.test(output))
             return new build_failure/* Failure */.HR('registryStart', 'the image in `registry-image` has no /bin/sh, which opens the registry’s socket to nginx; use an image of registry 2.8 or 3.x that has a shell, such as the official one');
+        const full = /^\S+ holds images already; .*$/m.exec(output)?.[0];
+        if (full !== undefined)
+            return new build_failure/* Failure */.HR('rival', full);
         // What Docker said before that only hides it.
         const words = /^the (new )?registry (serves as before|does not start)\b.*/ms
             .exec(output)?.[0]
@@ -3062,15 +3065,12 @@ async function publishOne(image, known, to) {
             others.unshift(next);
         for (const tag of others) {
             const same = manifest;
-            try {
-                await again(to, async () => {
-                    await refuseTaken(image, tag, to);
-                    await registry.tag(repository, tag, same);
+            await again(to, async () => {
+                await refuseTaken(image, tag, to);
+                await registry.tag(repository, tag, same).catch(error => {
+                    throw pushFailure(error.message, { domain, repository, user: user?.name, client: 'Berth' });
                 });
-            }
-            catch (error) {
-                throw pushFailure(error.message, { domain, repository, user: user?.name, client: 'Berth' });
-            }
+            });
             there.set(tag, await verified(repository, tag, manifest.digest, to));
             say(`${domain}/${repository}:${tag} is the same image`);
         }

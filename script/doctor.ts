@@ -12,7 +12,8 @@ import { Preflight } from '../src/resources/certificate/preflight.ts'
 const help = `script/doctor DOMAIN [--ca FILE] [--login]: what is wrong with a registry, as seen from this machine
 
   --ca FILE  a PEM bundle to trust besides the public authorities
-  --login    log in as well, with a line name:password from stdin
+  --login    log in as well, with a line name:password from stdin: nginx asks for
+             passwords, so only who has one learns whether the registry answers
 
 It asks and changes nothing. One line for each check; the exit code is 1 if anything is wrong.`
 
@@ -108,23 +109,24 @@ async function validity({ certificate }: Answer): Promise<string> {
 }
 
 async function challenge({ status, headers, body }: Answer): Promise<string> {
-  if (headers['docker-distribution-api-version'] === undefined) {
-    const words =
-      status >= 500
-        ? 'nginx is there and the registry is not; look at `docker ps -a` and its log on the server'
-        : 'this is no registry; does the name point to the right server?'
-    throw new Error(`answers ${status}: ${words}`)
-  }
+  if (status >= 500) throw new Error(down(status))
+  if (headers['docker-distribution-api-version'] === undefined)
+    throw new Error(`answers ${status}: this is no registry; does the name point to the right server?`)
   if (status === 200) return 'open to everybody: no password is asked for'
   if (status === 401 && /^Basic /i.test(String(headers['www-authenticate']))) return 'asks for a password'
   throw new Error(`answers ${status}: ${body.trim().slice(0, 200)}`)
 }
 
+const down = (status: number) =>
+  `answers ${status}: nginx is there and the registry is not; look at \`docker ps -a\` and its log on the server`
+
 async function login(endpoint: Endpoint, user: Credentials): Promise<string> {
   const { status } = await endpoint.ask('GET', '/v2/', user)
   if (status === 401)
     throw new Error('refused; is this the password in the secret, and has mode `up` run since?')
-  if (status !== 200) throw new Error(`answers ${status}`)
+  if (status === 429)
+    throw new Error('answers 429: too many wrong passwords came from this address; try again in a minute')
+  if (status !== 200) throw new Error(down(status))
   return 'works'
 }
 

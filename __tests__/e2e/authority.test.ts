@@ -134,7 +134,7 @@ test('the authority refuses', async () => {
     status: 403,
     detail: 'CAA record for registry.example.com prevents issuance',
   })
-  expect(await errors()).toEqual(each(/a CAA record forbids wordy-.* to give out certificates for server-/))
+  expect(await errors()).toEqual(each(/a CAA record forbids wordy-.* to issue certificates for server-/))
   await refuseOrders({
     type: 'rateLimited',
     status: 429,

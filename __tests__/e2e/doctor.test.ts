@@ -75,8 +75,8 @@ test('a name that does not exist', async () => {
 
 test('a registry that is down behind its nginx', async () => {
   await here.server.sh('docker stop $(docker ps -q)')
-  const found = await doctor(`${here.server.domain} --ca /berth/ca.pem`)
-  expect(wrong(found)[0]).toMatch(/registry: answers 502: nginx is there and the registry is not/)
+  const found = await doctor(`${here.server.domain} --ca /berth/ca.pem --login`, `ci:${passwords.ci}\n`)
+  expect(wrong(found)[0]).toMatch(/login as ci: answers 502: nginx is there and the registry is not/)
   expect(found.code).toBe(1)
 })
 

@@ -41,14 +41,17 @@ const asks = {
   'push team/app': '-X POST https://DOMAIN/v2/team/app/blobs/uploads/',
 }
 
-/** What each of all users may do, as the registry answers: 404 is that the repository is not there, which only who may pull learns. */
+/**
+ * What each of all users may do, as the registry answers: 404 is that the repository is not there, which only who may pull learns. Who
+ * is no user any more is held up as one who guesses, so curl asks again after a 429.
+ */
 async function rights(): Promise<Set<string>> {
   const { domain } = here.server
   const found = new Set<string>()
   for (const name of Object.keys(passwords) as Name[]) {
     for (const [what, request] of Object.entries(asks)) {
       const status = await here.world.consumer.sh(
-        `curl -sk -o /dev/null -w '%{http_code}' -K - ${request.replace('DOMAIN', domain)}`,
+        `curl -sk --retry 60 --retry-delay 1 -o /dev/null -w '%{http_code}' -K - ${request.replace('DOMAIN', domain)}`,
         { input: `user = "${name}:${passwords[name]}"` },
       )
       if (['200', '202', '404'].includes(status)) found.add(`${name} may ${what}`)

@@ -78,7 +78,7 @@ renewal_conf() { # DOMAIN CONTENT
 renewal_order() { # as certificate_order
   attempt certificate_order "$@"
   # shellcheck disable=SC2154 # `attempt` sets it
-  if [ "$code" -ne 0 ]; then tell undone "$code"; fi
+  if [ "$code" -ne 0 ]; then tell undone "$code" >&3; fi
 }
 
 # Other registries on this server need it as much.

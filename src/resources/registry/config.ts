@@ -28,7 +28,6 @@ function config({ registry }: Wanted): Record<string, unknown> {
       // Uploads go on at a path, not at a URL that a proxy could have got wrong.
       relativeurls: true,
       draintimeout: drainTimeout,
-      headers: { 'X-Content-Type-Options': ['nosniff'] },
     },
     health: { storagedriver: { enabled: true, interval: '10s', threshold: 3 } },
   }

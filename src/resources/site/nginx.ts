@@ -90,6 +90,7 @@ ${protocols}
     if ($server_protocol = HTTP/2.0) { set $${id}_connection ""; }
     add_header Connection $${id}_connection always;
     add_header Strict-Transport-Security "max-age=63072000" always;
+    add_header X-Content-Type-Options nosniff always;
     add_header Docker-Distribution-Api-Version registry/2.0 always;
 
     # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
