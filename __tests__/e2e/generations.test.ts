@@ -147,7 +147,11 @@ test('ten changes under load: no request fails, none is done twice, and an uploa
       .map(([what, { done }]) => `${what} ${done}`)
       .join(', ')}`,
   )
-  expect(statuses).toEqual(new Set(['200']))
+  // Why nginx did not reach the registry, if it did not.
+  expect({
+    statuses: [...statuses],
+    errors: await here.server.sh(`grep -E 'upstream|connect\\(\\)' /var/log/nginx/${domain}.error.log || :`),
+  }).toEqual({ statuses: ['200'], errors: '' })
   for (const [what, { done, failures }] of Object.entries(ended)) {
     expect({ what, failures }).toEqual({ what, failures: '' })
     expect(done).toBeGreaterThan(3)

@@ -162,13 +162,13 @@ socket_answers() { # SOCKET
 }
 
 # Lets a generation end what it has begun, for as long as its draintimeout says, and then takes it away; the run does not wait
-# for that. A request that nginx was just handing over gets a second to arrive.
+# for that. A request that nginx was just handing over gets time to arrive, also on a server that has too much to do.
 registry_retire() { # DIRECTORY CONTAINER GENERATION
   rm -rf "$1/generations/$3"
   docker update --restart no "$2-$3" >/dev/null 2>&1 || :
   # shellcheck disable=SC2016 # the inner shell's arguments
   systemd-run --quiet --collect /bin/sh -c '
-    sleep 1
+    sleep 5
     docker kill --signal TERM "$1"
     docker wait "$1"
     docker rm -f "$1"
