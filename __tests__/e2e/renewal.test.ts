@@ -39,7 +39,7 @@ beforeAll(async () => {
     domain: server.domain,
     'ssh-key': (await key()).private,
     'ssh-known-hosts': server.knownHosts,
-    users: 'ci:correct horse battery staple',
+    users: `ci:${randomBytes(24).toString('base64')}`,
     'acme-server': authority.directory,
     ca: authority.trust,
   }
