@@ -144,7 +144,7 @@ test('while the authority is down the old certificate stays, one issue is open, 
   expect(failed.code).toBe(1)
   expect(failed.errors).toEqual([
     expect.stringMatching(
-      /is valid for 0 more days only, until .*Z, and could not be renewed: .*does not answer/,
+      /is valid for only 0 more days, until .*Z, and could not be renewed: .*does not answer/,
     ),
   ])
   expect(failed.outputs['certificate-expires']).toMatch(/^20\d\d-/)
