@@ -113,10 +113,12 @@ registry_place() { # DIRECTORY DOMAIN
   folder "$1" 0755
   put "$1/domain" 0644 "$2"
   group=$(nginx_group)
-  install -d -m 0700 "$1/run"
-  chown "${ACCOUNT%:*}:$group" "$1/run"
-  # What is made there gets nginx's group, so that its workers may connect.
-  chmod 2750 "$1/run"
+  folder "$1/run" 0700
+  # What is made there gets nginx's group, so that its workers may connect; while a registry serves they must be able to all the time.
+  if [ "$(stat -c '%u:%G %a' "$1/run")" != "${ACCOUNT%:*}:$group 2750" ]; then
+    chown "${ACCOUNT%:*}:$group" "$1/run"
+    chmod 2750 "$1/run"
+  fi
   # Uploads in flight are signed with it: made once, on the server, and the same in all generations.
   [ -s "$1/secret.env" ] || put "$1/secret.env" 0600 "REGISTRY_HTTP_SECRET=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
 "
@@ -168,7 +170,7 @@ registry_retire() { # DIRECTORY CONTAINER GENERATION
   docker update --restart no "$2-$3" >/dev/null 2>&1 || :
   # shellcheck disable=SC2016 # the inner shell's arguments
   systemd-run --quiet --collect /bin/sh -c '
-    sleep 5
+    sleep 2
     docker kill --signal TERM "$1"
     docker wait "$1"
     docker rm -f "$1"
