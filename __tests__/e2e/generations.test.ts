@@ -156,8 +156,8 @@ test('ten changes under load: no request fails, none is done twice, and an uploa
     expect({ what, failures }).toEqual({ what, failures: '' })
     expect(done).toBeGreaterThan(3)
   }
-  // Nobody waits for a container: that takes a second.
-  expect(Number(at(near, 1))).toBeLessThan(Number(at(far, 1)) * 2 + 100)
+  // Nobody waits for a container: that takes a second. The slowest of all says more of the machine than of the switch.
+  expect(Number(at(near, 0.99))).toBeLessThan(Number(at(far, 0.99)) * 2 + 100)
   await here.world.runner.sh(`rm -f ${stop}`)
   await here.world.consumer.sh(`rm -f ${stop}`)
   await alone()
