@@ -17,23 +17,25 @@ const containers = ['bench-straight', 'bench-htpasswd', 'bench-tls']
 
 /** Starts registries on the same images as people have them without Berth. */
 export async function published(server: Server): Promise<Published> {
-  const live = `/etc/letsencrypt/live/${server.domain}`
   const blog = peer('blog.conf').replaceAll('DOMAIN', server.domain)
-  await server.write('/root/bench-htpasswd', `user0:${hashSync(password, 5)}\n`)
+  await server.write('/srv/bench/htpasswd', `user0:${hashSync(password, 5)}\n`)
+  await server.sh(
+    `cd /etc/letsencrypt/live/${server.domain} && install -o 65532 fullchain.pem privkey.pem /srv/bench`,
+  )
   await server.write('/etc/nginx/sites-enabled/bench-blog.conf', blog)
   const start = (name: string, options: string) =>
-    `docker run -d --name ${name} ${options} --env-file /opt/berth/secret.env -e OTEL_TRACES_EXPORTER=none -e REGISTRY_LOG_ACCESSLOG_DISABLED=true -e REGISTRY_LOG_LEVEL=warn \
+    `docker run -d --name ${name} --user 65532:65532 ${options} --env-file /opt/berth/secret.env -e OTEL_TRACES_EXPORTER=none -e REGISTRY_LOG_ACCESSLOG_DISABLED=true -e REGISTRY_LOG_LEVEL=warn \
 -v /opt/berth/data:/var/lib/registry registry:3.1.2 >/dev/null`
   await server.sh(`docker rm -f ${containers.join(' ')} >/dev/null 2>&1
 set -e
 ${start('bench-straight', '-p 127.0.0.1:5000:5000')}
 ${start(
   'bench-htpasswd',
-  '-p 127.0.0.1:5001:5000 -v /root/bench-htpasswd:/htpasswd:ro -e REGISTRY_AUTH_HTPASSWD_PATH=/htpasswd -e REGISTRY_AUTH_HTPASSWD_REALM=Registry',
+  '-p 127.0.0.1:5001:5000 -v /srv/bench/htpasswd:/htpasswd:ro -e REGISTRY_AUTH_HTPASSWD_PATH=/htpasswd -e REGISTRY_AUTH_HTPASSWD_REALM=Registry',
 )}
 ${start(
   'bench-tls',
-  `--network host -e REGISTRY_HTTP_ADDR=127.0.0.1:5443 -e REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5444 -v /etc/letsencrypt:/etc/letsencrypt:ro -e REGISTRY_HTTP_TLS_CERTIFICATE=${live}/fullchain.pem -e REGISTRY_HTTP_TLS_KEY=${live}/privkey.pem`,
+  `--network host -e REGISTRY_HTTP_ADDR=127.0.0.1:5443 -e REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5444 -v /srv/bench:/certs:ro -e REGISTRY_HTTP_TLS_CERTIFICATE=/certs/fullchain.pem -e REGISTRY_HTTP_TLS_KEY=/certs/privkey.pem`,
 )}
 nginx -t -q && systemctl reload nginx`)
   const urls = {
@@ -51,7 +53,7 @@ nginx -t -q && systemctl reload nginx`)
     ...urls,
     remove: async () => {
       await server.sh(
-        `docker rm -f ${containers.join(' ')} >/dev/null; rm -f /etc/nginx/sites-enabled/bench-blog.conf /root/bench-htpasswd; systemctl reload nginx`,
+        `docker rm -f ${containers.join(' ')} >/dev/null; rm -rf /etc/nginx/sites-enabled/bench-blog.conf /srv/bench; systemctl reload nginx`,
       )
     },
   }
