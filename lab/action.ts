@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -78,36 +78,32 @@ export async function runStep(
   for (const secret of options.secrets ?? []) job.masks.add(secret)
   const env = environment(job, action, inputs, options)
 
-  const { files, ...main } = await phase(runner, action.main, env, job, !action.post, options)
-  const state = parseFile(files.GITHUB_STATE ?? '')
-  const step: StepRun = {
-    ...main,
-    outputs: parseFile(files.GITHUB_OUTPUT ?? ''),
-    state,
-    env: parseFile(files.GITHUB_ENV ?? ''),
-    path: (files.GITHUB_PATH ?? '').split('\n').filter(Boolean),
-    job,
-    post: undefined,
-    async runPost() {
+  return withDriver(runner, action, async driver => {
+    const { files, ...main } = await driver.phase(action.main, env, job, !action.post, options)
+    const state = parseFile(files.GITHUB_STATE ?? '')
+    const runPost = async (after: Driver): Promise<PhaseRun> => {
       if (!action.post) throw new Error('The action has no post step')
       const stateEnv = Object.fromEntries(
         Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]),
       )
       const { cancel: _, ...rest } = options
-      const { files: __, ...post } = await phase(
-        runner,
-        action.post,
-        { ...env, ...stateEnv },
-        job,
-        true,
-        rest,
-      )
+      const { files: __, ...post } = await after.phase(action.post, { ...env, ...stateEnv }, job, true, rest)
       step.post = post
       return post
-    },
-  }
-  if (action.post && options.post !== false) await step.runPost()
-  return step
+    }
+    const step: StepRun = {
+      ...main,
+      outputs: parseFile(files.GITHUB_OUTPUT ?? ''),
+      state,
+      env: parseFile(files.GITHUB_ENV ?? ''),
+      path: (files.GITHUB_PATH ?? '').split('\n').filter(Boolean),
+      job,
+      post: undefined,
+      runPost: () => withDriver(runner, action, runPost),
+    }
+    if (action.post && options.post !== false) await runPost(driver)
+    return step
+  })
 }
 
 /** The program of the main step and its environment, for those who start it themselves. */
@@ -134,8 +130,19 @@ interface Action {
 
 const driver = join(import.meta.dirname, 'runner/step.mjs')
 
+/** What this process has put onto runners, by runner and folder. */
+const installed = new Map<string, Promise<Action>>()
+
+function installAction(runner: Runner, folder: string): Promise<Action> {
+  const key = `${runner.container} ${folder}`
+  const action = installed.get(key) ?? install(runner, folder)
+  installed.set(key, action)
+  action.catch(() => installed.delete(key))
+  return action
+}
+
 /** Puts what GitHub would download onto the runner, in a folder named by its content, as if pinned by commit. */
-async function installAction(runner: Runner, folder: string): Promise<Action> {
+async function install(runner: Runner, folder: string): Promise<Action> {
   const { inputs = {}, runs } = parse(readFileSync(join(folder, 'action.yml'), 'utf8')) as {
     inputs?: Record<string, { default?: unknown } | null>
     runs: { main: string; post?: string }
@@ -229,67 +236,101 @@ const evaluate = (value: string, env: Record<string, string>) =>
     (_, name: string) => env[`GITHUB_${name.toUpperCase()}`] ?? '',
   )
 
-async function phase(
-  runner: Runner,
-  entry: string,
-  env: Record<string, string>,
-  job: Job,
-  last: boolean,
-  options: StepOptions,
-): Promise<PhaseRun & { files: Record<string, string> }> {
-  const { cancel, debug, onLine, timeout = 600 } = options
-  const directory = env.GITHUB_ACTION_PATH ?? ''
-  const node = ['node', driverOf(directory)]
-  const [command, ...args] = await client([
-    'exec',
-    '--interactive',
-    '--user',
-    'runner',
-    runner.container,
-    ...node,
-  ])
-  const started = Date.now()
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
-  const abort = () => child.stdin.write('cancel\n')
-  const log = new Log(job.masks, debug, line => {
-    onLine?.(line)
-    if (cancel instanceof RegExp && cancel.test(line)) abort()
-  })
-  const payload = options.event?.payload ?? {
-    ref: env.GITHUB_REF,
-    after: env.GITHUB_SHA,
-    repository: { default_branch: 'main', full_name: env.GITHUB_REPOSITORY },
-  }
-  // Through stdin, so that no secret is on a command line.
-  child.stdin.write(`${JSON.stringify({ entry: `${directory}/${entry}`, env, payload, last })}\n`)
-  const timers = [setTimeout(() => child.kill('SIGKILL'), timeout * 1000)]
-  if (cancel instanceof Promise) cancel.then(abort, abort)
+type PhaseEnd = { code: number; files: Record<string, string>; orphans: string[] }
 
-  let end: { code: number; files: Record<string, string>; orphans: string[] } | undefined
-  let complaint = ''
-  child.stdin.on('error', () => {})
-  child.stderr.setEncoding('utf8').on('data', chunk => (complaint += chunk))
-  for await (const line of createInterface({ input: child.stdout })) {
-    const message = JSON.parse(line)
-    if (message.chunk === undefined) end = message
-    else log.write(message.chunk)
+/** What runs the phases of a step on the runner, one after another: one process there for all of them. */
+class Driver {
+  readonly #directory: string
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #lines: AsyncIterator<string>
+  #complaint = ''
+
+  private constructor(directory: string, child: ChildProcessWithoutNullStreams) {
+    this.#directory = directory
+    this.#child = child
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    child.stdin.on('error', () => {})
+    child.stderr.setEncoding('utf8').on('data', chunk => (this.#complaint += chunk))
   }
-  timers.forEach(clearTimeout)
-  log.end()
-  if (!end)
-    throw new Error(
-      `The step did not end within ${timeout} s, or could not start: ${complaint}\n${log.shown}`,
-    )
-  const { code, files, orphans } = end
-  return {
-    code,
-    log: log.shown,
-    raw: log.raw,
-    annotations: log.annotations,
-    errors: log.annotations.filter(({ level }) => level === 'error').map(({ message }) => message),
-    summary: files.GITHUB_STEP_SUMMARY ?? '',
-    orphans,
-    files,
-    milliseconds: Date.now() - started,
+
+  static async start(runner: Runner, { directory }: Action): Promise<Driver> {
+    const program = ['node', driverOf(directory)]
+    const [command, ...args] = await client([
+      ...['exec', '--interactive', '--user', 'runner', runner.container],
+      ...program,
+    ])
+    return new Driver(directory, spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] }))
+  }
+
+  end(): void {
+    this.#child.stdin.end()
+  }
+
+  async phase(
+    entry: string,
+    env: Record<string, string>,
+    job: Job,
+    last: boolean,
+    options: StepOptions,
+  ): Promise<PhaseRun & { files: Record<string, string> }> {
+    const { cancel, debug, onLine, timeout = 600 } = options
+    const started = Date.now()
+    let end: PhaseEnd | undefined
+    const abort = () => {
+      if (end === undefined) this.#child.stdin.write('cancel\n')
+    }
+    const log = new Log(job.masks, debug, line => {
+      onLine?.(line)
+      if (cancel instanceof RegExp && cancel.test(line)) abort()
+    })
+    const payload = options.event?.payload ?? {
+      ref: env.GITHUB_REF,
+      after: env.GITHUB_SHA,
+      repository: { default_branch: 'main', full_name: env.GITHUB_REPOSITORY },
+    }
+    // Through stdin, so that no secret is on a command line.
+    const phase = { entry: `${this.#directory}/${entry}`, env, payload, last }
+    this.#child.stdin.write(`${JSON.stringify(phase)}\n`)
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), timeout * 1000)
+    if (cancel instanceof Promise) cancel.then(abort, abort)
+
+    while (end === undefined) {
+      const line = await this.#lines.next()
+      if (line.done) break
+      const message = JSON.parse(line.value)
+      if (message.chunk === undefined) end = message
+      else log.write(message.chunk)
+    }
+    clearTimeout(timer)
+    log.end()
+    if (end === undefined)
+      throw new Error(
+        `The step did not end within ${timeout} s, or could not start: ${this.#complaint}\n${log.shown}`,
+      )
+    const { code, files, orphans } = end
+    return {
+      code,
+      log: log.shown,
+      raw: log.raw,
+      annotations: log.annotations,
+      errors: log.annotations.filter(({ level }) => level === 'error').map(({ message }) => message),
+      summary: files.GITHUB_STEP_SUMMARY ?? '',
+      orphans,
+      files,
+      milliseconds: Date.now() - started,
+    }
+  }
+}
+
+async function withDriver<T>(
+  runner: Runner,
+  action: Action,
+  work: (driver: Driver) => Promise<T>,
+): Promise<T> {
+  const driver = await Driver.start(runner, action)
+  try {
+    return await work(driver)
+  } finally {
+    driver.end()
   }
 }

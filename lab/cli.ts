@@ -11,8 +11,9 @@ const help = `script/lab: a server, a certificate authority, Docker Hub and a Gi
 
   up                        start it all, and one server if there is none
   status                    its machines
-  server NAME [--suite bookworm] [--bare]
-                            add a server, NAME.berth.test: Debian 13 with Docker and nginx unless told otherwise
+  server NAME [--suite bookworm] [--bare] [--rust]
+                            add a server, NAME.berth.test: Debian 13 with Docker and nginx unless told otherwise;
+                            with --rust, its coreutils and sudo are those written in Rust
   inputs SERVER             what a workflow needs to use it, as GITHUB_OUTPUT takes it
   shell MACHINE [COMMAND…]  a shell on a machine, or one command
   reboot MACHINE
@@ -35,12 +36,17 @@ const commands: Record<string, () => Promise<void>> = {
   },
   status,
   async server() {
-    const options = { suite: { type: 'string' }, bare: { type: 'boolean', default: false } } as const
+    const options = {
+      suite: { type: 'string' },
+      bare: { type: 'boolean', default: false },
+      rust: { type: 'boolean', default: false },
+    } as const
     const { values, positionals } = parseArgs({ args: rest, options, allowPositionals: true })
     await world()
     const { domain, knownHosts } = await createServer({
       name: one(positionals[0]),
       ready: !values.bare,
+      rust: values.rust,
       ...(values.suite && { suite: values.suite }),
     })
     console.log(`${domain}\n\n${knownHosts}`)

@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { docker } from './engine.ts'
-import { labName } from './place.ts'
+import { gateway } from './network.ts'
 
 interface GitHubIssue {
   number: number
@@ -100,12 +99,6 @@ export async function github(token: string, host?: string): Promise<GitHub> {
     close: () => server.close(),
   }
   return hub
-}
-
-async function gateway(): Promise<string> {
-  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}'
-  const gateways = (await docker('network', 'inspect', '--format', format, labName)).split(' ')
-  return gateways.find(each => /^\d+\./.test(each)) ?? '127.0.0.1'
 }
 
 async function json(incoming: IncomingMessage): Promise<unknown> {

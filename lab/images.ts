@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { settings, sources } from './apt.ts'
 import { asRoot, docker, has, install, tryDocker } from './engine.ts'
 import { locked } from './lock.ts'
@@ -31,9 +31,18 @@ export const ready = once((suite: string) =>
   server(suite).then(from => build('ready', suite, { FROM: from })),
 )
 
+/** Of a bare server's image, or a ready one's. */
+export const rust = once((suite: string, from: string) => build('rust', suite, { FROM: from }))
+
 export const acme = once(() => debian('trixie').then(from => build('acme', 'trixie', { FROM: from })))
 
+export const names = once(() => debian('trixie').then(from => build('names', 'trixie', { FROM: from })))
+
 export const testssl = once(() => debian('trixie').then(from => build('testssl', 'trixie', { FROM: from })))
+
+export const browser = once(() => debian('trixie').then(from => build('browser', 'trixie', { FROM: from })))
+
+export const firefox = once(() => debian('trixie').then(from => build('firefox', 'trixie', { FROM: from })))
 
 export const runner = once(async (suite: string) => {
   const from = await debian(suite)
@@ -85,10 +94,40 @@ async function bootstrap(suite: string, sourcesList: string, settings: string): 
 const registry2 = async (tag: string) =>
   build('registry2', tag, { FROM: await debian('trixie'), BUSYBOX: await busybox() })
 
-async function registry3(tag: string): Promise<string | undefined> {
-  const binary = { name: 'registry', path: () => compile(tag), version: tag }
+const registry3 = async (tag: string) =>
+  compiled(
+    'registry3',
+    tag,
+    { BUSYBOX: await busybox() },
+    'github.com/distribution/distribution/v3/cmd/registry',
+  )
+
+/** An object store: versitygw, `undefined` where there is no Go to build it with, or the program that BERTH_STORE names. */
+export const store = once(async (): Promise<string | undefined> => {
+  const from = await debian('trixie')
+  const other = process.env.BERTH_STORE
+  if (other !== undefined) {
+    const { size, mtimeMs } = statSync(other)
+    const program = { name: 'store', path: other, version: `${size} ${mtimeMs}` }
+    return build('store', basename(other), { FROM: from }, [program])
+  }
+  const module = 'github.com/versity/versitygw/cmd/versitygw'
+  const image = await compiled('store', '1.8.0', { FROM: from }, module, 'store')
+  if (!image) say('versitygw can’t be built without Go: tests of object storage will be skipped')
+  return image
+})
+
+/** An image with a program that Debian doesn't have, built from its module in Go; `undefined` where there is no Go. */
+async function compiled(
+  name: string,
+  version: string,
+  args: Arguments,
+  module: string,
+  program = module.split('/').at(-1) ?? '',
+): Promise<string | undefined> {
+  const binary = { name: program, path: () => compile(module, version), version }
   try {
-    return await build('registry3', tag, { BUSYBOX: await busybox() }, [binary])
+    return await build(name, version, args, [binary])
   } catch (error) {
     if (error instanceof NoGo) return undefined
     throw error
@@ -97,17 +136,16 @@ async function registry3(tag: string): Promise<string | undefined> {
 
 class NoGo extends Error {}
 
-/** The binary of registry 3, which Debian doesn't have. */
-async function compile(version: string): Promise<string> {
+async function compile(module: string, version: string): Promise<string> {
   const go = await findGo()
   if (!go) throw new NoGo()
-  say(`Building registry ${version} with Go`)
+  const program = module.split('/').at(-1) ?? ''
+  say(`Building ${program} ${version} with Go`)
   const bin = join(cache, 'go')
-  const module = `github.com/distribution/distribution/v3/cmd/registry@v${version}`
-  await output(go, ['install', '-trimpath', '-ldflags=-s -w', module], {
+  await output(go, ['install', '-trimpath', '-ldflags=-s -w', `${module}@v${version}`], {
     env: { CGO_ENABLED: '0', GOBIN: bin },
   })
-  return join(bin, 'registry')
+  return join(bin, program)
 }
 
 async function findGo(): Promise<string | undefined> {

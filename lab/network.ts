@@ -14,6 +14,13 @@ export async function network(): Promise<void> {
   await docker('network', 'create', '--label', label, '--ipv6', '--subnet', subnet, '--opt', mtu, labName)
 }
 
+/** This machine's IPv4 address for machines of the lab. */
+export async function gateway(): Promise<string> {
+  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}'
+  const gateways = (await docker('network', 'inspect', '--format', format, labName)).split(' ')
+  return gateways.find(each => /^\d+\./.test(each)) ?? '127.0.0.1'
+}
+
 async function outboundMtu(): Promise<string> {
   const device =
     (await output('sh', ['-c', 'awk \'$2 == "00000000" { print $1; exit }\' /proc/net/route'])) || 'lo'

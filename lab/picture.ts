@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import {
   createRunner,
   createServer,
   key,
+  password,
   removeMachine,
   runStep,
   useContainerdStore,
@@ -18,7 +18,6 @@ const server = await createServer({ name: 'registry' })
 const runner = await createRunner()
 // Without it buildx writes no archives.
 await useContainerdStore(runner)
-const password = () => randomBytes(24).toString('base64url')
 
 await runner.sh(
   "mkdir -p ~/picture && cd ~/picture && head -c 7300000 /dev/urandom >layer && printf 'FROM scratch\\nCOPY layer /\\n' >Dockerfile && docker build -q -t worker . && head -c 21400000 /dev/urandom >layer && docker buildx build --quiet --platform linux/amd64,linux/arm64 --output type=oci,dest=my-app.tar . >/dev/null",

@@ -55,18 +55,22 @@ export async function output(command: string, args: string[], options?: ProcessO
   return stdout.trim()
 }
 
-/** Awaits a condition, asking again until it holds. */
+/**
+ * Awaits a condition, asking again until it holds: ten times a second at first, and the less often the longer it takes,
+ * for each question starts a program on a machine.
+ */
 export async function until<T>(
   what: string,
   seconds: number,
   ask: () => Promise<T | undefined | false>,
 ): Promise<T> {
-  const end = Date.now() + seconds * 1000
+  const begin = Date.now()
   for (;;) {
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer
-    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`)
-    await new Promise(resolve => setTimeout(resolve, 100))
+    const passed = Date.now() - begin
+    if (passed > seconds * 1000) throw new Error(`${what}: not within ${seconds} s`)
+    await new Promise(resolve => setTimeout(resolve, Math.min(1000, 100 + passed / 10)))
   }
 }
 

@@ -26,6 +26,7 @@ export async function record(suite: string): Promise<void> {
       { name: 'alice', password: 'wonderland', strong: false },
     ],
     access: undefined,
+    page: false,
     sealKey: undefined,
     acme: {
       server: acme.directory,

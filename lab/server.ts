@@ -15,20 +15,29 @@ export interface ServerOptions {
   suite?: string
   /** With Docker, compose, nginx and certbot from Debian (the default), or bare. */
   ready?: boolean
+  /** With coreutils and sudo in Rust, as Ubuntu has them: with BERTH_RUST=1 unless told. */
+  rust?: boolean
   /** A server without a name of its own counts as wanted only while the process that made it lives. */
   name?: string
+  /** Whether that is so with a name, too. */
+  ours?: boolean
   /** More names that lead to it. */
   aliases?: string[]
 }
 
+/** Whether servers have coreutils and sudo in Rust. Debian 12 has no such sudo, so who asks for it gets Debian 13. */
+export const rusty = process.env.BERTH_RUST === '1'
+
 /** A fresh server: systemd is up, sshd lets root in with the lab's key, and no other server has its host keys. */
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
-  const { suite = 'trixie', ready = true, aliases = [] } = options
+  const { ready = true, rust = rusty, aliases = [] } = options
+  const suite = options.suite && !(rust && options.suite === 'bookworm') ? options.suite : 'trixie'
+  const base = await (ready ? images.ready(suite) : images.server(suite))
   const machine = await start({
     name: options.name ?? `server-${randomBytes(3).toString('hex')}`,
-    ours: !options.name,
+    ours: options.ours ?? !options.name,
     kind: 'server',
-    image: await (ready ? images.ready(suite) : images.server(suite)),
+    image: rust ? await images.rust(suite, base) : base,
     aliases,
     flags: bootable,
     command: ['/usr/local/sbin/boot', (await key()).public],

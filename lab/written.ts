@@ -12,6 +12,8 @@ const written: Readonly<Record<string, readonly [call: string, argument: number]
   'registry.config': ['registry_up', 5],
   'brake.script': ['brake_up', 3],
   'brake.unit': ['brake_up', 4],
+  'page.script': ['page_serve', 3],
+  'page.unit': ['page_serve', 4],
   'site.file': ['site_write', 3],
   'renewal.hook': ['renewal_hook', 1],
   'renewal.care.certbot': ['renewal_care', 1],
