@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { type Access, ownerOf, type Rights, rightsOf } from '../src/desired.ts'
+import { type Access, onDisk, ownerOf, type Rights, rightsOf } from '../src/desired.ts'
 
 test('a second password has the rights of its owner, unless it has a rule of its own', () => {
   const all = { pull: [], push: ['**'] }
@@ -26,4 +26,12 @@ test.each([
   ['+x', '+x'],
 ])('%s belongs to %s', (name, owner) => {
   expect(ownerOf(name)).toBe(owner)
+})
+
+test.each([
+  ['Berth’s own', {}, true],
+  ['a setting of the disk’s', { storage: { filesystem: { maxthreads: 50 } } }, true],
+  ['another driver', { storage: { filesystem: null, s3: { bucket: 'images' } } }, false],
+])('images on the disk: %s', (_, config, expected) => {
+  expect(onDisk({ registry: { image: 'registry:3.1.2', config } })).toBe(expected)
 })

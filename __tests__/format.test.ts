@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { count, daysUntil, duration, lastLine, megabytes } from '../src/format.ts'
+import { count, daysUntil, duration, lastLine, megabytes, shortReference } from '../src/format.ts'
 
 test('a number and its noun', () => {
   expect([0, 1, 2].map(number => count(number, 'change'))).toEqual(['0 changes', '1 change', '2 changes'])
@@ -38,4 +38,10 @@ test('days are whole, and past ones are negative', () => {
 test('what was said last', () => {
   expect(lastLine('one\n  two \n\n')).toBe('two')
   expect(lastLine(' \n')).toBe('it said nothing')
+})
+
+test('a digest does not fill a line', () => {
+  const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
+  expect(shortReference(`registry:3@${digest}`)).toBe('registry:3@sha256:0123456789ab…')
+  expect(shortReference('registry:3')).toBe('registry:3')
 })

@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { Programs } from './programs.ts'
 import { defaults, runStep } from './step.ts'
+
+// Each starts the whole step, which takes its time on a machine with other work.
+jest.setTimeout(30_000)
 
 const password = 'nHzd4vQOYmF0o6xq8xJm0p1pZtVb2c3d'
 let inputs: Record<string, string>

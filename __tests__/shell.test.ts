@@ -34,6 +34,11 @@ test('NUL can’t be sent', () => {
   expect(() => quote('a\0b')).toThrow('NUL')
 })
 
+test.each(['000', '077'])('what a script makes has the same rights after a umask of %s', umask => {
+  const script = `umask ${umask}\n${compose([], ['umask'])}`
+  expect(execFileSync('sh', ['-s'], { input: script }).toString().trim()).toBe('0022')
+})
+
 test('a script that is cut off does nothing, wherever it is cut', () => {
   const script = compose(['server/facts'], ['echo one', 'echo two'])
   expect(execFileSync('sh', ['-s'], { input: script }).toString().trim()).toBe('one\ntwo')

@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import type { Credentials } from '../src/desired.ts'
 import { count, daysUntil } from '../src/format.ts'
-import { type Answer, Endpoint } from '../src/registry/endpoint.ts'
+import { Endpoint } from '../src/registry/endpoint.ts'
+import type { Answer } from '../src/registry/transport.ts'
 import { Preflight } from '../src/resources/certificate/preflight.ts'
 
 const help = `script/doctor DOMAIN [--ca FILE] [--login]: what is wrong with a registry, as seen from this machine
@@ -34,7 +35,7 @@ async function examine(domain: string, ca: string | undefined, user: Credentials
   await check('DNS', async () => `${domain} is ${(await resolved).join(' and ')}`)
   for (const address of await resolved.catch(() => [])) {
     if (!(await isRouted(address))) {
-      console.log(`?      ${address}: not looked at, for this machine has no IPv6`)
+      console.log(`?      ${address}: not checked, because this machine has no IPv6`)
       continue
     }
     const endpoint = new Endpoint(domain, ca, { address })
@@ -82,7 +83,7 @@ function plain(address: string, domain: string): Promise<string> {
     })
     outgoing.on('response', ({ statusCode, headers: { location } }) => {
       outgoing.destroy()
-      if (location?.startsWith(`https://${domain}/`)) resolve('leads to HTTPS')
+      if (location?.startsWith(`https://${domain}/`)) resolve('redirects to HTTPS')
       else
         reject(
           new Error(
@@ -118,7 +119,7 @@ async function challenge({ status, headers, body }: Answer): Promise<string> {
 }
 
 const down = (status: number) =>
-  `answers ${status}: nginx is there and the registry is not; look at \`docker ps -a\` and its log on the server`
+  `answers ${status}: nginx is up but the registry is not; look at \`docker ps -a\` and its log on the server`
 
 async function login(endpoint: Endpoint, user: Credentials): Promise<string> {
   const { status } = await endpoint.ask('GET', '/v2/', user)

@@ -12,7 +12,7 @@ export function tables(action: string): { inputs: string; outputs: string } {
   const { inputs, outputs }: { inputs: Record<string, Entry>; outputs: Record<string, Entry> } = parse(action)
   const rows = Object.entries(inputs).map(
     ([name, { description, default: value }]) =>
-      `| \`${name}\` | ${value ? `\`${value}\`` : ''} | ${cell(description)} |`,
+      `| \`${name}\` | ${value ? `\`${short(value)}\`` : ''} | ${cell(description)} |`,
   )
   return {
     inputs: ['| input | default | meaning |', '| --- | --- | --- |', ...rows].join('\n'),
@@ -22,6 +22,11 @@ export function tables(action: string): { inputs: string; outputs: string } {
       ...Object.entries(outputs).map(([name, { description }]) => `| \`${name}\` | ${cell(description)} |`),
     ].join('\n'),
   }
+}
+
+/** A digest would make the column as wide as the page. */
+function short(value: string): string {
+  return value.replace(/(@sha256:[0-9a-f]{6})[0-9a-f]+/, '$1…')
 }
 
 function cell(text: string): string {

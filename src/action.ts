@@ -1,7 +1,8 @@
 import * as core from '@actions/core'
 import type { Mode } from './desired.ts'
-import { asFailure, Failure } from './failure.ts'
-import { InputError, type Inputs } from './inputs/inputs.ts'
+import { asFailure, type Failure, InputError } from './failure.ts'
+import type { Inputs } from './inputs/inputs.ts'
+import { clean } from './modes/clean.ts'
 import type { Context } from './modes/context.ts'
 import { down } from './modes/down.ts'
 import { plan } from './modes/plan.ts'
@@ -11,12 +12,13 @@ import { up } from './modes/up.ts'
 import { helpFor } from './report/help.ts'
 import { Log } from './report/log.ts'
 import { closing, type Outcome, planJson, references } from './report/outcome.ts'
+import { deletedJson, freedBytes, isCleaned } from './report/retention.ts'
 import { mistakesSummary, summary } from './report/summary.ts'
 import type { Server } from './server/server.ts'
 
 const log = new Log(core, process.env)
 
-/** The registry’s name, once it is known to be one. */
+/** The registry’s name, once the inputs are known to be good. */
 let domain = 'Berth'
 
 /** Masks texts in the log from now on. */
@@ -26,40 +28,40 @@ export function mask(secrets: readonly string[]): void {
 
 export const { debug } = log
 
-/** What is known and under way when the toolkit is there. */
+/** What is known, and what is under way, by the time the toolkit is loaded. */
 export interface Begun {
   inputs: Inputs
   /** The number of the pull request that the workflow runs for. */
   pull: number | undefined
-  /** `undefined` in a mode without SSH. */
-  server: Server | undefined
+  /** Empty in a mode without SSH. */
+  servers: readonly Server[]
 }
 
-/** The step, from inputs that are being read and a server that is being connected to. */
+/** Runs the step. `begun` reads the inputs and starts to connect to the servers. */
 export async function run(begun: Promise<Begun>, folder: string, cancelled: AbortSignal): Promise<void> {
-  let server: Server | undefined
+  let servers: readonly Server[] = []
   try {
     const known = await begun
-    server = known.server
+    servers = known.servers
     domain = known.inputs.desired.domain
     known.inputs.warnings.forEach(log.warned)
+    known.inputs.notes.forEach(log.said)
     await report(await work(known, folder, cancelled))
   } catch (error) {
     await reportFailure(error)
   } finally {
-    await server?.close()
+    await Promise.all(servers.map(server => server.close()))
   }
 }
 
-const modes: Partial<Record<Mode, typeof up>> = { up, plan, push, renew, down }
+const modes: Record<Mode, typeof up> = { up, plan, push, renew, clean, down }
 
-function work({ inputs, pull, server }: Begun, folder: string, cancelled: AbortSignal): Promise<Outcome> {
-  const mode = modes[inputs.mode]
-  if (!mode) throw new Failure('input', `mode ${inputs.mode} is not there yet in this version of Berth`)
-  return mode(inputs, {
+function work({ inputs, pull, servers }: Begun, folder: string, cancelled: AbortSignal): Promise<Outcome> {
+  return modes[inputs.mode](inputs, {
     folder,
     listener: log,
-    server,
+    beside: log.beside,
+    servers,
     cancelled,
     group: log.group,
     leaves: file => core.saveState('trust', file),
@@ -69,18 +71,21 @@ function work({ inputs, pull, server }: Begun, folder: string, cancelled: AbortS
 
 async function report(outcome: Outcome): Promise<void> {
   core.setOutput('registry', outcome.domain)
-  core.setOutput('changed', outcome.steps.length > 0)
+  core.setOutput('changed', outcome.steps.length > 0 || isCleaned(outcome))
   core.setOutput('plan', planJson(outcome.steps))
   core.setOutput('images', references(outcome).join('\n'))
   core.setOutput('digest', outcome.pushed[0]?.digest ?? '')
+  core.setOutput('deleted', deletedJson(outcome))
+  core.setOutput('freed', freedBytes(outcome))
   core.setOutput('certificate-expires', outcome.certificate?.validToDate.toISOString() ?? '')
-  for (const reference of references(outcome)) log.said(`pushed ${reference}`)
+  for (const [index, reference] of references(outcome).entries())
+    log.said(`${outcome.pushed[index]?.known ? 'there already' : 'pushed'}: ${reference}`)
   if (outcome.failure === undefined) log.said(closing(outcome, Date.now(), performance.now()))
   else fail(outcome.failure)
   await summarize(outcome)
 }
 
-/** A failed run has no outcome, but its plan and what became of that. */
+/** A failed run has no outcome, but it has a plan, and some of that may have been done. */
 async function reportFailure(error: unknown): Promise<void> {
   if (error instanceof InputError) {
     error.mistakes.forEach(fail)
@@ -105,7 +110,7 @@ async function summarize(outcome: Outcome): Promise<void> {
   await write(summary(outcome, { now: Date.now(), phases, taken, help }))
 }
 
-/** Adds to the job summary; a run by hand has none. */
+/** Adds to the job summary. A run by hand has none. */
 async function write(markdown: string): Promise<void> {
   if (process.env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(markdown).write()
 }

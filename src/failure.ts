@@ -5,19 +5,21 @@
  */
 export const topics = {
   key: 'The SSH key can’t be used',
-  hostKey: 'The host key is missing or another one',
+  hostKey: 'The host key is missing or different',
   users: 'Users, passwords and access',
-  ownCertificate: 'The certificate that you bring is not accepted',
-  imageName: 'An image or a tag has no valid name',
+  ownCertificate: 'Your own certificate is not accepted',
+  imageName: 'The name of an image or tag is not valid',
   input: 'An input is missing or wrong',
   busy: 'Another run is at work',
-  samePush: 'Somebody else pushes the same tag',
+  samePush: 'Somebody else is pushing the same tag',
   immutable: 'A tag would move',
+  keep: 'Retention keeps too little or can’t be applied',
   diskFull: 'The disk is full',
   clock: 'The server’s clock is wrong',
   runnerProgram: 'The runner lacks a program',
   runnerDocker: 'The runner’s Docker does not answer',
-  login: 'The server does not let SSH in',
+  runnerLogin: 'The runner’s Docker can’t be logged in',
+  login: 'The server refuses the SSH login',
   sudo: 'Berth can’t become root',
   connectionLost: 'The connection was lost',
   connection: 'SSH does not reach the server',
@@ -25,24 +27,28 @@ export const topics = {
   packageManager: 'Another package manager is at work',
   serverProgram: 'A program is missing on the server',
   port: 'A port is taken',
-  rival: 'Another site or registry is in the way',
+  folder: 'A folder on the server belongs to somebody else',
+  rival: 'The server already has another site or registry',
   nginx: 'nginx refuses its configuration',
   noRegistry: 'The server has no registry yet',
-  authority: 'The certificate authority gives no certificate',
-  authorityView: 'The certificate authority sees another world',
+  authority: 'The certificate authority issues no certificate',
+  authorityView: 'The certificate authority sees something else',
   trust: 'A private authority is not trusted',
   renewal: 'The certificate is not renewed',
-  servedCertificate: 'The certificate is not the right one',
-  github: 'GitHub can’t be told',
+  servedCertificate: 'The wrong certificate is served',
+  github: 'Berth can’t write on GitHub',
+  dnsRecord: 'The record in DNS can’t be set',
+  servers: 'One of several servers is left behind',
   dns: 'DNS does not point to the server',
   port80: 'Port 80 can’t be reached',
   registryStart: 'The registry does not start',
-  registryLogin: 'The registry does not let a user in',
+  bucket: 'The object storage refuses or does not answer',
+  registryLogin: 'The registry refuses a user',
   pushRights: 'A user may not push',
-  proxy: 'A proxy is in the way',
-  imageMissing: 'The image is not there',
+  proxy: 'A proxy limits the size of uploads',
+  imageMissing: 'The image is missing',
   endpoint: 'The registry does not answer',
-  push: 'A push stops half way',
+  push: 'A push stops halfway',
   step: 'A step on the server failed',
 } as const
 
@@ -50,7 +56,7 @@ export type Topic = keyof typeof topics
 
 /** What went wrong, in a sentence: the cause, a semicolon, what to do. */
 export class Failure extends Error {
-  /** `undefined` if nobody expected it. */
+  /** `undefined` for an error that nobody expected. */
   readonly topic: Topic | undefined
 
   constructor(topic: Topic | undefined, sentence: string) {
@@ -59,14 +65,24 @@ export class Failure extends Error {
   }
 }
 
-/** Several failures as one: the first says where to read on. `undefined` if there is none. */
+/** Several failures as one, with the topic of the first. `undefined` if there are none. */
 export function joined(failures: readonly Failure[]): Failure | undefined {
   const [first] = failures
   return first && new Failure(first.topic, failures.map(({ message }) => message).join('\n'))
 }
 
-/** Whatever was thrown. */
+/** Whatever was thrown, as a failure. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error
   return new Failure(undefined, error instanceof Error ? error.message : String(error))
+}
+
+/** Every mistake in the inputs, each beginning with the input’s name. */
+export class InputError extends Error {
+  readonly mistakes: readonly Failure[]
+
+  constructor(mistakes: readonly Failure[]) {
+    super(mistakes.map(({ message }) => message).join('\n'))
+    this.mistakes = mistakes
+  }
 }

@@ -3,7 +3,7 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
-/** Milliseconds in the unit that a person would choose. */
+/** Milliseconds, in the unit that a person would choose. */
 export function duration(milliseconds: number): string {
   if (milliseconds < 100) return `${Math.round(milliseconds)} ms`
   const seconds = milliseconds / 1000
@@ -17,13 +17,18 @@ export function daysUntil(date: Date, now: number): number {
   return Math.floor((date.getTime() - now) / (24 * 60 * 60 * 1000))
 }
 
-/** Bytes in the unit that a person would choose. */
+/** Bytes, in the unit that a person would choose. */
 export function megabytes(bytes: number): string {
   if (bytes < 1e5) return `${Math.ceil(bytes / 1e3)} kB`
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
 }
 
-/** What a program said last, for a sentence. */
+/** The last line that a program printed, for use in a sentence. */
 export function lastLine(text: string): string {
   return text.trim().split('\n').at(-1)?.trim() || 'it said nothing'
+}
+
+/** An image’s reference with its digest cut to 12 digits. */
+export function shortReference(image: string): string {
+  return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1…')
 }

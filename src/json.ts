@@ -1,4 +1,4 @@
-/** What comes from outside, looked at before it is believed: what is missing or of another kind is empty, and never a TypeError. */
+/** Checks of data from outside. What is missing or of the wrong type becomes empty or `undefined`, and never throws a TypeError. */
 
 /** `undefined` if it is not JSON. */
 export function parseJson(text: string): unknown {

@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Begun } from './action.ts'
-import type { GitHubEvent } from './inputs/images.ts'
+import type { GitHubEvent } from './inputs/event.ts'
 import { readInputs } from './inputs/inputs.ts'
 import { number, object, parseJson, string } from './json.ts'
 import { Server } from './server/server.ts'
@@ -13,10 +13,10 @@ const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `berth-${randomUUID().s
 
 const cancelled = new AbortController()
 
-/** Milliseconds in which the connection is closed; GitHub sends SIGTERM 7500 after SIGINT. */
+/** Milliseconds allowed for closing the connection; GitHub sends SIGTERM 7500 after SIGINT. */
 const grace = 3000
 
-// GitHub cancels a job with SIGINT to this process alone: what it started is its own to end.
+// GitHub cancels a job by sending SIGINT to this process alone, so it has to end what it started.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     cancelled.abort()
@@ -24,7 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
-// What nobody expected must not leave the key behind either.
+// An unexpected error must not leave the key behind either.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.once(event, error => {
     process.exitCode = 1
@@ -40,12 +40,12 @@ function end(): void {
   if (cancelled.signal.aborted) process.exit(130)
 }
 
-/** What the log does not mask yet; until it does, nothing is printed. */
+/** What the log has to mask. Nothing is printed before it does. */
 const secrets: string[] = []
 
 /**
- * Reads the inputs and lets ssh start. No more than that needs is loaded by now: GitHub's toolkit, whose HTTP client takes
- * twice as long to load as Node itself, comes while ssh connects.
+ * Reads the inputs and starts ssh. Only what that needs is loaded by now. GitHub's toolkit, whose HTTP client takes twice as
+ * long to load as Node itself, is loaded while ssh connects.
  */
 async function begin(): Promise<Begun> {
   const event = githubEvent()
@@ -56,14 +56,15 @@ async function begin(): Promise<Begun> {
   )
   saveFolder()
   const { pull } = event
-  if (!inputs.target) return { inputs, pull, server: undefined }
   const debug = (text: string) => void loaded.then(action => action.debug(text))
-  const server = new Server(inputs.target, join(folder, 'ssh'), debug, cancelled.signal)
-  server.connect()
-  return { inputs, pull, server }
+  const servers = inputs.targets.map(
+    (target, index) => new Server(target, join(folder, 'ssh', `${index}`), debug, cancelled.signal),
+  )
+  for (const server of servers) server.connect()
+  return { inputs, pull, servers }
 }
 
-/** For the post step, before anything is written: what the toolkit's saveState does. */
+/** Tells the post step of the folder before anything is written there, as the toolkit's saveState would. */
 function saveFolder(): void {
   if (process.env.GITHUB_STATE) appendFileSync(process.env.GITHUB_STATE, `folder=${folder}\n`)
 }
@@ -91,9 +92,9 @@ function eventPayload(path: string | undefined): unknown {
 
 const begun = begin()
 const loaded = begun
-  .catch(() => {}) // The action tells why.
+  .catch(() => {}) // The action reports it.
   .then(async () => {
-    const action = await import('./action.ts')
+    const action = await import(/* webpackChunkName: "action" */ './action.ts')
     action.mask(secrets)
     return action
   })

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * A call of a shell function in one of the `.sh` files of this folder.
+ * A call of a shell function in one of the `.sh` files below this folder.
  *
- * Arguments of a *function* stay inside the shell: unlike those of a program, they never show in a process list.
+ * Arguments of a *function* stay inside the shell: unlike those of a program, they never appear in a process list.
  */
 export type Call = readonly [name: string, ...arguments_: string[]]
 
@@ -21,26 +21,42 @@ export function line(call: Call): string {
 /**
  * One script out of shell libraries and the lines that use them.
  *
- * Everything is inside `main`, which is called in the last line: a shell that reads from a connection runs what it has
- * got so far, so without this a script that is cut off in transfer would run in part. It begins with an empty line, for
- * a login file may have printed something and left the line unfinished. Nothing in it reads what comes after it.
+ * Everything is inside `main`, which the last line calls. A shell that reads from a connection runs each line as it arrives,
+ * so a script that was cut off in transfer would otherwise run in part. `echo` comes first because a login file may have
+ * left its last line unfinished. `main` has no input, so that nothing in it can read what comes after the script.
+ * The umask is the script's own: a login may have set any, and sudo-rs before 0.2.7 keeps the user's, which may let a group
+ * write what root makes.
  */
 export function compose(libraries: readonly string[], body: readonly string[]): string {
-  return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n')
+  return [
+    'main() {',
+    ...libraries.map(library),
+    'umask 022',
+    'echo',
+    ...body,
+    '}',
+    'main "$@" </dev/null',
+    '',
+  ].join('\n')
 }
 
-/** The code of a program for servers below this folder: `NAME.sh`, unless the name has an ending of its own. */
+/** The code of a program that runs on servers: `NAME.sh` below this folder, unless the name has another ending. */
 export function library(name: string): string {
   const file = /\.\w+$/.test(name) ? name : `${name}.sh`
   return withoutComments(readFileSync(new URL(`./${file}`, import.meta.url), 'utf8'))
 }
 
-/** What is in a file that Berth writes on a server, for people who come across it there. */
+/** The unchanged text of a file below this folder, for what is not a program for servers. */
+export function asset(name: string): string {
+  return readFileSync(new URL(`./${name}`, import.meta.url), 'utf8')
+}
+
+/** Begins the files that Berth writes on a server, for people who come across them. */
 export const notice = '# Written by Berth, which undoes changes made here.'
 
 /**
- * Comments of the sources stay here: a server must not be changed, let alone restart anything, because one of them was. What
- * they tell shellcheck goes along, and so does the first line of a script.
+ * Removes comments, because a changed comment must not change a file on a server, let alone restart anything there. Directives
+ * for shellcheck stay.
  */
 export function withoutComments(text: string): string {
   return text.replace(/^[ \t]*#(?! shellcheck ).*\n/gm, '').replace(/\n{3,}/g, '\n\n')

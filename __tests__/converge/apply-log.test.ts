@@ -59,7 +59,7 @@ describe('why it failed, and where that is explained', () => {
       'step',
       'packages (make packages) failed; the server said:\n  words',
     ],
-    ['a step, without a word', 'berth:start=1\nberth:failed=1', 'step', 'failed without a word'],
+    ['a step, without a word', 'berth:start=1\nberth:failed=1', 'step', 'failed without any output'],
     [
       'a full disk, whatever the programs say of it',
       'berth:start=1\nCould not get lock \nNo space left on device\nberth:full=0 of 9M are free on /opt\nberth:failed=1',

@@ -62,7 +62,7 @@ test('another run was faster: the server is looked at again', async () => {
   const { applied, heard } = await answers('berth:say=waiting\nberth:stale=facts\n', good)
   expect(applied).toBe(2)
   expect(heard).toContain('said waiting')
-  expect(heard).toContain('said another run has changed the server meanwhile; looking again')
+  expect(heard).toContain('said another run changed the server in the meantime; looking again')
 })
 
 test('a cut between two steps says how far it got', async () => {

@@ -26,7 +26,7 @@ describe.each(suites)('a real server, %s', suite => {
     'create users: add ci',
     'create users: add alice',
     'create renewal: reload nginx when a certificate is renewed',
-    'create renewal: look at what is served after each round',
+    'create renewal: check what is served after each round',
     'create renewal: trust the private certificate authority',
   ]
   const guard = ['create guard: /opt/berth/guard.sh', `create guard: berth-guard-${domain}.service`]
@@ -77,6 +77,13 @@ describe.each(suites)('a real server, %s', suite => {
       'registry',
     ])
     expect(planDown(desired, recorded(suite, 'ready').facts).steps).toEqual([])
+  })
+
+  test('taken away: never what is another registry’s', () => {
+    const other = { ...desired, domain: 'other.example.com', purge: true }
+    expect(() => planDown(other, recorded(suite, 'converged').facts)).toThrow(
+      `/opt/berth belongs to the registry ${desired.domain}`,
+    )
   })
 })
 

@@ -1,81 +1,34 @@
-import { describe, expect, test } from '@jest/globals'
-import { parseAccess } from '../../src/inputs/access.ts'
+import { expect, test } from '@jest/globals'
+import type { User } from '../../src/desired.ts'
+import { readAccess } from '../../src/inputs/access.ts'
+import { Reader } from '../../src/inputs/reader.ts'
 
-const users = ['ci', 'ci+next', 'alice', 'bob'].map(name => ({ name, password: 'x', strong: false }))
+const ci: User = { name: 'ci', password: 'x', strong: false }
 
-function read(text: string) {
-  const problems: string[] = []
-  const warnings: string[] = []
-  const access = parseAccess(
-    text,
-    users,
-    message => problems.push(message),
-    message => warnings.push(message),
+async function read(access: string, users: User[] | null = [ci], config: Record<string, unknown> = {}) {
+  const reader = new Reader(
+    name => (name === 'access' ? access : ''),
+    () => {},
   )
-  return { access: Object.fromEntries(access), problems, warnings }
+  const rights = await readAccess(reader, users, { image: 'registry:3', config })
+  return { rights, mistakes: reader.mistakes.map(({ message }) => message) }
 }
 
-test('reads rights by user, one pattern or several, and the short forms', () => {
-  expect(read("ci: push\nalice:\n  pull: '**'\n  push: [team/*, tools/lint]\n'*': pull")).toEqual({
-    access: {
-      ci: { pull: [], push: ['**'] },
-      alice: { pull: ['**'], push: ['team/*', 'tools/lint'] },
-      '*': { pull: ['**'], push: [] },
-    },
-    problems: [],
-    warnings: [],
-  })
+test('without it, nobody has fewer rights than others', async () => {
+  expect(await read(' \n')).toEqual({ rights: undefined, mistakes: [] })
 })
 
-test('names every user who may do nothing', () => {
-  expect(read('ci: push').warnings).toEqual([
-    expect.stringMatching(/^no rule lets `alice`, `bob` pull or push/),
+test('with it, users have the rights of its rules', async () => {
+  const { rights, mistakes } = await read('ci: push')
+  expect([...(rights ?? [])]).toEqual([['ci', { pull: [], push: ['**'] }]])
+  expect(mistakes).toEqual([])
+})
+
+test('rules are refused where nginx lets everybody in, or does not know who comes', async () => {
+  expect((await read('ci: push', null)).mistakes).toEqual([
+    'access: needs users to give rights to, but `auth: none` has none',
   ])
-})
-
-test('reports all mistakes at once', () => {
-  const { problems } = read(
-    'eve: pull\nci: all\nalice: { read: team/app, push: [Team/App, "a//b", "../x", "a/***", "a**/b", "*/*/*", "a\\n"] }\nbob:',
-  )
-  expect(problems.map(problem => problem.replace(/;.*/, ''))).toEqual([
-    '"eve" is not one of `users`',
-    '"ci" must be `pull`, `push`, or a map of the two to patterns of repositories',
-    '"alice" has "read"',
-    ...['"Team/App"', '"a//b"', '"../x"', '"a/***"', '"a**/b"', '"*/*/*"', '"a\\n"'].map(
-      pattern => `"alice" may push ${pattern}, which is no pattern of repositories`,
-    ),
-    '"bob" must be `pull`, `push`, or a map of the two to patterns of repositories',
+  expect((await read('ci: push', [ci], { auth: { token: { realm: 'x' } } })).mistakes).toEqual([
+    'access: needs users that nginx checks, but `registry-config` has an `auth` of its own; omit one of them',
   ])
-})
-
-describe('what is no map', () => {
-  test.each([
-    ['ci: push\nci: pull', /^is not YAML: Map keys must be unique/],
-    ['*: pull', /quote what begins with \*/],
-    ['- ci', /^is not a YAML map/],
-    ['ci', /^is not a YAML map/],
-  ])('%j', (text, message) => {
-    expect(read(text).problems).toEqual([expect.stringMatching(message)])
-  })
-})
-
-// YAML would make numbers and truth of them, and give the rights to somebody else.
-test.each(['012', '0x10', '1e3', '1.0', 'True', 'null', '2026-01-01', '~x'])(
-  'a user called %s gets its own rights',
-  name => {
-    const problems: string[] = []
-    const own = [{ name, password: 'x', strong: false }]
-    const access = parseAccess(
-      `${name}: push\n`,
-      own,
-      message => problems.push(message),
-      () => {},
-    )
-    expect(problems).toEqual([])
-    expect([...access.keys()]).toEqual([name])
-  },
-)
-
-test('two keys that end as one name are a mistake', () => {
-  expect(read('ci: push\n"ci": pull\n').problems[0]).toContain('is not YAML: Map keys must be unique')
 })

@@ -8,7 +8,7 @@ function read(inputs: Record<string, string>) {
     name => inputs[name] ?? '',
     text => secrets.push(text),
   )
-  return { acme: readAcme(reader), mistakes: reader.mistakes.map(({ message }) => message), secrets }
+  return { acme: readAcme(reader, 'up'), mistakes: reader.mistakes.map(({ message }) => message), secrets }
 }
 
 test('Let’s Encrypt, unless told otherwise', () => {

@@ -122,8 +122,15 @@ describe('certificate and certificate-key', () => {
     }
   })
 
+  test('a certificate that was cut in pasting', () => {
+    const cut = file('leaf.crt').replace(/\n.{64}\n/, '\n')
+    expect(read({ certificate: cut, 'certificate-key': file('leaf.key') }).problems).toEqual([
+      'certificate: holds a certificate that is damaged; paste the whole file again',
+    ])
+  })
+
   test.each<[string, string[], string, RegExp[]]>([
-    ['one of the two alone', ['leaf.crt'], '', [/^certificate-key: is missing, and `certificate` is given/]],
+    ['one of the two alone', ['leaf.crt'], '', [/^certificate-key: is missing, but `certificate` is given/]],
     [
       'a key of another certificate',
       ['leaf.crt'],
@@ -153,7 +160,7 @@ describe('certificate and certificate-key', () => {
     ['an encrypted key', ['leaf.crt'], 'encrypted.key', [/^certificate-key: is encrypted/]],
     ['a key in the wrong place', ['leaf.crt', 'leaf.key'], 'leaf.key', [/^certificate: holds a private key/]],
     ['a certificate as the key', ['leaf.crt'], 'leaf.crt', [/^certificate-key: is not a PEM private key/]],
-    ['a short RSA key', ['small.crt'], 'small.key', [/has 1024 bits only/]],
+    ['a short RSA key', ['small.crt'], 'small.key', [/has only 1024 bits/]],
   ])('%s is refused', (_, chain, key, expected) => {
     const { problems } = read({ certificate: file(...chain), 'certificate-key': file(key) })
     expect(problems).toEqual(expected.map(each => expect.stringMatching(each)))

@@ -1,5 +1,6 @@
+import { createHmac } from 'node:crypto'
 import { expect, test } from '@jest/globals'
-import { isHostname, parseKnownHosts } from '../../src/inputs/hosts.ts'
+import { foreignLetters, isHostname, isLineOf, parseKnownHosts } from '../../src/inputs/hosts.ts'
 
 // Made by ssh-keygen, and the fingerprint by `ssh-keygen -lf`.
 const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8QhiyQF4KXY8/F7uTkVD2eic8F2FttVy8Lo5kpizEn'
@@ -78,4 +79,28 @@ test.each([
   [`${'a.'.repeat(127)}com`, false],
 ])('host name %j: %s', (name, good) => {
   expect(isHostname(name)).toBe(good)
+})
+
+test.each([
+  [
+    'registry.münchen.example',
+    '"registry.münchen.example" has letters that DNS does not allow; write registry.xn--mnchen-3ya.example',
+  ],
+  ['реестр.example', '"реестр.example" has letters that DNS does not allow; write xn--e1aa5aceg.example'],
+  ['registry.example.com', undefined],
+  ['not a name', undefined],
+  ['ä b.example', undefined],
+])('%s as DNS has it', (name, expected) => expect(foreignLetters(name)).toBe(expected))
+
+test('a line of known_hosts is for a host by name, in a list, by a pattern or hashed', () => {
+  const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8QhiyQF4KXY8/F7uTkVD2eic8F2FttVy8Lo5kpizEn'
+  const salt = Buffer.alloc(20, 7)
+  const hash = createHmac('sha1', salt).update('web1').digest('base64')
+  const hashed = `|1|${salt.toString('base64')}|${hash} ${key}`
+  for (const line of [`web1 ${key}`, `a,WEB1 ${key}`, `web? ${key}`, `@cert-authority w*1 ${key}`, hashed]) {
+    expect([line, isLineOf(line, 'web1')]).toEqual([line, true])
+    expect([line, isLineOf(line, 'db.example.com')]).toEqual([line, false])
+  }
+  expect(isLineOf(`[web1]:2222 ${key}`, '[web1]:2222')).toBe(true)
+  expect(isLineOf(`[web1]:2222 ${key}`, 'web1')).toBe(false)
 })

@@ -1,9 +1,18 @@
 import { describe, expect, test } from '@jest/globals'
-import { eventTags, parseImages, parseTags } from '../../src/inputs/images.ts'
+import { parseImages, parseTags, type Tags } from '../../src/inputs/images.ts'
 
-function read(text: string, tags = ['t'], owner = 'Acme') {
+const domain = 'registry.example.com'
+const none: Tags = { plain: [], references: [], elsewhere: [] }
+
+function read(text: string, tags: Tags = none, owner = 'Acme') {
   const problems: string[] = []
-  return { images: parseImages(text, tags, owner, problem => problems.push(problem)), problems }
+  const images = parseImages(text, { domain, owner, tags, event: ['t'] }, each => problems.push(each))
+  return { images, problems }
+}
+
+function readTags(text: string) {
+  const problems: string[] = []
+  return { tags: parseTags(text, { domain, owner: 'Acme' }, each => problems.push(each)), problems }
 }
 
 describe('image', () => {
@@ -18,6 +27,10 @@ describe('image', () => {
     ['my-app => Acme/App', 'acme/app', 't'],
     ['my-app => acme/App:V1', 'acme/app', 'V1'],
     ['ghcr.io/Acme/App:V1', 'acme/app', 't'],
+    ['registry.example.com/team/app:1.2', 'team/app', '1.2'],
+    ['registry.example.com/team/app', 'team/app', 't'],
+    ['app => registry.example.com/team/app:1.2', 'team/app', '1.2'],
+    ['app => Registry.Example.com/team/app', 'team/app', 't'],
   ])('%s goes to %s:%s', (line, repository, tag) => {
     const { images, problems } = read(line)
     expect(problems).toEqual([])
@@ -51,6 +64,8 @@ describe('image', () => {
         './a:b',
         'x => same',
         'y => same',
+        'app => ghcr.io/team/app:1',
+        'app => localhost:5000/app',
       ].join('\n'),
     )
     expect(problems).toEqual([
@@ -62,6 +77,8 @@ describe('image', () => {
       'line 6: “oci:” is not the name of an image',
       'line 7: the path “./a:b” has a colon; rename it',
       'line 9: goes to the same repository and tag as line 8',
+      'line 10: “ghcr.io/team/app:1” is on another registry than registry.example.com; omit its name, or push there in another step',
+      'line 11: “localhost:5000/app” is on another registry than registry.example.com; omit its name, or push there in another step',
     ])
   })
 
@@ -76,43 +93,68 @@ describe('image', () => {
   })
 })
 
-test('tags are split at lines and commas, once each, and wrong ones named', () => {
-  const problems: string[] = []
-  expect(parseTags('v1, v1\nlatest\n', each => problems.push(each))).toEqual(['v1', 'latest'])
-  parseTags('a b', each => problems.push(each))
-  expect(problems).toEqual([
-    '“a b” is not a tag; it is made of letters, digits and . _ - and has at most 128 of them',
-  ])
-})
+describe('tags', () => {
+  test('are split at lines and commas, once each, and wrong ones named', () => {
+    expect(readTags('v1, v1\nlatest\n').tags.plain).toEqual(['v1', 'latest'])
+    expect(readTags('a b').problems).toEqual([
+      '“a b” is not a tag; it is made of letters, digits and . _ - and has at most 128 of them',
+    ])
+  })
 
-describe('tags from the event', () => {
-  const event = {
-    name: 'push',
-    ref: 'refs/heads/main',
-    sha: 'ffac537e6cbbf934b08745a378932722df287a53',
-    defaultBranch: 'main',
-    pull: undefined,
-    owner: 'Acme',
-  }
+  // As docker/metadata-action writes them.
+  const output = `${domain}/team/app:1.2\n${domain}/team/app:latest\nghcr.io/acme/app:1.2\nacme/app:1.2`
+
+  test('take whole references, and leave those of other registries to them', () => {
+    expect(readTags(output)).toEqual({
+      problems: [],
+      tags: {
+        plain: [],
+        references: [
+          { repository: 'team/app', tag: '1.2' },
+          { repository: 'team/app', tag: 'latest' },
+        ],
+        elsewhere: ['ghcr.io/acme/app:1.2', 'acme/app:1.2'],
+      },
+    })
+    expect(readTags(`${domain}/Acme/App:V1`).tags.references).toEqual([{ repository: 'acme/app', tag: 'V1' }])
+  })
+
+  test('that are all elsewhere, or no references, are mistakes', () => {
+    expect(readTags('ghcr.io/acme/app:1').problems).toEqual([
+      'names no tag on registry.example.com, only ghcr.io/acme/app:1; write registry.example.com/REPOSITORY:TAG, or the tag alone',
+    ])
+    expect(readTags(`${domain}/Shop:1`).problems).toEqual(['“Shop” is not a repository; write “shop”'])
+    expect(readTags(`${domain}/shop:-`).problems).toEqual([expect.stringContaining('“-” is not a tag')])
+  })
+
+  const { tags } = readTags(`${output}\n${domain}/team/worker:7`)
+
   test.each([
-    ['the default branch', {}, ['ffac537', 'main', 'latest']],
-    ['another branch', { ref: 'refs/heads/feature/Größe#1' }, ['ffac537', 'feature-Gr-e-1']],
-    ['a branch without a letter that a tag may have', { ref: 'refs/heads/日本' }, ['ffac537']],
-    ['a version', { ref: 'refs/tags/v1.2.3' }, ['ffac537', '1.2.3', '1.2', '1']],
-    ['a version with build metadata', { ref: 'refs/tags/1.2.3+5' }, ['ffac537', '1.2.3', '1.2', '1']],
+    ['the only image goes to each', 'my-app', { 'team/app': ['1.2', 'latest'], 'team/worker': ['7'] }],
+    ['so does the only archive', './app.tar', { 'team/app': ['1.2', 'latest'], 'team/worker': ['7'] }],
     [
-      'a pre-release, which is neither 1.2 nor 1',
-      { ref: 'refs/tags/v1.2.3-rc.1' },
-      ['ffac537', '1.2.3-rc.1'],
+      'each goes to its own',
+      'x => team/worker\nteam/app',
+      { 'team/worker': ['7'], 'team/app': ['1.2', 'latest'] },
     ],
-    ['another tag', { ref: 'refs/tags/nightly' }, ['ffac537', 'nightly']],
-    ['a pull request', { name: 'pull_request', ref: 'refs/pull/7/merge' }, ['ffac537', 'pr-7']],
-    [
-      'a pull request that runs on the base branch, whose tags it must not move',
-      { name: 'pull_request_target', pull: 7 },
-      ['ffac537', 'pr-7'],
-    ],
-  ])('%s', (_, more, tags) => {
-    expect(eventTags({ ...event, ...more })).toEqual(tags)
+    ['a tag that is written stays', 'x => team/app:x', { 'team/app': ['x'] }],
+  ])('%s', (_, text, places) => {
+    const { images, problems } = read(text, tags)
+    expect(problems).toEqual([])
+    expect(Object.fromEntries(images.map(each => [each.repository, each.tags]))).toEqual(places)
+  })
+
+  test('the same output as `image` and `tags`', () => {
+    const both = `${domain}/team/app:1.2\n${domain}/team/app:latest`
+    const { images, problems } = read(both, readTags(both).tags)
+    expect(problems).toEqual([])
+    expect(images.map(each => each.tags)).toEqual([['1.2'], ['latest']])
+  })
+
+  test('do not say where an image goes', () => {
+    expect(read('x\ny => team/other', tags).problems).toEqual([
+      'line 1: `tags` does not say where this one goes; write source => team/app',
+      'line 2: `tags` has references, and none to registry.example.com/team/other; add one, or write team/other:TAG',
+    ])
   })
 })

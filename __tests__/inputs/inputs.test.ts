@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
-import { InputError, type Inputs, readInputs } from '../../src/inputs/inputs.ts'
+import { defaultImage } from '../../src/desired.ts'
+import { InputError } from '../../src/failure.ts'
+import { type Inputs, readInputs } from '../../src/inputs/inputs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-inputs-'))
 const keygen = (name: string, passphrase: string) => {
@@ -63,7 +65,7 @@ test('the fewest inputs', async () => {
       domain: 'registry.example.com',
       directory: '/opt/berth',
       install: true,
-      registry: { image: 'registry:3.1.2', config: {} },
+      registry: { image: defaultImage, config: {} },
       users: [
         { name: 'ci', password: 'correct-horse' },
         { name: 'alice', password: 'battery-staple' },
@@ -71,14 +73,16 @@ test('the fewest inputs', async () => {
       acme: { server: 'https://acme-v02.api.letsencrypt.org/directory' },
       renewBefore: 30,
     },
-    target: {
-      host: 'registry.example.com',
-      port: 22,
-      user: 'root',
-      key,
-      knownHosts: [host],
-      fingerprints: [],
-    },
+    targets: [
+      {
+        host: 'registry.example.com',
+        port: 22,
+        user: 'root',
+        key,
+        knownHosts: [host],
+        fingerprints: [],
+      },
+    ],
     images: [],
     pushUser: { name: 'ci' },
   })
@@ -110,13 +114,15 @@ test('all that can be said differently', async () => {
         email: 'ops+registry@example.com',
       },
     },
-    target: {
-      host: '2001:db8::1',
-      port: 2222,
-      user: 'deploy',
-      jump: { user: 'hop', host: '2001:db8::2', port: 2200 },
-      sudoPassword: ' with spaces ',
-    },
+    targets: [
+      {
+        host: '2001:db8::1',
+        port: 2222,
+        user: 'deploy',
+        jump: { user: 'hop', host: '2001:db8::2', port: 2200 },
+        sudoPassword: ' with spaces ',
+      },
+    ],
     images: [
       { source: { kind: 'docker', name: 'app' }, repository: 'app', tags: ['ffac537', 'main', 'latest'] },
       { source: { kind: 'docker', name: 'web' }, repository: 'team/web', tags: ['v1'] },
@@ -134,7 +140,22 @@ test('mode push needs no SSH, and an open registry no users', async () => {
     'ssh-key': '',
     'ssh-known-hosts': '',
   })
-  expect(inputs).toMatchObject({ target: undefined, desired: { users: null }, pushUser: undefined })
+  expect(inputs).toMatchObject({ targets: [], desired: { users: null }, pushUser: undefined })
+})
+
+test('a push through SSH reads how to get there, and needs no user', async () => {
+  const { inputs } = await read({ mode: 'push', 'push-through': 'ssh', image: 'app', users: '' })
+  expect(inputs).toMatchObject({
+    throughSsh: true,
+    targets: [{ host: 'registry.example.com' }],
+    pushUser: undefined,
+  })
+  expect(
+    await problems({ mode: 'push', 'push-through': 'ssh', image: 'app', users: '', login: 'true' }),
+  ).toEqual([expect.stringMatching(/^users: is empty/)])
+  expect(await problems({ 'push-through': 'ssh', 'registry-config': 'auth: { token: {} }' })).toEqual([
+    expect.stringMatching(/^push-through: `ssh` goes straight to the registry/),
+  ])
 })
 
 test('every mistake at once', async () => {
@@ -191,8 +212,19 @@ describe('one mistake, one message', () => {
   test.each([
     ['mode', 'upp', '"upp" is not one of `up`, `plan`, `push`, `renew`, `clean`, `down`'],
     ['domain', '', 'is missing; give the name of the registry, such as registry.example.com'],
+    [
+      'domain',
+      'https://Registry.example.com/',
+      'is "https://registry.example.com/"; write the name alone, registry.example.com',
+    ],
+    [
+      'domain',
+      'registry.example.com.',
+      expect.stringContaining('write the name alone, registry.example.com'),
+    ],
+    ['domain', 'registry.example.com/team', expect.stringContaining('is not a domain name')],
     ['email', 'a@b; id', '"a@b; id" is not an e-mail address'],
-    ['ssh-host', 'a b', '"a b" is not a host name or an IP address'],
+    ['ssh-host', 'a b', '"a b" is not a host name or an IP address, as `host` or `user@host:port`'],
     ['ssh-port', '22 ', undefined],
     ['ssh-port', '65536', '"65536" is not a whole number from 1 to 65535'],
     ['ssh-user', '-l', '"-l" is not a user name'],
@@ -221,8 +253,28 @@ describe('one mistake, one message', () => {
     expect(await problems({ 'ssh-key': locked, 'ssh-key-passphrase': 'opens it' })).toEqual([])
   })
 
+  test('several servers that would have images of their own', async () => {
+    const [, type, blob] = host.split(' ')
+    const several = {
+      'ssh-host': 'web1\nweb2 10.0.0.2',
+      'ssh-known-hosts': `web1 ${type} ${blob}\nweb2 ${type} ${blob}`,
+    }
+    const store = { 'registry-config': 'storage: { filesystem: null, s3: { bucket: images } }' }
+    expect(await problems(several)).toEqual([
+      expect.stringMatching(/^ssh-host: has 2 servers, .*keep them in object storage/),
+    ])
+    expect(await problems({ ...several, mode: 'renew' })).toEqual([])
+    const { inputs, secrets } = await read({ ...several, ...store })
+    expect(inputs.desired.shared).toMatchObject({ peers: ['10.0.0.2'] })
+    expect(secrets).toContain(inputs.desired.shared?.secret)
+    expect((await read(store)).inputs.desired.shared).toBeUndefined()
+  })
+
   test('mode push without an image', async () => {
-    expect(await problems({ mode: 'push' })).toEqual(['image: is missing; name the image to push'])
+    expect(await problems({ mode: 'push' })).toEqual([
+      'image: is missing; name the image to push, or give `login: true` for later steps',
+    ])
+    expect(await problems({ mode: 'push', login: 'true' })).toEqual([])
   })
 })
 
@@ -338,4 +390,36 @@ describe('masking', () => {
     expect(found.length).toBeGreaterThan(2)
     expect(found.join()).not.toContain(secret)
   })
+})
+
+describe('every image is deleted', () => {
+  test('by mode `down` with the domain repeated, and by nothing else', async () => {
+    expect((await read({ mode: 'down', purge: given.domain })).inputs.desired.purge).toBe(true)
+    expect((await read({ mode: 'down' })).inputs.desired.purge).toBe(false)
+  })
+
+  test.each(['true', 'yes', 'Registry.example.com', 'other.example.com', 'example.com'])(
+    'never for “%s”',
+    async purge => {
+      expect(await problems({ mode: 'down', purge })).toEqual([
+        `purge: must be the domain, ${given.domain}, for every image to be deleted`,
+      ])
+    },
+  )
+
+  test.each(['up', 'plan', 'renew', 'clean'])('never by mode %s', async mode => {
+    expect(await problems({ mode, purge: given.domain })).toEqual(['purge: is only for mode `down`'])
+  })
+})
+
+test('rules say nothing of users whose lines are wrong', async () => {
+  expect(await problems({ access: 'bob: push', users: 'bob' })).toEqual([
+    expect.stringMatching(/^users: line 1 has no colon/),
+  ])
+})
+
+test('a domain in letters that DNS lacks is told as DNS writes it', async () => {
+  expect(await problems({ domain: 'bücher.example.com' })).toContainEqual(
+    expect.stringMatching(/^domain: .* write xn--bcher-kva\.example\.com$/),
+  )
 })

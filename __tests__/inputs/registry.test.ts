@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { defaultImage } from '../../src/desired.ts'
 import { Reader } from '../../src/inputs/reader.ts'
 import { readRegistry } from '../../src/inputs/registry.ts'
 
@@ -10,8 +13,15 @@ async function read(inputs: Record<string, string>) {
   return { registry: await readRegistry(reader), mistakes: reader.mistakes.map(({ message }) => message) }
 }
 
-test('the image of today, and no settings, unless told otherwise', async () => {
-  expect(await read({})).toMatchObject({ registry: { image: 'registry:3.1.2', config: {} }, mistakes: [] })
+test('the image of today, by its digest, and no settings, unless told otherwise', async () => {
+  expect(await read({})).toMatchObject({ registry: { image: defaultImage, config: {} }, mistakes: [] })
+  expect(defaultImage).toMatch(/^registry:3\.\d+\.\d+@sha256:[0-9a-f]{64}$/)
+})
+
+test('action.yml and what Dependabot reads have the same image', () => {
+  const { inputs } = parse(readFileSync('action.yml', 'utf8'))
+  expect(inputs['registry-image'].default).toBe(defaultImage)
+  expect(readFileSync('.github/registry/Dockerfile', 'utf8')).toContain(`\nFROM ${defaultImage}\n`)
 })
 
 test.each(['-v', 'registry; id', '$(id)', 'Registry', 'a b', `registry@sha256:${'0'.repeat(63)}`])(
@@ -41,4 +51,25 @@ test('a mistake in registry-config shows no line of it, for it may hold a key', 
   const { mistakes } = await read({ 'registry-config': 'storage:\n  s3: { secretkey: hidden\n bad' })
   expect(mistakes).toHaveLength(1)
   expect(mistakes.join()).not.toContain('hidden')
+})
+
+test.each(['addr', 'net', 'tls', 'prefix'])('http.%s would keep nginx out', async key => {
+  const { mistakes } = await read({ 'registry-config': `http: { ${key}: x }` })
+  expect(mistakes).toEqual([expect.stringMatching(`^registry-config: has \`http.${key}\`, .*; remove it`)])
+})
+
+test.each(['addr', 'net'])('nor can http.%s be taken away', async key => {
+  const { mistakes } = await read({ 'registry-config': `http: { ${key}: null }` })
+  expect(mistakes).toEqual([expect.stringMatching(`^registry-config: has \`http.${key}\`, .*; remove it`)])
+})
+
+test.each(['null', 'x', '[x]'])('http: %s would take all of it away', async http => {
+  const { mistakes } = await read({ 'registry-config': `http: ${http}` })
+  expect(mistakes).toEqual([expect.stringContaining('registry-config: has an `http` that is not a map')])
+})
+
+test('what else is in http is yours, and so is to take away', async () => {
+  expect((await read({ 'registry-config': 'http: { headers: { X-A: [b] }, tls: null }' })).mistakes).toEqual(
+    [],
+  )
 })

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { Reader } from '../../src/inputs/reader.ts'
-import { readTarget } from '../../src/inputs/target.ts'
+import { readTargets } from '../../src/inputs/target.ts'
 import { Programs } from '../programs.ts'
 
 const programs = new Programs()
@@ -22,8 +22,8 @@ function read(changes: Record<string, string> = {}) {
     name => inputs[name] ?? '',
     text => secrets.push(text),
   )
-  const target = readTarget(reader, 'registry.example.com')
-  return { target, mistakes: reader.mistakes.map(({ message }) => message), secrets }
+  const [target, ...others] = readTargets(reader, 'registry.example.com')
+  return { target, others, mistakes: reader.mistakes.map(({ message }) => message), secrets }
 }
 
 test('the domain itself, as root, unless told otherwise', () => {
@@ -67,7 +67,7 @@ test.each([
 })
 
 test.each([
-  ['ssh-host', 'host\n  ProxyCommand id'],
+  ['ssh-host', 'host  ProxyCommand id'],
   ['ssh-host', '-oProxyCommand=id'],
   ['ssh-host', '%h'],
   ['ssh-user', 'root\n  ProxyCommand id'],
@@ -96,6 +96,64 @@ test('every line of the key, the passphrase and the password for sudo are masked
 test('a key that needs a passphrase is not plain, and lacks it', () => {
   expect(read({ 'ssh-key': locked })).toMatchObject({
     target: { plainKey: false },
-    mistakes: ['ssh-key-passphrase: is missing, and `ssh-key` is encrypted'],
+    mistakes: ['ssh-key-passphrase: is missing, but `ssh-key` is encrypted'],
+  })
+})
+
+describe('several servers', () => {
+  const [, type, blob] = host.split(' ')
+  const line = (name: string) => `${name} ${type} ${blob}`
+
+  test('each has its user, its port and where the others reach it, or what all have', () => {
+    const hosts = 'web1\n\n  deploy@web2:2222 10.0.0.2\n[2001:db8::1]:22\n2001:db8::2\n'
+    const known = ['web1', '[web2]:2222', '2001:db8::1', '2001:db8::2'].map(line).join('\n')
+    const { target, others, mistakes } = read({ 'ssh-host': hosts, 'ssh-known-hosts': known })
+    expect(mistakes).toEqual([])
+    const brief = [target, ...others].map(each => [each?.user, each?.host, each?.port, each?.address])
+    expect(brief).toEqual([
+      ['root', 'web1', 22, 'web1'],
+      ['deploy', 'web2', 2222, '10.0.0.2'],
+      ['root', '2001:db8::1', 22, '2001:db8::1'],
+      ['root', '2001:db8::2', 22, '2001:db8::2'],
+    ])
+  })
+
+  test('a single one may say its user and port too, and needs no address for others', () => {
+    expect(read({ 'ssh-host': 'deploy@web2:2222' }).target).toMatchObject({ user: 'deploy', port: 2222 })
+    expect(read({ 'ssh-host': 'web2 10.0.0.2' })).toMatchObject({ target: { host: 'web2' }, mistakes: [] })
+  })
+
+  test('every mistake is told at once: what is no host, and who has no key', () => {
+    const { mistakes } = read({
+      'ssh-host': 'web1\nweb2:x\n-oProxyCommand=id\nweb1\nweb3 10.0.0.3 more',
+      'ssh-known-hosts': line('web1'),
+    })
+    expect(mistakes).toEqual([
+      ...['web2:x', '-oProxyCommand=id', 'web3 10.0.0.3 more'].map(each =>
+        expect.stringContaining(`ssh-host: ${JSON.stringify(each)} is not a host name`),
+      ),
+      'ssh-host: has web1 twice',
+    ])
+    expect(read({ 'ssh-host': 'web1\nweb2\nweb3:2200', 'ssh-known-hosts': line('web1') }).mistakes).toEqual([
+      expect.stringMatching(/^ssh-known-hosts: has no line for web2, .*`ssh-keyscan web2`/),
+      expect.stringMatching(/^ssh-known-hosts: has no line for \[web3\]:2200, .*`ssh-keyscan -p 2200 web3`/),
+    ])
+    expect(read({ 'ssh-host': 'web1\nweb2:2200', 'ssh-known-hosts': '' }).mistakes).toEqual([
+      expect.stringContaining('run `ssh-keyscan web1; ssh-keyscan -p 2200 web2`'),
+    ])
+    expect(read({ 'ssh-host': 'web1 10.0.0.1\nweb2 10.0.0.1' }).mistakes).toContain(
+      'ssh-host: has 10.0.0.1 twice',
+    )
+  })
+
+  test('a fingerprint says whose it is', () => {
+    const print = `SHA256:${'a'.repeat(43)}`
+    const hosts = { 'ssh-host': 'web1\nweb2' }
+    const { target, mistakes } = read({ ...hosts, 'ssh-known-hosts': `web1 ${print}\nweb2 ${print}` })
+    expect(mistakes).toEqual([])
+    expect(target?.fingerprints).toEqual([`web1 ${print}`, `web2 ${print}`])
+    expect(read({ ...hosts, 'ssh-known-hosts': `${print}\nweb2 ${print}` }).mistakes).toContainEqual(
+      expect.stringContaining('line 1 does not say which host has this key, and there are several'),
+    )
   })
 })

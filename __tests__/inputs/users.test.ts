@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { parseUsers, sealKey } from '../../src/inputs/users.ts'
+import { Reader } from '../../src/inputs/reader.ts'
+import { parseUsers, readLogin, readPushUser, readUsers } from '../../src/inputs/users.ts'
 
 const strong = 'S7mCkD4rZ0qvXh2LwPnB9tEy'
 
@@ -65,15 +66,54 @@ test('reports every bad line by its number, and no line by its content', () => {
 test('warns of passwords that can be guessed, by line, with the way to a good one', () => {
   const { warnings } = read(`ci:${strong}\nalice:correct horse\nbob:${'ab'.repeat(15)}`)
   expect(warnings).toEqual([
-    expect.stringMatching(
-      /^the passwords in line 2, 3 could be guessed.*`openssl rand -base64 24` makes a good one$/,
-    ),
+    expect.stringMatching(/^the passwords in line 2, 3 do not look machine-made.*`openssl rand -base64 24`$/),
   ])
   expect(read(`ci:${strong}`).warnings).toEqual([])
 })
 
-test('the sealing key is the same for the same SSH key only', () => {
-  expect(sealKey('one')).toHaveLength(32)
-  expect(sealKey('one')).toEqual(sealKey('one'))
-  expect(sealKey('one')).not.toEqual(sealKey('two'))
+function reading(inputs: Record<string, string>) {
+  const reader = new Reader(
+    name => inputs[name] ?? '',
+    () => {},
+  )
+  return { reader, mistakes: () => reader.mistakes.map(({ message }) => message) }
+}
+
+test('an open registry has no users, and says what that means', () => {
+  const { reader, mistakes } = reading({ auth: 'none', users: `ci:${strong}` })
+  expect(readUsers(reader, true, 'registry.example.com')).toBeNull()
+  expect(reader.warnings).toMatchObject([{ message: expect.stringContaining('whoever reaches') }])
+  expect(mistakes()).toEqual([])
+})
+
+test.each([
+  ['no users, where a mode needs some', '', true, [expect.stringMatching(/^users: is empty, so nobody/)]],
+  ['no users, where none are needed', '', false, []],
+  ['a wrong line, which is not called empty', 'ci', true, [expect.stringMatching(/^users: line 1 has no/)]],
+])('%s', (_, users, needed, expected) => {
+  const { reader, mistakes } = reading({ users })
+  expect(readUsers(reader, needed, 'registry.example.com')).toEqual([])
+  expect(mistakes()).toEqual(expected)
+})
+
+test('the first user pushes, unless another is named', () => {
+  const users = read(`ci:${strong}\nalice:${strong}`).users
+  const pusher = (name: string, of: typeof users | null = users) => {
+    const { reader, mistakes } = reading({ 'push-user': name })
+    return [readPushUser(reader, of)?.name, ...mistakes()]
+  }
+  expect(pusher('')).toEqual(['ci'])
+  expect(pusher('alice')).toEqual(['alice'])
+  expect(pusher('bob')).toEqual([undefined, 'push-user: "bob" is not one of `users`'])
+  expect(pusher('', null)).toEqual([undefined])
+})
+
+test('a login needs users, and mode `down` has none', () => {
+  const login = (mode: 'up' | 'down') => {
+    const { reader, mistakes } = reading({ login: 'true' })
+    readLogin(reader, mode, null)
+    return mistakes()
+  }
+  expect(login('up')).toEqual(['login: needs one of `users`, but `auth: none` has none; omit one of them'])
+  expect(login('down')).toEqual([])
 })

@@ -54,6 +54,16 @@ describe('shellcheck', () => {
     expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([])
   })
 
+  test('no function that is sent takes more than five arguments, but for lists', () => {
+    const heads = files
+      .filter(path => path.startsWith('src/'))
+      .flatMap(path => [...read(path).matchAll(/^\s*(\w+)\(\) \{ # ([A-Z_ [\]]+)$/gm)])
+    expect(heads.length).toBeGreaterThan(50)
+    expect(heads.filter(([, , names = '']) => names.split(' ').length > 5).map(([, name]) => name)).toEqual(
+      [],
+    )
+  })
+
   const { desired, facts } = recorded('trixie', 'bare')
   test.each([
     ['facts', factsScript(desired)],
@@ -69,6 +79,26 @@ describe('shellcheck', () => {
   })
 })
 
+/** Compiles stdin. Since version 3.12, Python also takes the quotes of an f-string within it, which must fail here too. */
+const olderPython = `
+import sys, tokenize
+text = sys.stdin.read()
+compile(text, "it", "exec")
+outer = []
+for kind, word, at, *_ in tokenize.generate_tokens(iter(text.splitlines(True)).__next__):
+    name = tokenize.tok_name[kind]
+    if outer and name in ("STRING", "FSTRING_START") and word.lstrip("rRbBfFuU").startswith(outer[-1]):
+        sys.exit(f"line {at[0]}: the quotes of an f-string within it, which Python 3.11 does not take")
+    if name == "FSTRING_START": outer.append(word.lstrip("rRfF"))
+    if name == "FSTRING_END": outer.pop()
+`
+
+test.each(
+  readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.py')),
+)('src/%s can be read by the Python of Debian 12', path => {
+  expect(say('python3', ['-c', olderPython], read(join('src', path)))).toEqual(clean)
+})
+
 test('dist/ is what the sources build', () => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-dist-'))
   try {
@@ -81,6 +111,24 @@ test('dist/ is what the sources build', () => {
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('the files of dist/ are named by what is in them, and keep their names', () => {
+  const chunks = list(join(root, 'dist')).filter(path => path.endsWith('.index.js'))
+  expect(chunks).toContain('action.index.js')
+  expect(chunks.filter(path => /^\d/.test(path))).toEqual([])
+})
+
+/** The last commit before subjects had to be short. */
+const longSubjects = 'f3c0023ec587226e3ae219f9f161b9faf64cdbfe'
+// A shallow clone does not have it.
+const testWithHistory =
+  spawnSync('git', ['cat-file', '-e', longSubjects], { cwd: root }).status === 0 ? test : test.skip
+testWithHistory('a commit’s subject has at most 72 characters', () => {
+  const subjects = execFileSync('git', ['log', '--format=%h %s', `${longSubjects}..HEAD`], {
+    cwd: root,
+  }).toString()
+  expect(subjects.split('\n').filter(line => line.replace(/^\w+ /, '').length > 72)).toEqual([])
 })
 
 test('script/notes takes from the changelog what it says of the version in package.json', () => {
@@ -140,6 +188,17 @@ describe('action.yml', () => {
   })
 })
 
+test('every package that is installed is the one that was looked at', () => {
+  const { packages }: { packages: Record<string, { integrity?: string; link?: boolean }> } = JSON.parse(
+    read('package-lock.json'),
+  )
+  const named = Object.entries(packages).filter(([path, { link }]) => path !== '' && !link)
+  expect(named.length).toBeGreaterThan(100)
+  expect(
+    named.filter(([, { integrity }]) => !integrity?.startsWith('sha512-')).map(([path]) => path),
+  ).toEqual([])
+})
+
 describe('workflows', () => {
   const workflows = ['.github/workflows', 'examples'].flatMap(folder =>
     readdirSync(join(root, folder)).map(file => `${folder}/${file}`),
@@ -182,6 +241,16 @@ describe('workflows', () => {
     expect([{}, { contents: 'read' }]).toContainEqual(parse(text).permissions)
     expect(text.match(/: write(?! # )/g)).toBeNull()
   })
+
+  // Else any branch's workflow could read it.
+  test.each(workflows.filter(file => read(file).includes('BERTH_SSH_KEY')))(
+    '%s keeps the key of root in an environment',
+    file => {
+      const { jobs }: { jobs: Record<string, { environment?: string }> } = parse(read(file))
+      for (const job of Object.values(jobs).filter(each => JSON.stringify(each).includes('BERTH_SSH_KEY')))
+        expect(job.environment).toMatch(/registry/)
+    },
+  )
 
   test('.ci/run calls script/test and nothing else', () => {
     expect(

@@ -1,34 +1,18 @@
 import { describe, expect, test } from '@jest/globals'
-import { onEndpoint, onGitHub, onServer } from '../../src/modes/context.ts'
+import { onEndpoint, onGitHub } from '../../src/modes/context.ts'
 import { scene } from './scene.ts'
 
-describe('the connection', () => {
-  test('is closed when the work is done, and when it fails', async () => {
-    const { context, events } = scene({})
-    expect(await onServer(context, async () => 'done')).toBe('done')
-    await expect(onServer(context, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
-    expect(events).toEqual(['close', 'close'])
+test('the connection to the registry is closed when the work is done', async () => {
+  const { inputs } = scene({})
+  let closed = false
+  await onEndpoint(inputs, async endpoint => {
+    const close = endpoint.close.bind(endpoint)
+    endpoint.close = () => {
+      closed = true
+      close()
+    }
   })
-
-  test('is asked for where there is none', async () => {
-    const { context } = scene({})
-    await expect(onServer({ ...context, server: undefined }, async () => {})).rejects.toMatchObject({
-      topic: 'input',
-    })
-  })
-
-  test('to the registry is closed too', async () => {
-    const { inputs } = scene({})
-    let closed = false
-    await onEndpoint(inputs, async endpoint => {
-      const close = endpoint.close.bind(endpoint)
-      endpoint.close = () => {
-        closed = true
-        close()
-      }
-    })
-    expect(closed).toBe(true)
-  })
+  expect(closed).toBe(true)
 })
 
 describe('GitHub', () => {
@@ -63,5 +47,16 @@ describe('GitHub', () => {
     expect(events).toEqual([
       expect.stringMatching(/^warned github: the issue can’t be .*: Not allowed; .*`issues: write`/),
     ])
+  })
+
+  test('that does not answer is not blamed on the token', async () => {
+    const { inputs, context, events } = scene({}, { githubToken: 'x' })
+    await onGitHub(inputs, { ...context, github }, 'the issue', 'issues', () =>
+      Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { status: 500 })),
+    )
+    expect(events).toEqual([
+      expect.stringMatching(/: connect ECONNREFUSED; .* reach http:\/\/127\.0\.0\.1:1, by HTTPS_PROXY/),
+    ])
+    expect(events.join()).not.toContain('token')
   })
 })

@@ -1,5 +1,7 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type GitHub, github } from '../../lab/github.ts'
+import { Failure } from '../../src/failure.ts'
 import { plan } from '../../src/modes/plan.ts'
 import { scene } from './scene.ts'
 
@@ -29,8 +31,12 @@ test('a pull request is told what would change', async () => {
 test('when there is no plan, an older one does not stay', async () => {
   const { inputs, context } = inPull()
   await plan(inputs, context)
-  const server = { ...context.server, run: () => Promise.reject(new Error('no way')), close: async () => {} }
-  await expect(plan(inputs, { ...context, server: server as never })).rejects.toThrow('no way')
+  const server = {
+    ...context.servers[0],
+    run: () => Promise.reject(new Error('no way')),
+    close: async () => {},
+  }
+  await expect(plan(inputs, { ...context, servers: [server as never] })).rejects.toThrow('no way')
   expect(hub.comments).toMatchObject([{ body: expect.stringContaining('no way') }])
   expect(hub.comments[0]?.body).not.toContain('add ci')
 })
@@ -39,6 +45,64 @@ test('a cancelled job says nothing about the server', async () => {
   const { inputs, context, cancelled } = inPull()
   cancelled.abort()
   const server = { run: () => Promise.reject(new Error('cancelled')), close: async () => {} }
-  await expect(plan(inputs, { ...context, server: server as never })).rejects.toThrow('cancelled')
+  await expect(plan(inputs, { ...context, servers: [server as never] })).rejects.toThrow('cancelled')
   expect(hub.comments).toEqual([])
+})
+
+describe('what keep means for the images of several servers', () => {
+  const packed = (text: string) => gzipSync(text).toString('base64')
+  const now = Math.floor(Date.now() / 1000)
+  const images = `time ${now}\ndisk 0 0\nnoatime\nblob sha256:aa 10 0\nblob sha256:bb 10 0\nrepository a\nrevision 0 5 5 0\nrevision 1 6 6 0\ntag old 0 5 5\ntag new 1 6 6\naside 0\n`
+
+  /** Two servers, of which the second has seen a pull of the older tag, or has no registry yet. */
+  function two(second: 'log' | 'nothing' | 'down') {
+    const rule = { pattern: 'a', tags: [], last: 1, days: undefined, untagged: undefined, empty: false }
+    const { inputs, context, events } = scene({}, { keep: [{ ...rule, pulled: 3 }] })
+    const { domain } = inputs.desired
+    const [recorded] = context.servers
+    const server = (logs: () => string) => ({
+      run: async (script: string, onLine: () => void) => {
+        if (script.includes('\nretention_logs ')) return logs()
+        return script.includes('\nretention_look ')
+          ? `berth:retention.domain=${domain}\nberth:retention.store=${packed(`logs ${now - 900_000}\n${images}`)}\n`
+          : recorded?.run(script, onLine)
+      },
+      close: async () => void events.push('close'),
+    })
+    const log = (pulls: string) =>
+      `berth:retention.domain=${domain}\nberth:retention.layers=\nberth:retention.pulls=${packed(pulls)}\n`
+    const others = {
+      log: () => log(`logs ${now - 900_000}\npull a old ${now}\n`),
+      nothing: () => 'berth:retention.domain=\n',
+      down: () => {
+        throw new Failure('connection', 'there is no way to it')
+      },
+    }
+    const target = (host: string) => ({
+      ...{ host, port: 22, address: host, user: 'root', key: '', passphrase: undefined, plainKey: true },
+      ...{ knownHosts: [], fingerprints: [], jump: undefined, sudoPassword: undefined },
+    })
+    const desired = { ...inputs.desired, shared: { peers: ['web2'], secret: 'x' } }
+    return {
+      inputs: { ...inputs, desired, targets: [target('web1'), target('web2')] },
+      context: { ...context, servers: [server(() => log('')), server(others[second])] as never[] },
+      events,
+    }
+  }
+
+  test.each([
+    ['log', []],
+    ['nothing', ['old']],
+  ] as const)('the other server has: %s', async (second, deleted) => {
+    const { inputs, context, events } = two(second)
+    const { retention } = await plan(inputs, context)
+    expect(retention?.repositories.flatMap(({ goes }) => goes.map(({ tag }) => tag))).toEqual(deleted)
+    expect(events.filter(each => each === 'close')).toHaveLength(2)
+  })
+
+  test('nothing is said of them while one can’t be asked', async () => {
+    const { inputs, context, events } = two('down')
+    await expect(plan(inputs, context)).rejects.toThrow('web2: there is no way to it')
+    expect(events.join()).not.toContain('old')
+  })
 })

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { Failure } from '../../src/failure.ts'
 import { deliver, push } from '../../src/modes/push.ts'
 import { DiskFull } from '../../src/publish/failure.ts'
 import type { Local } from '../../src/publish/sources.ts'
@@ -110,5 +111,46 @@ test('a full disk is told with what to do about it', async () => {
   await expect(push(inputs, failing)).rejects.toMatchObject({
     topic: 'diskFull',
     message: 'the server’s disk is full. Delete what is not needed on the server, or enlarge its disk',
+  })
+})
+
+describe('through SSH', () => {
+  const archive: Local = {
+    ...{ id: 'sha256:1', repository: 'app', tags: ['v1'], size: 0, client: 'skopeo' },
+    push: () => Promise.reject(new Error('never asked')),
+  }
+
+  test.each([
+    ['has no registry', 'berth:looked\n', 'noRegistry', /has no registry in \/opt\/berth; set it up/],
+    [
+      'is full, though nginx is not asked',
+      'berth:looked\nberth:registry\nberth:full\n',
+      'diskFull',
+      /the server’s disk is full, so nothing can be pushed/,
+    ],
+  ])('a server that %s is told before anything is pushed', async (_, said, topic, message) => {
+    const { inputs, context } = scene({ seen: () => said }, { throughSsh: true })
+    const desired = { ...inputs.desired, acme: { ...inputs.desired.acme, ca: undefined } }
+    await expect(
+      deliver(registry().endpoint, [archive], { ...inputs, desired }, context),
+    ).rejects.toMatchObject({ topic, message: expect.stringMatching(message) })
+  })
+
+  test('that clients can’t reach the registry is a warning, unless this job’s Docker is to stay logged in', async () => {
+    const { inputs, context, events } = scene({}, { throughSsh: true })
+    const endpoint = {
+      verify: () => Promise.reject(new Failure('endpoint', 'registry.example.com does not answer')),
+    } as unknown as Endpoint
+    const delivered = await deliver(endpoint, [], inputs, context)
+    expect([delivered.certificate, delivered.pushed]).toEqual([undefined, []])
+    expect(events).toContain(
+      'warned endpoint: clients can’t reach the registry from this runner: registry.example.com does not answer',
+    )
+    await expect(deliver(endpoint, [], { ...inputs, login: true }, context)).rejects.toThrow(
+      'does not answer',
+    )
+    await expect(deliver(endpoint, [], { ...inputs, throughSsh: false }, context)).rejects.toThrow(
+      'does not answer',
+    )
   })
 })

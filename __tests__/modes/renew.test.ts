@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import { assess, renew } from '../../src/modes/renew.ts'
+import { selfSigned } from '../pem.ts'
 import { recorded } from '../recorded.ts'
 import { scene } from './scene.ts'
 
@@ -32,7 +33,7 @@ test('one that can’t be compared, for the server could not be asked, is judged
 
 test('after a renewal, the new one must be served', () => {
   expect(assessed(young, other, true)).toBeUndefined()
-  expect(assessed(young, served, true)).toContain('was renewed, and the old one is still served')
+  expect(assessed(young, served, true)).toContain('was renewed, but the old one is still served')
 })
 
 test('another one than the server’s comes from somewhere else', () => {
@@ -56,6 +57,22 @@ test('one that the user brought can be replaced by the user only', () => {
 test('whatever is wrong with it is explained in one place', () => {
   const found = assess({ desired }, { served, disk: other, ordered: false, reason: undefined, now: young })
   expect(found).toMatchObject({ topic: 'renewal' })
+})
+
+test('a certificate that somebody gave other domains is left to mode `up`', async () => {
+  const { domain } = desired
+  const both = Buffer.from(selfSigned(`${domain},DNS:shop.example.com`).cert).toString('base64')
+  const { inputs, context, events } = scene(
+    {
+      state: 'converged',
+      seen: text =>
+        text.replace(/^berth:certificate\.chain=.*$/m, `berth:certificate.chain=644 root:root ${both}`),
+    },
+    { desired: { ...desired, certificate: undefined } },
+  )
+  const { failure } = await renew(inputs, context)
+  expect(failure).toMatchObject({ topic: 'renewal', message: expect.stringContaining('run mode `up`') })
+  expect(events).not.toContain('apply')
 })
 
 test('a server that has no registry is told what to run first, and nothing is done there', async () => {

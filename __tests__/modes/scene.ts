@@ -8,7 +8,11 @@ const own = selfSigned(recorded('trixie', 'ready').desired.domain)
 
 /** What a mode needs, with a server that answers the facts script as one has that was recorded, and the apply script with `applied`. */
 export function scene(
-  { state = 'ready', applied = '' }: { state?: 'ready' | 'converged'; applied?: string },
+  {
+    state = 'ready',
+    applied = '',
+    seen = text => text,
+  }: { state?: 'ready' | 'converged'; applied?: string; seen?: (output: string) => string },
   changes: Partial<Inputs> = {},
 ) {
   const { desired, output } = recorded('trixie', state)
@@ -18,7 +22,7 @@ export function scene(
     async run(script: string, onLine: (line: string) => void = () => {}) {
       const applies = script.includes('\nlock ')
       events.push(applies ? 'apply' : 'look')
-      const text = applies ? applied : output
+      const text = applies ? applied : seen(output)
       for (const line of text.split('\n')) onLine(line)
       return text
     },
@@ -30,18 +34,25 @@ export function scene(
     mode: 'plan',
     // Of one’s own: no authority is asked, nor DNS. Whatever is on this machine’s port 443, it is not this registry.
     desired: { ...desired, certificate: { chain: own.cert, key: own.key } },
-    target: undefined,
+    targets: [],
     images: [],
     immutable: false,
     pushUser: desired.users?.[0],
+    login: false,
+    throughSsh: false,
     githubToken: undefined,
+    keep: undefined,
+    grace: 86_400,
+    undo: false,
     warnings: [],
+    notes: [],
     ...changes,
   }
   const context: Context = {
     // Where not even root can write.
     folder: '/dev/null/berth-0badcafe',
-    server,
+    beside: () => context.listener,
+    servers: [server],
     cancelled: cancelled.signal,
     group: (title, work) => {
       events.push(`group ${title}`)

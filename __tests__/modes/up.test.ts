@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Image } from '../../src/desired.ts'
-import { InputError } from '../../src/inputs/inputs.ts'
+import { InputError } from '../../src/failure.ts'
 import { up } from '../../src/modes/up.ts'
 import { Programs } from '../programs.ts'
 import { scene } from './scene.ts'

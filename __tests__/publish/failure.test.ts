@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Topic } from '../../src/failure.ts'
-import { DiskFull, pushFailure } from '../../src/publish/failure.ts'
+import { DiskFull, loginFailure, pushFailure } from '../../src/publish/failure.ts'
 import { Transient } from '../../src/registry/retry.ts'
 
 const attempt = { domain: 'r.example.com', repository: 'app', user: 'ci', client: 'Docker' }
@@ -12,6 +12,7 @@ describe('what a client says becomes', () => {
     'toomanyrequests: too many requests',
     'write tcp 10.0.0.1:1->10.0.0.2:443: write: connection reset by peer',
     'Put "https://r.example.com/v2/app/blobs/uploads/1": EOF',
+    'Put "https://r.example.com/v2/app/manifests/1": received unexpected HTTP status: 502 Bad Gateway',
     'net/http: TLS handshake timeout',
     'blob upload unknown: blob upload unknown to registry',
   ])('a new try: %s', words => {
@@ -30,6 +31,16 @@ describe('what a client says becomes', () => {
       'received unexpected HTTP status: 403 Forbidden',
       'pushRights',
       '`ci` may not push to r.example.com/app',
+    ],
+    [
+      'proxyconnect tcp: dial tcp 127.0.0.1:9: connect: connection refused',
+      'proxy',
+      'add r.example.com to its `no-proxy`',
+    ],
+    [
+      'Get "https://r.example.com/v2/": Forbidden',
+      'proxy',
+      'through a proxy that does not lead there; add r.example.com to its `no-proxy`',
     ],
     ['error parsing HTTP 413 response body: invalid character', 'proxy', 'raise its limit'],
     ['no space left: the disk of this registry is nearly full', 'diskFull', 'disk is full'],
@@ -56,4 +67,33 @@ describe('what a client says becomes', () => {
       '{"errors":[{"code":"UNKNOWN","detail":{"DriverName":"filesystem","Enclosed":{"Op":"write","Err":28}}}]}'
     expect(pushFailure(body, attempt)).toBeInstanceOf(DiskFull)
   })
+})
+
+test.each<[string, Topic, string]>([
+  [
+    'Error saving credentials: error storing credentials - err: exit status 1, out: `exit status 2`',
+    'runnerLogin',
+    'its credential helper does not accept the password; correct `credsStore`',
+  ],
+  ['tls: failed to verify certificate: x509: unknown authority', 'trust', 'give a private authority as `ca`'],
+  [
+    'Error response from daemon: Get "https://r.example.com/v2/": Service Unavailable',
+    'proxy',
+    'this runner’s Docker goes to r.example.com through a proxy',
+  ],
+  ['/bin/sh: docker: not found', 'runnerProgram', 'this runner has no Docker to log in'],
+  [
+    'something else',
+    'runnerLogin',
+    'does a step with `docker login r.example.com` work there? (something else)',
+  ],
+])('a login that fails with “%s” is explained under %s', (words, topic, sentence) => {
+  const failure = loginFailure(words, { domain: 'r.example.com', user: 'ci' })
+  expect(failure).toMatchObject({ topic, message: expect.stringContaining(sentence) })
+  expect(failure).not.toBeInstanceOf(Transient)
+})
+
+test('a login that a restart of the server refused is tried again', () => {
+  const words = 'received unexpected HTTP status: 502 Bad Gateway'
+  expect(loginFailure(words, { domain: 'r.example.com', user: 'ci' })).toBeInstanceOf(Transient)
 })

@@ -22,11 +22,20 @@ test('an image: its platform and its bytes', async () => {
   expect(await look({ top }, config)).toEqual({ bytes: 11, platforms: ['linux/arm/v7'] })
 })
 
-test('an index: the platforms of all, without attestations, and shared layers once', async () => {
+test('an index: the platforms of all, attestations for what they are, and shared layers once', async () => {
   const platform = (os: string, architecture: string) => ({ platform: { os, architecture } })
   const top = manifest(
     {
-      manifests: [platform('linux', 'amd64'), platform('linux', 'arm64'), platform('unknown', 'unknown'), {}],
+      manifests: [
+        platform('linux', 'amd64'),
+        platform('linux', 'arm64'),
+        platform('unknown', 'unknown'),
+        {
+          ...platform('unknown', 'unknown'),
+          annotations: { 'vnd.docker.reference.type': 'attestation-manifest' },
+        },
+        {},
+      ],
     },
     { manifests: [blob('a', 1), blob('b', 1)] },
   )
@@ -34,14 +43,22 @@ test('an index: the platforms of all, without attestations, and shared layers on
     manifest({}, { blobs: [blob('x', 5), blob('y', 1)] }),
     manifest({}, { blobs: [blob('x', 5)] }),
   ]
-  expect(await look({ top, a, b })).toEqual({ bytes: 6, platforms: ['linux/amd64', 'linux/arm64'] })
+  expect(await look({ top, a, b })).toEqual({
+    bytes: 6,
+    platforms: ['linux/amd64', 'linux/arm64', 'unknown/unknown', '1 attestation'],
+  })
 })
 
-test('a Helm chart has none', async () => {
-  expect(await look({ top: manifest({}, { config: 'c' }) }, '{"name":"chart"}')).toEqual({
-    bytes: 0,
-    platforms: [],
-  })
+test.each([
+  [{ config: { mediaType: 'application/vnd.cncf.helm.config.v1+json' } }, ['Helm chart']],
+  [{ config: { mediaType: 'application/vnd.wasm.config.v0+json' } }, ['WebAssembly']],
+  [
+    { artifactType: 'application/vnd.example.sbom', config: { mediaType: 'x' } },
+    ['application/vnd.example.sbom'],
+  ],
+])('an artifact like %j is shown for what it is', async (body, platforms) => {
+  const top = manifest(body, { config: 'c' })
+  expect(await look({ top }, '{"name":"chart"}')).toEqual({ bytes: 0, platforms })
 })
 
 test.each(['', 'x', 'null', '[]', '{"os":7,"architecture":{}}'])(

@@ -57,7 +57,7 @@ describe('publish', () => {
   test('pushes once and gives the other tags to what is there', async () => {
     const { image, run, done } = world()
     expect(await run([image('a', 'app', 'v1', 'v2')])).toEqual([
-      { repository: 'app', tags: ['v1', 'v2'], digest: manifestOf('a').digest },
+      { repository: 'app', tags: ['v1', 'v2'], digest: manifestOf('a').digest, known: false },
     ])
     expect(done).toEqual(['push app:v1', 'tag app:v2'])
   })

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Image, Source } from '../../src/desired.ts'
-import { InputError } from '../../src/inputs/inputs.ts'
+import { InputError } from '../../src/failure.ts'
 import { findImages } from '../../src/publish/sources.ts'
 import { Skopeo } from '../../src/runner/skopeo.ts'
 import { Programs } from '../programs.ts'
@@ -109,10 +109,34 @@ describe('an archive', () => {
     const path = tar('a.tar', { 'index.json': { manifests: [manifest('c', 'one'), manifest('d', 'two')] } })
     expect((await find(archive(path, { reference: 'two' })))[0]?.id).toBe(digest('d'))
     expect(await mistakes(archive(path))).toEqual([
-      'imageMissing: image: a.tar does not hold exactly one image; it has one, two: write oci-archive:a.tar:NAME',
+      'imageMissing: image: a.tar does not hold exactly one image; it has one, two: write oci-archive:a.tar:one',
     ])
     expect(await mistakes(archive(path, { reference: 'three' }))).toEqual([
-      'imageMissing: image: a.tar has no image three; it has one, two',
+      'imageMissing: image: a.tar has no single image three; it has one, two: write oci-archive:a.tar:one',
+    ])
+  })
+
+  test.each([
+    ['a folder', 'b.tar.d', manifest('d', 'two'), 'it has one, two: write oci:PATH:one'],
+    [
+      'images with the same name',
+      'c.tar',
+      manifest('d', 'one'),
+      'it has none with a name of its own: write each',
+    ],
+  ])('with several images, as %s, is told what can be written', async (_, file, second, advice) => {
+    const path = tar(file.replace(/\.d$/, ''), {
+      'index.json': { manifests: [manifest('c', 'one'), second] },
+    })
+    const place = file.endsWith('.d') ? `${path}.d` : path
+    const [mistake] = await mistakes(archive(place))
+    expect(mistake?.replaceAll(file, 'PATH')).toContain(`does not hold exactly one image; ${advice}`)
+  })
+
+  test('that skopeo wrote as plain files is told how to become one', async () => {
+    tar('d.tar', { version: 'Directory Transport Version: 1.1\n', 'manifest.json': {} })
+    expect(await mistakes(archive(programs.file('d.tar.d')))).toEqual([
+      expect.stringMatching(/no OCI layout; .*`skopeo copy --all dir:(\S+) oci:\1-oci`/),
     ])
   })
 

@@ -65,7 +65,7 @@ const image = JSON.stringify({
   ],
 })
 
-describe('what a tag leads to', () => {
+describe('what a tag points to', () => {
   const path = 'GET /v2/team/app/manifests/v1'
 
   test('an image: its own digest, whatever the registry says of it', async () => {

@@ -79,7 +79,7 @@ Mode \`up\` would change this:
     expect(text.length).toBeLessThan(most - 500)
     expect(text).toContain('<code>/long</code>')
     expect(text).not.toContain('<code>/longer</code>')
-    expect(text).toContain('the whole plan is in the log')
+    expect(text).toContain('the log of the step has all of it')
     expect(failureComment(domain, long.repeat(3)).length).toBeLessThan(most - 500)
   })
 })

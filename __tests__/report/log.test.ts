@@ -103,3 +103,26 @@ test('annotations have a title without anything of the user’s, and a link', ()
     `warning|Berth: failed|nobody has thought of this\n${page}`,
   ])
 })
+
+test('of several servers each line says which it is about, and all of it is the plan', () => {
+  const { log, lines } = open()
+  const [one, two] = [log.beside('web1.example.com', 'web1'), log.beside('b.example.com', 'b   ')]
+  const step = { ...site, server: 'web1.example.com' }
+  one.planned([step], false)
+  two.planned([], false)
+  one.done(step, 1234)
+  two.said('first\nsecond')
+  two.warned(new Failure('dns', 'no'))
+  expect(lines).toEqual([
+    'web1 | ~ site: conf',
+    expect.stringMatching(/^web1 \| .*(\nweb1 \| .*)+$/),
+    'web1 | + site: link',
+    'b    | nothing to do: the server is as it should be',
+    'web1 | done: ~ site: conf  1.2 s',
+    'b    | first\nb    | second',
+    expect.stringContaining('|b.example.com: no\n'),
+  ])
+  expect(log.steps).toEqual([step])
+  one.planned([], false)
+  expect(log.steps).toEqual([])
+})

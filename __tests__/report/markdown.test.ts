@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { cell, code, fenced, html, inline } from '../../src/report/markdown.ts'
+import { cell, cellCode, code, fenced, html, inline } from '../../src/report/markdown.ts'
 
 test.each([
   ['HTML', 'a <img src=x onerror=y> b', 'a &lt;img src=x onerror=y&gt; b'],
@@ -22,6 +22,9 @@ test('a fence can’t be ended by what is in it', () => {
 
 test('a cell stays one', () => {
   expect(cell('a|b\nc')).toBe('a\\|b c')
+  expect(cell('`a\\|<img>`')).toBe('`a\\|<img>`')
+  expect(cellCode('a|<img>')).toBe('`a\\|<img>`')
+  expect(cellCode('a\\\\|<img>')).toBe('`a\\|<img>`')
 })
 
 test('a name in code, and in HTML', () => {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from '@jest/globals'
-import { closing, planJson, planLine, references } from '../../src/report/outcome.ts'
+import { closing, place, planJson, planLine, references } from '../../src/report/outcome.ts'
 import type { Step } from '../../src/resources/resource.ts'
 import { recorded } from '../recorded.ts'
 
@@ -21,7 +21,7 @@ const steps: Step[] = [
     call: ['x'],
   },
 ]
-const pushed = [{ repository: 'team/app', tags: ['1', 'latest'], digest }]
+const pushed = [{ repository: 'team/app', tags: ['1', 'latest'], digest, known: false }]
 const certificate = new X509Certificate(
   recorded('trixie', 'converged').facts.file('certificate.chain')?.content ?? '',
 )
@@ -31,6 +31,16 @@ test('a line of the plan', () => {
   expect(planLine('site', { action: 'create', summary: 'x' })).toBe('+ site: x')
   expect(planLine('site', { action: 'update', summary: 'x' })).toBe('~ site: x')
   expect(planLine('site', { action: 'delete', summary: 'x' })).toBe('- site: x')
+})
+
+test('of several servers, the plan says which each change is on', () => {
+  const [step] = steps
+  if (step === undefined) throw new Error('no step')
+  expect(place(step)).toBe('users')
+  expect(place({ ...step, server: 'web1' })).toBe('web1 users')
+  expect(JSON.parse(planJson([{ ...step, server: 'web1' }]))[0]).toEqual({
+    ...{ server: 'web1', resource: 'users', action: 'create', summary: 'add ci' },
+  })
 })
 
 test('the plan output has neither calls nor the content of files', () => {
@@ -46,6 +56,24 @@ test('references by digest', () => {
   expect(references(outcome)).toEqual([`${domain}/team/app@${digest}`])
 })
 
+test('the last line tells images that were there already from those that were not', () => {
+  const line = (...known: boolean[]) =>
+    closing(
+      {
+        domain,
+        steps: [],
+        applied: true,
+        looked: false,
+        pushed: known.map(each => ({ repository: 'app', tags: ['1'], digest, known: each })),
+      },
+      0,
+      20,
+    )
+  expect(line(true)).toBe(`${domain}: 1 image, all of it there already, 20 ms`)
+  expect(line(true, true)).toBe(`${domain}: 2 images, all of them there already, 20 ms`)
+  expect(line(true, false, false)).toBe(`${domain}: 2 images pushed and 1 there already, 20 ms`)
+})
+
 test('the last line of the log tells the run in a few words', () => {
   const now = certificate.validToDate.getTime() - 41.5 * 24 * 60 * 60 * 1000
   expect(closing(outcome, now, 3210)).toBe(
@@ -57,4 +85,7 @@ test('the last line of the log tells the run in a few words', () => {
   expect(closing({ domain, steps: [], applied: true, looked: false, pushed }, now, 999)).toBe(
     `${domain}: 1 image pushed, 1.0 s`,
   )
+  expect(
+    closing({ domain, steps: [], applied: true, looked: false, pushed: [], loggedIn: 'ci' }, now, 999),
+  ).toBe(`${domain}: logged in as ci, 1.0 s`)
 })

@@ -28,6 +28,7 @@ const pushed = [
     digest,
     platforms: ['linux/amd64', 'linux/arm64'],
     bytes: 4.2e7,
+    known: false,
   },
 ]
 const certificate = new X509Certificate(
@@ -56,9 +57,16 @@ test('it tells the certificate, who came and went, what changed and what was pus
 
 test('an image of which nothing more is known is told all the same', () => {
   const [{ repository, tags }] = pushed as [(typeof pushed)[0]]
-  expect(summary({ ...outcome, pushed: [{ repository, tags, digest }] }, around)).toContain(
+  expect(summary({ ...outcome, pushed: [{ repository, tags, digest, known: false }] }, around)).toContain(
     '| `team/app` | `1` `latest` |  |  |',
   )
+})
+
+test('what was there already is told from what was pushed', () => {
+  const [image] = pushed as [(typeof pushed)[0]]
+  const text = summary({ ...outcome, pushed: [image, { ...image, repository: 'b', known: true }] }, around)
+  expect(text).toContain('| `team/app` | `1` `latest` | pushed |')
+  expect(text).toContain('| `b` | `1` `latest` | there already |')
 })
 
 test('a plan says that it was only a look', () => {
@@ -126,4 +134,11 @@ test('wrong inputs are all listed', () => {
   )
   expect(text).toContain('**2 inputs to correct.**')
   expect(text).toContain('> - `domain` is missing\n> - `users` line 1 has no colon')
+})
+
+test('what an image says that it is for does nothing in a summary', () => {
+  const platforms = ['<img src=x>/@octocat', 'a|b', '[x](https://evil.example)', 'x'.repeat(9999)]
+  const text = summary({ ...outcome, pushed: pushed.map(each => ({ ...each, platforms })) }, around)
+  expect(text).toContain('| &lt;img src=x&gt;/@\u200boctocat, a\\|b, \\[x\\](https://evil.example), xxx')
+  expect(text).not.toContain('x'.repeat(400))
 })

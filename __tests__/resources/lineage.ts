@@ -42,13 +42,18 @@ ${domain} = /var/www/berth
 export const file = (content: string) => ({ content, mode: '644', owner: 'root:root' })
 
 export const well: Lineage = {
+  name: domain,
   state: 'whole',
   leaf,
   conf: file(conf),
   contact: undefined,
   own: 'absent',
+  credential: 'absent',
   served: leaf,
   ipv6: true,
   addresses: ['192.0.2.7'],
+  webroot: undefined,
+  named: [],
+  peers: [],
   clock: 'right',
 }

@@ -47,7 +47,7 @@ test.each([
   [
     'permission denied while trying to connect to the Docker daemon socket',
     'runnerDocker',
-    /user may not use Docker; add it to the group docker/,
+    /user may not use Docker; add it to the docker group/,
   ],
   [
     'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.',

@@ -1,15 +1,6 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import {
-  Docker,
-  distrust,
-  type LocalImage,
-  type PushMessage,
-  trust,
-  trustFile,
-} from '../../src/runner/docker.ts'
+import { Docker, type LocalImage, type PushMessage } from '../../src/runner/docker.ts'
 import { Programs } from '../programs.ts'
 import { Engine, json } from './engine.ts'
 
@@ -202,14 +193,15 @@ describe('a push', () => {
       } else if (request.method === 'GET') json(response, 404, {})
       else json(response, 201, {})
     })
-    await expect(push(docker)).rejects.toThrow('the engine ended the connection half way (connection reset)')
+    await expect(push(docker)).rejects.toThrow('the engine closed the connection halfway (connection reset)')
   })
 
-  test('that is cancelled says so, and takes its tag away', async () => {
+  test.each(['/tag?', '/push?'])('that is cancelled at %s says so, and takes its tag away', async moment => {
     const cancelled = new AbortController()
     const docker = await connect((request, response) => {
-      if (request.url?.includes('/push')) cancelled.abort()
-      else if (request.method === 'GET') json(response, 404, {})
+      if (request.url?.includes(moment)) cancelled.abort()
+      if (request.url?.includes('/push?')) return
+      if (request.method === 'GET') json(response, 404, {})
       else json(response, request.method === 'DELETE' ? 200 : 201, {})
     })
     await expect(
@@ -237,43 +229,4 @@ test('an engine that was started anew meanwhile is asked again', async () => {
   await new Promise(setImmediate)
   engine?.drop()
   expect(await docker.image('two')).toBeUndefined()
-})
-
-describe('a private authority', () => {
-  test('is trusted for one registry, by a file that tells jobs apart', () => {
-    expect(trustFile('r.example.com', 'berth-1', false)).toBe('/etc/docker/certs.d/r.example.com/berth-1.crt')
-    const before = process.env.XDG_CONFIG_HOME
-    process.env.XDG_CONFIG_HOME = '/home/me/.cfg'
-    expect(trustFile('r.example.com', 'berth-1', true)).toBe(
-      '/home/me/.cfg/docker/certs.d/r.example.com/berth-1.crt',
-    )
-    if (before === undefined) delete process.env.XDG_CONFIG_HOME
-    else process.env.XDG_CONFIG_HOME = before
-  })
-
-  test('comes and goes, and takes nothing of anybody else’s along', async () => {
-    const folder = programs.file('certs.d/r.example.com')
-    const file = join(folder, 'berth-1.crt')
-    const source = programs.file('ca.crt')
-    writeFileSync(source, 'PEM\n')
-    await trust(file, source)
-    expect(readFileSync(file, 'utf8')).toBe('PEM\n')
-    writeFileSync(join(folder, 'ca.crt'), 'another')
-    await distrust(file)
-    expect(existsSync(file)).toBe(false)
-    expect(readFileSync(join(folder, 'ca.crt'), 'utf8')).toBe('another')
-    const alone = programs.file('certs.d/other.example.com/berth-1.crt')
-    await trust(alone, source)
-    await distrust(alone)
-    expect(existsSync(join(alone, '..'))).toBe(false)
-    expect(statSync(programs.file('certs.d')).isDirectory()).toBe(true)
-  })
-
-  test('that can’t be told to the engine is a failure with its topic', async () => {
-    writeFileSync(programs.file('file'), '')
-    await expect(trust(programs.file('file/r.example.com/x.crt'), '/etc/hostname')).rejects.toMatchObject({
-      topic: 'trust',
-      message: expect.stringContaining('can’t be told to trust `ca`'),
-    })
-  })
 })

@@ -16,6 +16,7 @@ beforeEach(() => {
   programs.add(
     'skopeo',
     `printf '%s\\n' "$*" >>"$here/args"
+echo "$NO_PROXY $no_proxy" >"$here/direct"
 while [ $# -gt 0 ]; do
   case $1 in
   --digestfile) printf 'sha256:abc\\n' >"$2" ;;
@@ -51,6 +52,17 @@ test('the login is in a file for nobody else, and gone afterwards', async () => 
   })
   expect(seen('modes')).toBe('600\n700\n')
   expect(readdirSync(folder)).toEqual([])
+})
+
+test('the registry is reached without the runner’s proxy, as are those hosts that were before', async () => {
+  process.env.NO_PROXY = 'hub.example.com'
+  try {
+    await copy()
+  } finally {
+    delete process.env.NO_PROXY
+  }
+  const both = 'hub.example.com,r.example.com'
+  expect(seen('direct')).toBe(`${both} ${both}\n`)
 })
 
 test('without a user nobody’s login is used', async () => {

@@ -12,6 +12,7 @@ const print = 'SHA256:FWsHbD7sZxrVZtOc022g6E1AqbdcxiEctHjwNhZRbNg'
 const target: Target = {
   host: '192.0.2.1',
   port: 2222,
+  address: '192.0.2.1',
   user: 'deploy',
   key: 'KEY\n',
   passphrase: 'opens "it"',
@@ -197,6 +198,14 @@ exec "$@"`,
     sudo('secret')
     expect(run('secret\necho ran\n').stdout).toBe('ran\n')
     expect(readFileSync(programs.file('args'), 'utf8')).not.toContain('secret')
+  })
+
+  test('a sudo that reads more than the password loses nothing of the script', () => {
+    programs.add(
+      'sudo',
+      `case $1 in -n) exit 1 ;; esac\nhead -c 8192 >/dev/null 2>&1 || :\nwhile [ "$1" != sh ]; do shift; done\nexec "$@"`,
+    )
+    expect(run('secret\necho ran\n').stdout).toBe('ran\n')
   })
 
   test('a wrong one is tried once, and no line of the script as another', () => {

@@ -6,6 +6,7 @@ import { connectFailure, keyFailure, offeredKey, runFailure } from '../../src/se
 const target: Target = {
   host: 'registry.example.com',
   port: 22,
+  address: '192.0.2.1',
   user: 'deploy',
   key: '',
   passphrase: undefined,
@@ -63,7 +64,7 @@ describe('no connection', () => {
       'deploy@registry.example.com: Permission denied (password).',
       {},
       'login',
-      'takes no keys from `deploy`, only password; let sshd accept public keys there',
+      'takes no keys from `deploy`, or wants more than a key (password); let sshd accept a key alone there',
     ],
     [
       'a jump host that does not know the key',
@@ -167,7 +168,7 @@ describe('a host key that is not pinned', () => {
     const { topic, message } = connectFailure(stderr, { ...target, knownHosts: [other, elsewhere] })
     expect(topic).toBe('hostKey')
     expect(message).toContain(`it offers ${print}, pinned is SHA256:`)
-    expect(message).toContain('somebody may be in between')
+    expect(message).toContain('somebody may be intercepting the connection')
   })
 
   test('may be pinned under another name', () => {
@@ -192,14 +193,14 @@ describe('a script that did not run', () => {
     runFailure({ code, stdout, stderr }, { ...target, ...changes })
 
   test.each<[string, string, Partial<Target>, string]>([
-    ['no sudoers', 'deploy is not in the sudoers file.', {}, 'add the user to the group sudo'],
+    ['no sudoers', 'deploy is not in the sudoers file.', {}, 'add the user to the sudo group'],
     ['no sudo', 'sh: 1: exec: sudo: not found', {}, 'the server has no sudo'],
     ['a terminal', 'sudo: sorry, you must have a tty to run sudo', {}, '`requiretty`'],
     [
       'a wrong password',
       'sudo: 1 incorrect password attempt',
       { sudoPassword: 'x' },
-      'does not take `sudo-password`',
+      'does not accept `sudo-password`',
     ],
     [
       'no password',
@@ -208,6 +209,12 @@ describe('a script that did not run', () => {
       'asks `deploy` for a password; give it as `sudo-password`',
     ],
     ['something else', 'sudo: unable to resolve host x', {}, 'sudo says “unable to resolve host x”'],
+    [
+      'something else, in Rust',
+      "/etc/sudoers:1:10: unknown setting: 'logfile'\nsudo-rs: Account locked, please contact support",
+      {},
+      'sudo says “Account locked',
+    ],
   ])('%s', (_, stderr, changes, sentence) => {
     expect(run(stderr, changes)).toMatchObject({ topic: 'sudo', message: expect.stringContaining(sentence) })
   })
@@ -226,7 +233,7 @@ describe('a script that did not run', () => {
   })
 
   test.each<[string, Partial<Target>, string, Topic, string]>([
-    ['lost half way', {}, 'berth:a=1\n', 'connectionLost', 'was lost half way'],
+    ['lost half way', {}, 'berth:a=1\n', 'connectionLost', 'was lost halfway'],
     ['lost before it began', {}, '', 'connectionLost', 'was lost; run the workflow again'],
     [
       'closed on root, whose key may need a forced command',

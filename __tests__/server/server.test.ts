@@ -9,6 +9,7 @@ import { Programs } from '../programs.ts'
 const target: Target = {
   host: 'registry.example.com',
   port: 22,
+  address: '192.0.2.1',
   user: 'root',
   key: 'KEY\n',
   passphrase: undefined,
@@ -36,8 +37,8 @@ afterEach(async () => {
   delete process.env.SSH_AUTH_SOCK
 })
 
-function connect(changes: Partial<Target> = {}, cancelled?: AbortSignal): Server {
-  server = new Server({ ...target, ...changes }, folder, () => {}, cancelled)
+function connect(changes: Partial<Target> = {}, cancelled?: AbortSignal, silence?: number): Server {
+  server = new Server({ ...target, ...changes }, folder, () => {}, cancelled, silence)
   return server
 }
 
@@ -99,6 +100,14 @@ describe('a server that lets us in', () => {
     await connect({ user: 'deploy', sudoPassword: 'secret' }).run('echo berth:one\n')
     expect(seen('said')).toBe('secret\n')
     expect(seen('args')).not.toContain('secret')
+  })
+
+  test('a script that is swallowed by something before it is not waited for', async () => {
+    programs.add('ssh', `${letsIn.replace('exec sh -s', '')}cat >/dev/null`)
+    await expect(connect({ user: 'deploy' }, undefined, 200).run('echo berth:one\n')).rejects.toMatchObject({
+      topic: 'login',
+      message: expect.stringContaining('lets `deploy` in but has run nothing'),
+    })
   })
 
   test('a job that is cancelled ends what runs', async () => {

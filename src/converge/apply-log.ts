@@ -4,33 +4,33 @@ import { isOrder } from '../resources/certificate/certificate.ts'
 import type { Preflight } from '../resources/certificate/preflight.ts'
 import type { Step } from '../resources/resource.ts'
 import { readMarker } from '../server/protocol.ts'
-import type { Listener } from './converge.ts'
+import type { Listener } from './listener.ts'
 import { explain } from './plan.ts'
 
 /** Lines of a failed program that are worth showing. */
 const lastLines = 5
 
-/** What the programs of a step have said. */
+/** What the programs of a step have printed. */
 interface Output {
   words: string[]
-  /** That the disk took no more, if they said so. */
+  /** Set if they said that the disk is full. */
   full?: Failure
 }
 
-/** Reads what the apply script prints: lines of the protocol, and between them what the programs say. */
+/** Reads what the apply script prints: lines of the protocol, with the output of programs between them. */
 export class ApplyLog {
   readonly #desired: Desired
   readonly #steps: readonly Step[]
   readonly #listener: Listener
   readonly #preflight: Preflight
-  /** Since when each step that has begun is at work. */
+  /** When each running step began. */
   readonly #running = new Map<Step, number>()
-  /** What has failed, with what its programs said; steps that ran at the same time may both have. */
+  /** The steps that failed, with the output of their programs. Two steps that run at the same time may both fail. */
   readonly #failed: { step: Step; output: Output }[] = []
   #output: Output = { words: [] }
   #busy: Failure | undefined
   #undone = false
-  /** How the server looked from here, if it asked. */
+  /** The look at the server from outside that it asked for. */
   #looking: Promise<unknown> = Promise.resolve()
   #unreachable: Failure | undefined
   readonly taken: Step[] = []
@@ -162,7 +162,7 @@ export class ApplyLog {
 function last({ words }: Output): string {
   const lines = words.slice(-lastLines).map(line => `\n  ${line}`)
   return lines.length === 0
-    ? ' without a word; run the workflow again with debug logging'
+    ? ' without any output; run the workflow again with debug logging'
     : `; the server said:${lines.join('')}`
 }
 

@@ -1,28 +1,14 @@
 import type { Desired } from '../desired.ts'
 import { Failure } from '../failure.ts'
-import { isOrder, readLineage } from '../resources/certificate/certificate.ts'
+import { isOrder, readAddresses, readPeers } from '../resources/certificate/certificate.ts'
 import { Preflight } from '../resources/certificate/preflight.ts'
 import type { Step } from '../resources/resource.ts'
 import { Facts } from '../server/facts.ts'
 import { lastMarker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import { ApplyLog } from './apply-log.ts'
+import type { Listener } from './listener.ts'
 import { applyScript, factsScript, type Plan, type Planner } from './plan.ts'
-
-/** Who hears of what happens on the server, as it happens. */
-export interface Listener {
-  /** What the server is before any step. */
-  looked?(facts: Facts): void
-  /** `detailed` asks for the whole of new files too. */
-  planned(steps: readonly Step[], detailed: boolean): void
-  /** `milliseconds` is how long the step took. */
-  done(step: Step, milliseconds: number): void
-  said(text: string): void
-  /** Something that was planned was not done, and need not be today. */
-  warned(failure: Failure): void
-  /** What programs print, for a log that is looked at only when something is wrong. */
-  debug(text: string): void
-}
 
 /** Looks at the server and says which steps are missing. */
 export async function look(
@@ -34,33 +20,48 @@ export async function look(
   return { facts, ...planner(desired, facts) }
 }
 
-/** Throws if a step would ask an authority for a certificate and the name points nowhere: before anything is touched. */
-export async function foresee(preflight: Preflight, facts: Facts, steps: readonly Step[]): Promise<void> {
-  if (steps.some(isOrder)) await preflight.resolve(readLineage(facts).addresses)
+/**
+ * Throws, before anything is changed, if a step would ask an authority for a certificate and the name points nowhere. With an
+ * order by DNS the name may point anywhere, and the server itself checks the rest.
+ */
+export async function foresee(
+  preflight: Preflight,
+  { acme }: Desired,
+  facts: Facts,
+  steps: readonly Step[],
+  said: Listener['said'],
+): Promise<void> {
+  if (!steps.some(isOrder)) return
+  if (!acme.dns) {
+    await preflight.resolve([...readAddresses(facts), ...readPeers(facts).map(({ address }) => address)])
+    return
+  }
+  const where = await preflight.whereabouts()
+  if (where !== undefined) said(where)
 }
 
-/** How often a run looks anew because another one changed the server in between. */
+/** How often a run looks at the server if another run keeps changing it. */
 const attempts = 3
 
-/** Makes the server what it should be, and returns the steps that it took: none if it was already. */
+/** Makes the server what it should be, and returns the steps that it took: none if nothing had to change. */
 export async function converge(
   server: Pick<Server, 'run'>,
   desired: Desired,
   planner: Planner,
   listener: Listener,
 ): Promise<Step[]> {
-  const preflight = new Preflight(desired.domain)
+  const preflight = new Preflight(desired.domain, {}, desired.shared !== undefined)
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const { facts, steps, warnings } = await look(server, desired, planner)
     listener.looked?.(facts)
     if (attempt === 1) warnings.forEach(listener.warned)
     listener.planned(steps, false)
     if (steps.length === 0) return steps
-    await foresee(preflight, facts, steps)
+    await foresee(preflight, desired, facts, steps, listener.said)
     const log = new ApplyLog(desired, steps, listener, preflight)
     const output = await server.run(applyScript(desired, facts, steps), line => log.hear(line))
     if (log.stale) {
-      listener.said('another run has changed the server meanwhile; looking again')
+      listener.said('another run changed the server in the meantime; looking again')
       continue
     }
     if (lastMarker(output, 'end') === undefined) throw await log.failure()

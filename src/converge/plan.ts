@@ -1,20 +1,12 @@
 import type { Desired } from '../desired.ts'
 import { type Failure, joined } from '../failure.ts'
-import { brake } from '../resources/brake/brake.ts'
 import { certificate } from '../resources/certificate/certificate.ts'
-import { guard } from '../resources/guard/guard.ts'
-import { packages } from '../resources/packages/packages.ts'
-import { registry } from '../resources/registry/registry.ts'
 import { renewal } from '../resources/renewal/renewal.ts'
 import type { Resource, Step } from '../resources/resource.ts'
-import { site } from '../resources/site/site.ts'
-import { users } from '../resources/users/users.ts'
+import { resources } from '../resources/resources.ts'
 import type { Facts } from '../server/facts.ts'
 import { marker } from '../server/protocol.ts'
 import { compose, line, quote } from '../shell.ts'
-
-/** All that Berth owns on a server, each after what it stands on. */
-const resources: readonly Resource[] = [packages, users, registry, certificate, brake, site, renewal, guard]
 
 const libraries = [
   'server/protocol',
@@ -22,10 +14,10 @@ const libraries = [
   ...resources.flatMap(({ name, libraries = [name] }) => libraries.map(each => `resources/${name}/${each}`)),
 ]
 
-/** What a run would do, and what it has to say. */
+/** What a run would do, and what it warns of. */
 export interface Plan {
   steps: Step[]
-  /** What is right for now and won't stay so. */
+  /** What is right for now but won't stay that way. */
   warnings: Failure[]
 }
 
@@ -35,18 +27,20 @@ export type Planner = (desired: Desired, facts: Facts) => Plan
 /** The steps from what the server is to what it should be. Throws, naming all that is in the way. */
 export const planUp: Planner = (desired, facts) => plan(desired, facts, resources)
 
-/** The steps that keep the certificate valid: the rest of the server is `up`'s. */
+/** The steps that keep the certificate valid. Everything else on the server is left to `up`. */
 export const planRenewal: Planner = (desired, facts) => plan(desired, facts, [certificate, renewal])
 
 /** The steps that take the registry away: the last that was built goes first. */
-export const planDown: Planner = (desired, facts) => ({
-  steps: resources.toReversed().flatMap(resource => resource.look(desired, facts).removal()),
-  warnings: [],
-})
+export const planDown: Planner = (desired, facts) => {
+  const looks = resources.toReversed().map(resource => resource.look(desired, facts))
+  const failure = joined(looks.flatMap(({ claims }) => claims))
+  if (failure) throw failure
+  return { steps: looks.flatMap(look => look.removal()), warnings: [] }
+}
 
 function plan(desired: Desired, facts: Facts, resources: readonly Resource[]): Plan {
   const looks = resources.map(resource => resource.look(desired, facts))
-  const failure = joined(looks.flatMap(({ failures }) => failures))
+  const failure = joined(looks.flatMap(({ claims, failures }) => [...claims, ...failures]))
   if (failure) throw failure
   return {
     steps: inOrder(looks.flatMap(look => look.steps())),
@@ -54,7 +48,7 @@ function plan(desired: Desired, facts: Facts, resources: readonly Resource[]): P
   }
 }
 
-/** Each step that is to come after another resource’s is put there. */
+/** Moves each step with `after` behind the steps of that resource. */
 function inOrder(steps: readonly Step[]): Step[] {
   const ordered = steps.filter(({ after }) => after === undefined)
   for (const step of steps) {
@@ -70,7 +64,7 @@ function inOrder(steps: readonly Step[]): Step[] {
   return ordered
 }
 
-/** What a failed step means; `undefined` if its resource doesn't know better than the programs. */
+/** What a failed step means; `undefined` if its resource can't say it better than the programs did. */
 export function explain(desired: Desired, { resource }: Step, output: string): Failure | undefined {
   return resources.find(({ name }) => name === resource)?.explain?.(desired, output)
 }
@@ -83,7 +77,7 @@ export function factsScript(desired: Desired): string {
 /** Seconds that a run waits for another one on the same server. */
 const lockSeconds = 900
 
-/** The script that takes the steps, if the facts still hold once it has the server for itself. */
+/** The script that takes the steps. Once it has the lock, it first checks that the facts still hold. */
 export function applyScript(desired: Desired, facts: Facts, steps: readonly Step[]): string {
   const checks = resources.flatMap(resource => (resource.check ? [resource.check(desired)] : []))
   return compose(
@@ -106,8 +100,8 @@ export function applyScript(desired: Desired, facts: Facts, steps: readonly Step
 }
 
 /**
- * Looks at all resources at once, for most of their time is spent on starting programs: a pipeline, in which each probe
- * says what it has seen and then passes on what those before it said, so that no two lines get mixed. `files` comes last.
+ * Looks at all resources at once, because starting programs takes most of the time. It is a pipeline: each probe prints what
+ * it has seen, and then passes on the output of those before it, so that lines never get mixed. `files` comes last.
  */
 function probes(desired: Desired): string[] {
   const units = resources.flatMap(resource => resource.units?.(desired) ?? [])

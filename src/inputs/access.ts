@@ -1,97 +1,26 @@
-import { parse } from 'yaml'
-import { type Access, ownerOf, type Rights, rightsOf, type User } from '../desired.ts'
-import { isObject } from '../json.ts'
+import { type Access, type Desired, ownAuth, type User } from '../desired.ts'
+import type { Reader } from './reader.ts'
 
-/** Wildcards in one pattern: each more multiplies the steps that nginx takes to find that a name does not match. */
-const maxWildcards = 2
-
-/**
- * Reads `access`, a YAML map from users to what they may do:
- *
- *     ci: push                      # everything, everywhere
- *     alice:
- *       pull: '**'
- *       push: [team/*, tools/lint]
- *     '*': pull                     # every other user
- *
- * Everything is text, as it is written: a user may be called `012` or `1e3`.
- *
- * `mistake` hears of every mistake, `warning` of users who may do nothing.
- */
-export function parseAccess(
-  text: string,
-  users: readonly User[],
-  mistake: (message: string) => void,
-  warning: (message: string) => void,
-): Access {
-  const access = new Map<string, Rights>()
-  for (const [name, value] of Object.entries(parseMap(text, mistake))) {
-    if (name !== '*' && !users.some(user => user.name === name || ownerOf(user.name) === name))
-      mistake(`${JSON.stringify(name)} is not one of \`users\``)
-    access.set(name, parseRights(name, value, mistake))
-  }
-  const without = users.filter(({ name }) => {
-    const { pull, push } = rightsOf(name, access)
-    return pull.length + push.length === 0
-  })
-  if (without.length > 0 && access.size > 0) {
-    const names = without.map(({ name }) => `\`${name}\``).join(', ')
-    warning(
-      `no rule lets ${names} pull or push anything; add rules for them, or one for \`'*'\`, which is every other user`,
+/** Reads `access`; `undefined` lets every user pull and push everything. */
+export async function readAccess(
+  reader: Reader,
+  users: User[] | null,
+  registry: Desired['registry'],
+): Promise<Access | undefined> {
+  const text = reader.raw('access')
+  if (text.trim() === '') return undefined
+  if (ownAuth({ registry })) {
+    reader.mistake('access')(
+      'needs users that nginx checks, but `registry-config` has an `auth` of its own; omit one of them',
     )
+    return undefined
   }
-  return access
-}
-
-function parseMap(text: string, mistake: (message: string) => void): Record<string, unknown> {
-  try {
-    const value: unknown = parse(text, { logLevel: 'error', schema: 'failsafe' })
-    if (isObject(value)) return value
-    mistake('is not a YAML map from users to `pull`, `push` or both')
-  } catch (error) {
-    const [reason = ''] = (error as Error).message.split('\n')
-    const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : ''
-    mistake(`is not YAML: ${reason.replace(/:$/, '')}${hint}`)
+  if (users === null) {
+    reader.mistake('access')('needs users to give rights to, but `auth: none` has none')
+    return undefined
   }
-  return {}
-}
-
-function parseRights(name: string, value: unknown, mistake: (message: string) => void): Rights {
-  const rights: Rights = { pull: [], push: [] }
-  const path = JSON.stringify(name)
-  if (value === 'pull' || value === 'push') {
-    rights[value].push('**')
-    return rights
-  }
-  if (!isObject(value)) {
-    mistake(`${path} must be \`pull\`, \`push\`, or a map of the two to patterns of repositories`)
-    return rights
-  }
-  for (const [verb, given] of Object.entries(value)) {
-    if (verb !== 'pull' && verb !== 'push') {
-      mistake(`${path} has ${JSON.stringify(verb)}; there are only \`pull\` and \`push\``)
-      continue
-    }
-    const patterns: unknown[] = Array.isArray(given) ? given : [given]
-    for (const pattern of patterns) {
-      if (isPattern(pattern)) rights[verb].push(pattern)
-      else {
-        mistake(
-          `${path} may ${verb} ${JSON.stringify(pattern)}, which is no pattern of repositories; write a name in lower case, with * for any part between slashes or ** for anything, at most ${maxWildcards} of them`,
-        )
-      }
-    }
-  }
-  return rights
-}
-
-function isPattern(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length > 255) return false
-  const wildcards = value.match(/\*+/g) ?? []
-  return (
-    /^[a-z0-9*](?:[a-z0-9*._-]*[a-z0-9*])?(?:\/[a-z0-9*](?:[a-z0-9*._-]*[a-z0-9*])?)*$/.test(value) &&
-    wildcards.length <= maxWildcards &&
-    wildcards.every(each => each.length <= 2) &&
-    value.split('/').every(each => !each.includes('**') || each === '**')
-  )
+  // Without the right names nobody can tell which ones are wrong.
+  if (reader.failed('users')) return undefined
+  const { parseAccess } = await import(/* webpackChunkName: "rights" */ './rights.ts')
+  return parseAccess(text, users, reader.mistake('access'), reader.warning('access'))
 }

@@ -1,4 +1,5 @@
-import type { Desired } from '../desired.ts'
+import type { Desired, Mode } from '../desired.ts'
+import { readDns } from './dns.ts'
 import type { Reader } from './reader.ts'
 
 const servers: Record<string, string> = {
@@ -7,7 +8,7 @@ const servers: Record<string, string> = {
 }
 
 /** Reads what the certificate authority needs to know. */
-export function readAcme(reader: Reader): Desired['acme'] {
+export function readAcme(reader: Reader, mode: Mode): Desired['acme'] {
   const given = reader.text('acme-server') || 'letsencrypt'
   const server = reader.checked(
     'acme-server',
@@ -25,7 +26,13 @@ export function readAcme(reader: Reader): Desired['acme'] {
   if (ca !== '' && !/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(ca)) {
     reader.mistake('ca')('holds no PEM certificate')
   }
-  return { server, email: email || undefined, ca: ca === '' ? undefined : `${ca}\n`, eab: readEab(reader) }
+  return {
+    server,
+    email: email || undefined,
+    ca: ca === '' ? undefined : `${ca}\n`,
+    eab: readEab(reader),
+    dns: readDns(reader, mode),
+  }
 }
 
 /** External account binding, RFC 8555, section 7.3.4: the key is in base64url. */

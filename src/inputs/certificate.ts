@@ -2,14 +2,14 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import type { OwnCertificate } from '../desired.ts'
 import type { Reader } from './reader.ts'
 
-/** Reads `certificate` and `certificate-key`, and checks all that nginx and the clients would stumble over. */
+/** Reads `certificate` and `certificate-key`, and checks for whatever nginx or clients would reject. `now` is in milliseconds since 1970. */
 export function readCertificate(reader: Reader, domain: string, now: number): OwnCertificate | undefined {
   const chain = pem(reader.raw('certificate'))
   const key = pem(reader.raw('certificate-key'))
   if (chain === '' && key === '') return undefined
   for (const line of key.split('\n')) if (line !== '' && !line.startsWith('-----')) reader.secret(line)
-  if (chain === '') reader.mistake('certificate')('is missing, and `certificate-key` is given')
-  if (key === '') reader.mistake('certificate-key')('is missing, and `certificate` is given')
+  if (chain === '') reader.mistake('certificate')('is missing, but `certificate-key` is given')
+  if (key === '') reader.mistake('certificate-key')('is missing, but `certificate` is given')
   if (chain === '' || key === '') return undefined
 
   const certificates = readChain(chain, reader.mistake('certificate'))
@@ -27,7 +27,7 @@ export function readCertificate(reader: Reader, domain: string, now: number): Ow
   return { chain, key }
 }
 
-/** One block after the other, without what a secret's editor or a terminal added. */
+/** The blocks, without what an editor for secrets or a terminal may have added. */
 function pem(text: string): string {
   const lines = text
     .replaceAll('\uFEFF', '')
@@ -52,16 +52,14 @@ function readChain(text: string, mistake: (message: string) => void): X509Certif
 
 function readKey(text: string, mistake: (message: string) => void): KeyObject | undefined {
   if (text.includes('ENCRYPTED')) {
-    mistake(
-      'is encrypted, and nginx could not start without somebody at the keyboard; give it without a passphrase',
-    )
+    mistake('is encrypted, so nginx could not start unattended; give it without a passphrase')
     return undefined
   }
   try {
     const key = createPrivateKey(text)
     const bits = key.asymmetricKeyDetails?.modulusLength
     if (bits !== undefined && bits < 2048)
-      mistake(`has ${bits} bits only; clients refuse RSA keys below 2048`)
+      mistake(`has only ${bits} bits; clients refuse RSA keys below 2048`)
     return key
   } catch {
     mistake(
@@ -85,7 +83,7 @@ function checkLeaf(
   if (leaf.validToDate.getTime() < now) mistake(`expired on ${leaf.validToDate.toISOString()}`)
 }
 
-/** Each must be signed by the next: clients don't sort, and most of them don't fetch what is missing. */
+/** Each certificate must be signed by the next one: clients don't sort, and most don't fetch what is missing. */
 function checkOrder(certificates: readonly X509Certificate[], mistake: (message: string) => void): void {
   for (const [index, certificate] of certificates.entries()) {
     const issuer = certificates[index + 1]

@@ -1,9 +1,13 @@
+import { createHmac } from 'node:crypto'
+import { isIP } from 'node:net'
+import { domainToASCII } from 'node:url'
+
 /** A fingerprint in `ssh-known-hosts`, and the host that it is for, if the line says so. */
 interface Fingerprint {
-  /** As known_hosts has it: with its port, unless that is SSH’s own. */
+  /** As written in known_hosts: with its port, unless that is 22. */
   host: string | undefined
   fingerprint: string
-  /** Of the line. */
+  /** The number of the line. */
   number: number
 }
 
@@ -19,7 +23,7 @@ export function parseKnownHosts(
     const number = index + 1
     if (line === '' || line.startsWith('#')) continue
     const [, before = '', fingerprint] = /^(.*?)(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line) ?? []
-    // `ssh-keygen -l` puts the key's bits before the fingerprint.
+    // `ssh-keygen -l` prints the key's length before the fingerprint.
     if (fingerprint)
       fingerprints.push({ host: /^\d*$/.test(before) ? undefined : before, fingerprint, number })
     else if (/^(@\S+\s+)?\S+\s+(ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/]+=*(\s.*)?$/.test(line))
@@ -39,4 +43,66 @@ const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
 export function isHostname(text: string): boolean {
   return text.length <= 253 && text.split('.').every(part => label.test(part.toLowerCase()))
+}
+
+/**
+ * What is wrong with a name that has letters which DNS does not know, and how DNS writes it; `undefined` if nothing is.
+ */
+export function foreignLetters(name: string): string | undefined {
+  if (!/[^\0-\x7f]/.test(name)) return undefined
+  const ascii = domainToASCII(name)
+  return isHostname(ascii)
+    ? `${JSON.stringify(name)} has letters that DNS does not allow; write ${ascii}`
+    : undefined
+}
+
+/** A line of `ssh-host`. */
+export interface HostLine {
+  /** `undefined` where `ssh-user` and `ssh-port` apply. */
+  user: string | undefined
+  host: string
+  port: number | undefined
+  /** The name or IP address at which the other servers reach it. */
+  address: string
+}
+
+/** Reads `[user@]host[:port] [address]`; `undefined` if it is something else. */
+export function parseHost(line: string): HostLine | undefined {
+  const [ssh = '', address, ...rest] = line.split(/\s+/)
+  const match =
+    isIP(ssh) === 6
+      ? [ssh, undefined, undefined, ssh, undefined]
+      : /^(?:([^@]+)@)?(?:\[([0-9a-fA-F:.]+)\]|([^:@[\]]+))(?::(\d{1,5}))?$/.exec(ssh)
+  if (!match || rest.length > 0) return undefined
+  const [, user, ipv6, name, digits] = match
+  const host = ipv6 ?? name ?? ''
+  const port = digits === undefined ? undefined : Number(digits)
+  const good =
+    (user === undefined || isUserName(user)) &&
+    [host, address ?? host].every(isHost) &&
+    (port === undefined || (port > 0 && port < 65_536))
+  return good ? { user, host, port, address: address ?? host } : undefined
+}
+
+function isHost(text: string): boolean {
+  return isHostname(text) || isIP(text) !== 0
+}
+
+export function isUserName(text: string): boolean {
+  return /^[A-Za-z_][\w.-]*$/.test(text)
+}
+
+/** Whether a known_hosts line is for a host, whose name is written as in known_hosts. */
+export function isLineOf(line: string, host: string): boolean {
+  const [first = '', second = ''] = line.split(/\s+/)
+  const names = first.startsWith('@') ? second : first
+  const [, salt, hash] = /^\|1\|([^|]+)\|([^|]+)$/.exec(names) ?? []
+  if (salt !== undefined)
+    return createHmac('sha1', Buffer.from(salt, 'base64')).update(host).digest('base64') === hash
+  return names.split(',').some(pattern => wildcard(pattern).test(host))
+}
+
+function wildcard(pattern: string): RegExp {
+  const escaped = pattern.replace(/[\\^$.+()|[\]{}]/g, '\\$&')
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'i')
 }

@@ -1,25 +1,76 @@
-import type { Image, Source } from '../desired.ts'
+import type { Image, Mode, Source } from '../desired.ts'
+import {
+  lowered,
+  ownName,
+  ownTag,
+  registryOf,
+  repositoryMistake,
+  splitTag,
+  tagMistake,
+  withoutRegistry,
+} from '../registry/reference.ts'
+import { eventTags, type GitHubEvent } from './event.ts'
+import type { Reader } from './reader.ts'
 
-const component = '[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*'
-const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`)
-const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
+/** A whole reference on the registry of this step, without its domain. */
+interface Reference {
+  repository: string
+  tag: string
+}
+
+/** What `tags` says. */
+export interface Tags {
+  plain: string[]
+  /** Whole references, as docker/metadata-action writes them. */
+  references: Reference[]
+  /** References to other registries, which another step pushes. */
+  elsewhere: string[]
+}
+
+/** What else decides where images go. */
+interface Names {
+  /** The registry that they are pushed to. */
+  domain: string
+  /** The owner of the workflow’s repository. */
+  owner: string
+  tags: Tags
+  /** The tags of an image that names none and has none in `tags`. */
+  event: readonly string[]
+}
+
+/** Reads `image` and `tags`. */
+export function readImages(reader: Reader, mode: Mode, domain: string, event: GitHubEvent): Image[] {
+  const { owner } = event
+  const tags = parseTags(reader.raw('tags'), { domain, owner }, reader.mistake('tags'))
+  for (const each of tags.elsewhere) reader.note('tags')(`${each} is on another registry, so it is left out`)
+  const images = parseImages(
+    reader.raw('image'),
+    { domain, owner, tags, event: eventTags(event) },
+    reader.mistake('image'),
+  )
+  if (mode === 'push' && reader.text('image') === '' && reader.text('login') !== 'true')
+    reader.mistake(
+      'image',
+      'input',
+    )('is missing; name the image to push, or give `login: true` for later steps')
+  if (images.some(image => image.tags.length === 0))
+    reader.mistake('tags', 'input')('is empty, and the event gives no tags')
+  return images
+}
 
 /**
- * Reads `image`: `source`, or `source => repository[:tag]`, one a line; `tags` are for those that name none.
+ * Reads `image`: `source`, or `source => repository[:tag]`, one a line. `tags` are for lines that name none.
  *
- * A registry knows no capital letters, GitHub’s owners have them: a name that begins with `owner` is lowered, any other
- * is a mistake.
+ * Repositories have no capital letters, but GitHub’s owners may: a name with `owner` in it is put in lower case, in any other
+ * name a capital letter is a mistake.
  */
-export function parseImages(
-  text: string,
-  tags: readonly string[],
-  owner: string,
-  mistake: (message: string) => void,
-): Image[] {
+export function parseImages(text: string, names: Names, mistake: (message: string) => void): Image[] {
+  const { owner } = names
   const images: Image[] = []
   const lineOf = new Map<string, number>()
-  for (const [index, raw] of text.split('\n').entries()) {
-    const line = raw.trim()
+  const lines = text.split('\n').map(line => line.trim())
+  const single = lines.filter(line => line !== '').length === 1
+  for (const [index, line] of lines.entries()) {
     if (line === '') continue
     const fail = (message: string) => mistake(`line ${index + 1}: ${message}`)
     const [left = '', target, ...rest] = line.split(/\s*=>\s*/)
@@ -32,23 +83,64 @@ export function parseImages(
       fail(source)
       continue
     }
-    const name = target ?? (source.kind === 'docker' ? ownName(source.name) : undefined)
-    const { repository, tag } = name === undefined ? {} : split(lowered(name, owner))
-    const wrong =
-      (repository !== undefined && repositoryMistake(repository)) || (tag !== undefined && tagMistake(tag))
-    if (wrong) {
-      fail(wrong)
+    const places = target === undefined ? ownPlaces(source, names, single) : given(target, names)
+    if (typeof places === 'string') {
+      fail(places)
       continue
     }
-    const image = { source, repository, tags: tag === undefined ? [...tags] : [tag] }
-    const earlier = image.tags
-      .map(each => repository && lineOf.get(`${repository}:${each}`))
-      .find(each => each !== undefined)
-    if (earlier) fail(`goes to the same repository and tag as line ${earlier}`)
-    else images.push(image)
-    for (const each of image.tags) lineOf.set(`${repository}:${each}`, index + 1)
+    for (const { repository, tags } of places) {
+      const earlier = tags
+        .map(each => repository && lineOf.get(`${repository}:${each}`))
+        .find(each => each !== undefined)
+      if (earlier) fail(`goes to the same repository and tag as line ${earlier}`)
+      else images.push({ source, repository, tags })
+      for (const each of tags) lineOf.set(`${repository}:${each}`, index + 1)
+    }
   }
   return images
+}
+
+type Place = Pick<Image, 'repository' | 'tags'>
+
+/** Where an image goes whose line says so (`=> target`), or what is wrong with that. */
+function given(target: string, names: Names): Place[] | string {
+  const { domain, owner, tags } = names
+  const registry = registryOf(target)
+  if (registry !== undefined && registry !== domain)
+    return `“${target}” is on another registry than ${domain}; omit its name, or push there in another step`
+  const { repository, tag } = splitTag(lowered(withoutRegistry(target), owner))
+  const wrong = repositoryMistake(repository) ?? (tag === undefined ? undefined : tagMistake(tag))
+  if (wrong) return wrong
+  if (tag !== undefined) return [{ repository, tags: [tag] }]
+  const own = tagsFor(repository, tags)
+  if (own.length === 0 && tags.references.length > 0)
+    return `\`tags\` has references, and none to ${domain}/${repository}; add one, or write ${repository}:TAG`
+  return [{ repository, tags: own.length > 0 ? own : [...names.event] }]
+}
+
+/** Where an image goes whose line does not say: to its own name, or to the references in `tags`. `single`: it is the only image. */
+function ownPlaces(source: Source, names: Names, single: boolean): Place[] | string {
+  const { domain, tags, event } = names
+  const name = source.kind === 'docker' ? source.name : undefined
+  const repository = name === undefined ? undefined : ownName(name)
+  const wrong = repository === undefined ? undefined : repositoryMistake(repository)
+  const { references, plain } = tags
+  const onHere = name !== undefined && registryOf(name) === domain
+  const tag = onHere && plain.length === 0 ? ownTag(name) : undefined
+  if (references.length === 0 || tag !== undefined) {
+    if (wrong) return wrong
+    return [{ repository, tags: tag !== undefined ? [tag] : [...(plain.length > 0 ? plain : event)] }]
+  }
+  if (repository !== undefined && references.some(each => each.repository === repository))
+    return [{ repository, tags: tagsFor(repository, tags) }]
+  const repositories = [...new Set(references.map(each => each.repository))]
+  if (!single) return `\`tags\` does not say where this one goes; write source => ${repositories[0]}`
+  return repositories.map(each => ({ repository: each, tags: tagsFor(each, tags) }))
+}
+
+function tagsFor(repository: string, { plain, references }: Tags): string[] {
+  const own = references.filter(each => each.repository === repository).map(({ tag }) => tag)
+  return [...new Set([...own, ...plain])]
 }
 
 function parseSource(text: string, owner: string): Source | string {
@@ -68,99 +160,34 @@ function parseSource(text: string, owner: string): Source | string {
   return { kind: 'docker', name }
 }
 
-function lowered(name: string, owner: string): string {
-  const end = name.lastIndexOf(':') > name.lastIndexOf('/') ? name.lastIndexOf(':') : name.length
-  const isOwn = (part: string) => owner !== '' && part.toLowerCase() === owner.toLowerCase()
-  return name.slice(0, end).split('/').some(isOwn) ? name.slice(0, end).toLowerCase() + name.slice(end) : name
-}
-
-/** What is wrong with the name of a repository. */
-export function repositoryMistake(repository: string): string | undefined {
-  if (repositoryPattern.test(repository) && repository.length <= 255) return undefined
-  const lower = repository.toLowerCase()
-  const rule = 'it is made of lower-case letters, digits and . _ - between slashes'
-  return `“${repository}” is not a repository; ${lower !== repository && repositoryPattern.test(lower) ? `write “${lower}”` : rule}`
-}
-
-function tagMistake(tag: string): string | undefined {
-  return tagPattern.test(tag)
-    ? undefined
-    : `“${tag}” is not a tag; it is made of letters, digits and . _ - and has at most 128 of them`
-}
-
-/** Reads `tags`, one a line. */
-export function parseTags(text: string, mistake: (message: string) => void): string[] {
-  const tags = text
+/** Reads `tags`, separated by commas or line breaks: tags, or whole references, of which those to `domain` count. */
+export function parseTags(
+  text: string,
+  { domain, owner }: { domain: string; owner: string },
+  mistake: (message: string) => void,
+): Tags {
+  const tags: Tags = { plain: [], references: [], elsewhere: [] }
+  const words = text
     .split(/[\n,]/)
     .map(tag => tag.trim())
     .filter(tag => tag !== '')
-  for (const wrong of tags.map(tagMistake)) if (wrong) mistake(wrong)
-  return [...new Set(tags)]
-}
-
-function split(target: string): { repository: string; tag: string | undefined } {
-  const at = target.indexOf(':')
-  return at < 0
-    ? { repository: target, tag: undefined }
-    : { repository: target.slice(0, at), tag: target.slice(at + 1) }
-}
-
-/** `ghcr.io/acme/app:1@sha256:…` is `acme/app`: without its registry, tag and digest. */
-export function ownName(source: string): string | undefined {
-  if (source.startsWith('sha256:')) return undefined
-  const [name = ''] = source.split('@')
-  const parts = name.replace(/:[^/]*$/, '').split('/')
-  const [first = ''] = parts
-  return (parts.length > 1 && /[.:]|^localhost$/.test(first) ? parts.slice(1) : parts).join('/')
-}
-
-/** What the workflow runs on. */
-export interface GitHubEvent {
-  name: string
-  /** Such as `refs/heads/main`, `refs/tags/v1.2.3` or `refs/pull/7/merge`. */
-  ref: string
-  sha: string
-  defaultBranch: string | undefined
-  /** The number of the pull request, if it is about one. */
-  pull: number | undefined
-  /** Whose repository the workflow is in. */
-  owner: string
-}
-
-/**
- * The tags of an image when none are given: the short sha, and the branch, `pr-N` or the versions of a tag; `latest` on
- * the default branch.
- */
-export function eventTags({ name, ref, sha, defaultBranch, pull }: GitHubEvent): string[] {
-  const tags = sha === '' ? [] : [sha.slice(0, 7)]
-  const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1]
-  const tag = /^refs\/tags\/(.+)$/.exec(ref)?.[1]
-  // `pull_request_target` runs on the base branch, whose tags a pull request must not move.
-  if (name.startsWith('pull_request') || ref.startsWith('refs/pull/')) {
-    const number = pull ?? /^refs\/pull\/(\d+)\//.exec(ref)?.[1]
-    return number === undefined ? tags : [...tags, `pr-${number}`]
+  for (const word of new Set(words)) {
+    const isReference = /^[\w.-]+[/:][\w.:@/+-]+$/.test(word)
+    if (!isReference) tags.plain.push(word)
+    else if (registryOf(word) === domain) {
+      const { repository, tag = 'latest' } = splitTag(lowered(withoutRegistry(word), owner))
+      const wrong = repositoryMistake(repository)
+      if (wrong) mistake(wrong)
+      else tags.references.push({ repository, tag })
+    } else tags.elsewhere.push(word)
   }
-  if (branch !== undefined) tags.push(...valid(branch))
-  if (branch !== undefined && branch === defaultBranch) tags.push('latest')
-  if (tag !== undefined) tags.push(...versions(tag))
-  return [...new Set(tags)]
-}
-
-// A pre-release is no version that 1.2 or 1 should mean.
-function versions(tag: string): string[] {
-  const semver = /^v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.exec(tag)
-  if (!semver) return valid(tag)
-  const [, major, minor, patch, pre] = semver
-  if (pre !== undefined) return valid(`${major}.${minor}.${patch}${pre}`)
-  return [`${major}.${minor}.${patch}`, `${major}.${minor}`, `${major}`]
-}
-
-// Of a name without a single letter that a tag may have, nothing is left, and no other tag should take its place.
-function valid(name: string): string[] {
-  const tag = name
-    .replace(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^[.-]+/, '')
-    .replace(/-+$/, '')
-    .slice(0, 128)
-  return tag === '' ? [] : [tag]
+  for (const each of [...tags.plain, ...tags.references.map(({ tag }) => tag)]) {
+    const wrong = tagMistake(each)
+    if (wrong) mistake(wrong)
+  }
+  if (tags.elsewhere.length > 0 && tags.plain.length + tags.references.length === 0)
+    mistake(
+      `names no tag on ${domain}, only ${tags.elsewhere.slice(0, 3).join(', ')}; write ${domain}/REPOSITORY:TAG, or the tag alone`,
+    )
+  return tags
 }

@@ -1,56 +1,43 @@
 import { isIP } from 'node:net'
-import {
-  type Access,
-  type Desired,
-  type Image,
-  type Mode,
-  ownAuth,
-  type Target,
-  type User,
-} from '../desired.ts'
-import type { Failure } from '../failure.ts'
+import { type Desired, type Image, type Mode, onDisk, ownAuth, type Target, type User } from '../desired.ts'
+import { type Failure, InputError } from '../failure.ts'
+import { readAccess } from './access.ts'
 import { readAcme } from './acme.ts'
 import { readCertificate } from './certificate.ts'
-import { isHostname } from './hosts.ts'
-import { eventTags, type GitHubEvent, parseImages, parseTags } from './images.ts'
+import { type Cleaning, readCleaning } from './clean.ts'
+import { readShared, sealKey } from './derived.ts'
+import type { GitHubEvent } from './event.ts'
+import { foreignLetters, isHostname } from './hosts.ts'
+import { readImages } from './images.ts'
+import { readPage } from './page.ts'
 import { Reader } from './reader.ts'
 import { readRegistry } from './registry.ts'
-import { readTarget } from './target.ts'
-import { parseUsers, sealKey } from './users.ts'
+import { readTargets } from './target.ts'
+import { readLogin, readPushUser, readUsers } from './users.ts'
 
-export interface Inputs {
+export interface Inputs extends Cleaning {
   mode: Mode
   desired: Desired
-  /** `undefined` in mode `push`, which needs no SSH. */
-  target: Target | undefined
+  /** The servers; none in mode `push`, unless it pushes through SSH. */
+  targets: readonly Target[]
   images: Image[]
-  /** Whether a tag that exists with another digest stays. */
+  /** Whether a tag that exists with another digest must not move. */
   immutable: boolean
   /** Who logs in to push; `undefined` if the registry is open. */
   pushUser: User | undefined
+  /** Whether this job’s Docker stays logged in as that user. */
+  login: boolean
+  /** Whether images go through SSH, past whatever is in front of the registry. */
+  throughSsh: boolean
   /** For what Berth writes on GitHub. */
   githubToken: string | undefined
-  /** What is allowed and perhaps not meant, each beginning with the input’s name. */
+  /** What is allowed but perhaps not meant, each beginning with the input’s name. */
   warnings: readonly Failure[]
-}
-
-/** Every mistake, each beginning with the input’s name. */
-export class InputError extends Error {
-  readonly mistakes: readonly Failure[]
-
-  constructor(mistakes: readonly Failure[]) {
-    super(mistakes.map(({ message }) => message).join('\n'))
-    this.mistakes = mistakes
-  }
+  /** What is right and good to know, each beginning with the input’s name. */
+  notes: readonly string[]
 }
 
 const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'] as const satisfies readonly Mode[]
-
-/** Modes and inputs that the interface has and this version hasn't. */
-const notYet = {
-  modes: ['clean'],
-  inputs: ['keep'],
-}
 
 /**
  * Reads, checks and masks all inputs.
@@ -58,8 +45,8 @@ const notYet = {
  * `get` gives an input as it was written, `''` if absent; `secret` masks a text in the log from then on. Throws an
  * InputError that names every mistake.
  *
- * What only some inputs need, YAML most of all, is loaded only for them: it takes a third as long as Node itself to start, and
- * ssh waits for it.
+ * What only some inputs need, above all YAML, is loaded only for them: loading it takes a third as long as starting Node, and ssh
+ * would have to wait.
  */
 export async function readInputs(
   get: (name: string) => string,
@@ -68,10 +55,15 @@ export async function readInputs(
 ): Promise<Inputs> {
   const reader = new Reader(get, secret)
   const mode = reader.choice('mode', modes)
-  refuse(reader, mode)
   const domain = readDomain(reader)
-  const target = mode === 'push' ? undefined : readTarget(reader, domain)
-  const users = mode === 'down' ? null : readUsers(reader, mode, domain)
+  const throughSsh = reader.choice('push-through', ['https', 'ssh']) === 'ssh'
+  const targets = mode === 'push' && !throughSsh ? [] : readTargets(reader, domain)
+  const [target] = targets
+  const needsUsers =
+    mode !== 'renew' &&
+    mode !== 'clean' &&
+    !(mode === 'push' && throughSsh && reader.text('login') !== 'true')
+  const users = mode === 'down' ? null : readUsers(reader, needsUsers, domain)
   const registry = await readRegistry(reader)
   const desired: Desired = {
     domain,
@@ -80,45 +72,68 @@ export async function readInputs(
     registry,
     users,
     access: mode === 'down' ? undefined : await readAccess(reader, users, registry),
+    page: readPage(reader, registry),
     sealKey: target && sealKey(target.key),
-    acme: readAcme(reader),
+    shared: readShared(reader, targets, domain),
+    acme: readAcme(reader, mode),
     certificate: readCertificate(reader, domain, Date.now()),
     adopt: reader.flag('adopt'),
     sshPort: target?.port,
     purge: readPurge(reader, mode, domain),
     renewBefore: reader.integer('renew-before', 1, 365),
   }
+  if (
+    targets.length > 1 &&
+    ['up', 'plan'].includes(mode) &&
+    onDisk({ registry }) &&
+    !reader.failed('registry-config') &&
+    !reader.failed('s3-bucket')
+  )
+    reader.mistake('ssh-host')(
+      `has ${targets.length} servers, and each would have images of its own on its disk; keep them in object storage (\`s3-bucket\`), or give one server`,
+    )
+  if (throughSsh && ownAuth({ registry }))
+    reader.mistake('push-through')(
+      '`ssh` goes straight to the registry, but `registry-config` makes the registry ask for logins itself; omit one of them',
+    )
   const inputs: Inputs = {
     mode,
     desired,
-    target,
-    images: readImages(reader, mode, event),
+    targets,
+    images: readImages(reader, mode, domain, event),
     immutable: reader.flag('immutable'),
     pushUser: readPushUser(reader, users),
+    throughSsh,
+    login: readLogin(reader, mode, users),
     githubToken: readToken(reader),
+    ...(await readCleaning(reader, mode)),
     warnings: reader.warnings,
+    notes: reader.notes,
   }
   if (reader.mistakes.length > 0) throw new InputError(reader.mistakes)
   return inputs
-}
-
-function refuse(reader: Reader, mode: Mode): void {
-  const given = notYet.inputs.filter(each => reader.text(each) !== '')
-  for (const name of given) reader.mistake(name)('is not there yet in this version of Berth')
-  if (notYet.modes.includes(mode))
-    reader.mistake('mode')(`\`${mode}\` is not there yet in this version of Berth`)
 }
 
 function readDomain(reader: Reader): string {
   const domain = reader.text('domain').toLowerCase()
   if (domain === '')
     reader.mistake('domain')('is missing; give the name of the registry, such as registry.example.com')
-  return reader.checked(
-    'domain',
-    domain,
-    value => isHostname(value) && value.includes('.') && isIP(value) === 0,
-    'a domain name such as registry.example.com',
-  )
+  const foreign = foreignLetters(domain)
+  if (foreign !== undefined) {
+    reader.mistake('domain')(foreign)
+    return domain
+  }
+  // As it is copied from a browser or from a zone file.
+  const name = domain.replace(/^https?:\/\//, '').replace(/[./]$/, '')
+  if (name !== domain && isDomain(name)) {
+    reader.mistake('domain')(`is ${JSON.stringify(domain)}; write the name alone, ${name}`)
+    return name
+  }
+  return reader.checked('domain', domain, isDomain, 'a domain name such as registry.example.com')
+}
+
+function isDomain(value: string): boolean {
+  return isHostname(value) && value.includes('.') && isIP(value) === 0
 }
 
 function readPurge(reader: Reader, mode: Mode, domain: string): boolean {
@@ -134,7 +149,7 @@ function readPurge(reader: Reader, mode: Mode, domain: string): boolean {
 const systemFolder =
   /^\/(|home|media|mnt|opt|root|srv|tmp|var|var\/(lib|log|run|cache|www))$|^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/
 
-/** A Unix socket’s path has at most 107 bytes, and below the folder some 25 are needed. */
+/** A Unix socket’s path has at most 107 bytes, and some 25 are needed below the folder. */
 const maxDirectory = 80
 
 function readDirectory(reader: Reader): string {
@@ -150,75 +165,8 @@ function readDirectory(reader: Reader): string {
   )
 }
 
-function readUsers(reader: Reader, mode: Mode, domain: string): User[] | null {
-  if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
-    reader.warning('auth')(
-      `\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`,
-    )
-    return null
-  }
-  const users = parseUsers(
-    reader.raw('users'),
-    reader.mistake('users'),
-    reader.secret,
-    reader.warning('users'),
-  )
-  if (users.length === 0 && mode !== 'renew' && !reader.failed('users')) {
-    reader.mistake('users')(
-      'is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry',
-    )
-  }
-  return users
-}
-
 function readToken(reader: Reader): string | undefined {
   const token = reader.text('github-token')
   if (token !== '') reader.secret(token)
   return token || undefined
-}
-
-async function readAccess(
-  reader: Reader,
-  users: User[] | null,
-  registry: Desired['registry'],
-): Promise<Access | undefined> {
-  const text = reader.raw('access')
-  if (text.trim() === '') return undefined
-  if (ownAuth({ registry })) {
-    reader.mistake('access')(
-      'needs users whom nginx lets in, and `registry-config` brings an `auth` of its own; omit one of them',
-    )
-    return undefined
-  }
-  if (users === null) {
-    reader.mistake('access')('needs users to give rights to, and `auth: none` has none')
-    return undefined
-  }
-  // Which names are wrong can be told only when it is known which are right.
-  if (reader.failed('users')) return undefined
-  const { parseAccess } = await import('./access.ts')
-  return parseAccess(text, users, reader.mistake('access'), reader.warning('access'))
-}
-
-function readImages(reader: Reader, mode: Mode, event: GitHubEvent): Image[] {
-  const tags = parseTags(reader.raw('tags'), reader.mistake('tags'))
-  const images = parseImages(
-    reader.raw('image'),
-    tags.length > 0 ? tags : eventTags(event),
-    event.owner,
-    reader.mistake('image'),
-  )
-  if (mode === 'push' && reader.text('image') === '')
-    reader.mistake('image', 'input')('is missing; name the image to push')
-  if (images.some(image => image.tags.length === 0))
-    reader.mistake('tags', 'input')('is empty, and the event gives no tags')
-  return images
-}
-
-function readPushUser(reader: Reader, users: User[] | null): User | undefined {
-  const name = reader.text('push-user')
-  if (name === '') return users?.[0]
-  const user = users?.find(each => each.name === name)
-  if (users && !user) reader.mistake('push-user')(`${JSON.stringify(name)} is not one of \`users\``)
-  return user
 }

@@ -1,8 +1,8 @@
 /**
- * A private key as OpenSSH reads it: CRLF, a byte order mark, a missing final newline, a literal `\n`, indentation and
- * line breaks that became spaces are mended, for OpenSSH answers each with the same `error in libcrypto`.
+ * Repairs a private key, so that OpenSSH can read it: CRLF, a byte order mark, a missing final newline, a literal `\n`,
+ * indentation, and line breaks that became spaces. OpenSSH reports them all as `error in libcrypto`.
  *
- * Throws an Error that says what is there instead, if it isn't a private key.
+ * Throws an Error that says what the text is, if it isn't a private key.
  */
 export function repairKey(text: string): string {
   const plain = text
@@ -37,7 +37,9 @@ export function repairKey(text: string): string {
     .join('')
     .replace(/\s/g, '')
   if (kind === 'OPENSSH PRIVATE KEY' && !whole(Buffer.from(body, 'base64'))) {
-    throw new Error('is damaged: its content ends too early or is no OpenSSH key; paste the whole file again')
+    throw new Error(
+      'is damaged: its content ends too early or is not an OpenSSH key; paste the whole file again',
+    )
   }
   return [
     `-----BEGIN ${kind}-----`,
@@ -55,7 +57,7 @@ export function isEncrypted(key: string): boolean {
   return string(Buffer.from(key.replace(/-----.*-----/g, ''), 'base64'), magic.length).text !== 'none'
 }
 
-/** Whether a repaired key is in OpenSSH's own form, of which `repairKey` has seen that it is whole, and without a passphrase. */
+/** Whether a repaired key is in OpenSSH's own format, complete, and without a passphrase. */
 export function isPlain(key: string): boolean {
   return key.startsWith('-----BEGIN OPENSSH') && !isEncrypted(key)
 }

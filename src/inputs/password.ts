@@ -1,20 +1,19 @@
 /**
- * Whether a password was beyond doubt made by a machine, out of 128 bits of chance or more, as `openssl rand -base64 24` makes
- * them. Whoever is taken for a person only logs in more slowly; a person’s password that is taken for a machine’s could be
- * guessed from a stolen file. So each of these must hold:
+ * Whether a password was clearly made by a machine, with 128 random bits or more, as `openssl rand -base64 24` does. A machine’s
+ * password that is taken for a person’s only makes logins slower. A person’s password that is taken for a machine’s could be
+ * guessed from a stolen file. So all of these must hold:
  *
- * - its characters are of three kinds at least (of hexadecimal digits or base32 there need be only those), and it is long
- *   enough for 128 bits of them;
- * - no piece of four characters comes twice, and there are as many different characters as chance brings;
- * - it has neither words nor ways over a keyboard in it.
+ * - it has at least three kinds of characters, or is hexadecimal or base32 throughout, and is long enough for 128 bits;
+ * - no four characters appear twice in the same order, and there are as many different characters as chance would give;
+ * - it contains neither words nor runs of neighbouring keys.
  */
 export function isMachineMade(password: string): boolean {
   return bits(password) >= 128 && isVaried(password) && !isReadable(password)
 }
 
 /**
- * How many bits of chance there are, if each character was chosen by chance from those that it could have been chosen from. Words
- * and numbers that signs part from the rest count for nothing.
+ * The number of random bits, if each character was chosen at random from all characters of its kinds. Words and numbers between
+ * punctuation count for nothing.
  */
 function bits(password: string): number {
   const parts = password.replace(/=+$/, '').split(/[-_. ,:;@]+/)
@@ -31,7 +30,7 @@ function bits(password: string): number {
   return found.filter(Boolean).length < 3 ? 0 : length * Math.log2(alphabet)
 }
 
-/** A piece of four characters that comes twice was repeated; by chance it does once in thousands of passwords. */
+/** By chance, the same four characters appear twice in only one of thousands of passwords. */
 function isVaried(password: string): boolean {
   const lower = password.toLowerCase()
   const pieces = Array.from(lower.slice(3), (_, index) => lower.slice(index, index + 4))
@@ -43,7 +42,7 @@ function isVaried(password: string): boolean {
   )
 }
 
-/** The pairs of letters that are most frequent in texts of European languages: two thirds of all that are in such a text. */
+/** The most frequent pairs of letters in European languages: two thirds of all pairs in a text. */
 const frequent = new Set(
   (
     'th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa si ar ve ra ld ur ' +
@@ -68,7 +67,7 @@ function isReadable(password: string): boolean {
   if (hexadecimal) return false
   const letters = pairsOf(spelled(password)).filter(pair => /^[a-z]{2}$/.test(pair))
   const words = letters.filter(pair => frequent.has(pair)).length
-  // Of few pairs, chance may bring many.
+  // If there are few pairs, many may be frequent by chance.
   return words > letters.length * 0.42 + 1.5 || isList(password)
 }
 
@@ -76,13 +75,13 @@ function pairsOf(text: string): string[] {
   return Array.from(text.slice(1), (_, index) => text.slice(index, index + 2))
 }
 
-/** In lower case, with letters for the digits and signs that people write instead. */
+/** In lower case, with letters in place of the digits and signs that people write for them. */
 function spelled(password: string): string {
   const letters: Record<string, string> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' }
   return password.toLowerCase().replace(/[013457@$]/g, sign => letters[sign] ?? sign)
 }
 
-/** Words and numbers with signs in between. */
+/** Whether it is words and numbers with punctuation in between. */
 function isList(password: string): boolean {
   const parts = password.split(/[^a-zA-Z0-9]+/).filter(part => part !== '')
   const plain = parts.filter(part => part.length > 1 && isPlainPart(part))

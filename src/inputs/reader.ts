@@ -1,6 +1,6 @@
 import { Failure, type Topic } from '../failure.ts'
 
-/** Where mistakes in an input are explained: `input` unless told. */
+/** The topic of mistakes in an input, where it is not `input`. */
 const topicOf: Readonly<Record<string, Topic>> = {
   'ssh-key': 'key',
   'ssh-key-passphrase': 'key',
@@ -11,6 +11,17 @@ const topicOf: Readonly<Record<string, Topic>> = {
   'push-user': 'users',
   certificate: 'ownCertificate',
   'certificate-key': 'ownCertificate',
+  keep: 'keep',
+  grace: 'keep',
+  undo: 'keep',
+  'acme-dns': 'dnsRecord',
+  'acme-dns-credentials': 'dnsRecord',
+  's3-bucket': 'bucket',
+  's3-region': 'bucket',
+  's3-endpoint': 'bucket',
+  's3-access-key': 'bucket',
+  's3-secret-key': 'bucket',
+  's3-redirect': 'bucket',
   image: 'imageName',
   tags: 'imageName',
 }
@@ -22,8 +33,10 @@ export class Reader {
   readonly secret: (text: string) => void
   /** Each begins with the input’s name. */
   readonly mistakes: Failure[] = []
-  /** What is allowed and perhaps not meant. */
+  /** What is allowed but perhaps not meant. */
   readonly warnings: Failure[] = []
+  /** What is right and good to know. */
+  readonly notes: string[] = []
 
   /** `get` gives an input as it was written, `''` if absent. */
   constructor(get: (name: string) => string, secret: (text: string) => void) {
@@ -39,7 +52,7 @@ export class Reader {
     return this.#get(name).trim()
   }
 
-  /** `topic` is where it is explained, if not where other mistakes in that input are. */
+  /** `topic` is given if it is not that of other mistakes in this input. */
   mistake(name: string, topic?: Topic): (sentence: string) => void {
     return sentence => this.mistakes.push(about(name, sentence, topic))
   }
@@ -48,11 +61,15 @@ export class Reader {
     return sentence => this.warnings.push(about(name, sentence))
   }
 
+  note(name: string): (sentence: string) => void {
+    return sentence => this.notes.push(`${name}: ${sentence}`)
+  }
+
   failed(name: string): boolean {
     return this.mistakes.some(({ message }) => message.startsWith(`${name}: `))
   }
 
-  /** An input that must look a certain way if it is there. A wrong one is shown, so never read a secret with it. */
+  /** Checks the form of an input, unless it is empty. The message shows a wrong value, so never check a secret with it. */
   checked(name: string, value: string, good: (value: string) => boolean, form: string): string {
     if (value !== '' && !good(value)) this.mistake(name)(`${JSON.stringify(value)} is not ${form}`)
     return value

@@ -1,17 +1,20 @@
-import type { Desired } from '../desired.ts'
+import { type Desired, defaultImage } from '../desired.ts'
 import { isObject } from '../json.ts'
+import { readBucket } from './bucket.ts'
 import type { Reader } from './reader.ts'
 
 /** Reads the `registry-*` inputs. */
 export async function readRegistry(reader: Reader): Promise<Desired['registry']> {
+  const config = await readConfig(reader.raw('registry-config'), reader.mistake('registry-config'))
   return {
     image: reader.checked(
       'registry-image',
-      reader.text('registry-image') || 'registry:3.1.2',
+      reader.text('registry-image') || defaultImage,
       value => /^[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?$/.test(value),
       'the reference of an image',
     ),
-    config: await readConfig(reader.raw('registry-config'), reader.mistake('registry-config')),
+    config,
+    bucket: readBucket(reader, config),
   }
 }
 
@@ -20,9 +23,9 @@ async function readConfig(
   mistake: (sentence: string) => void,
 ): Promise<Record<string, unknown>> {
   if (text.trim() === '') return {}
-  const { parse } = await import('yaml')
+  const { parse } = await import(/* webpackChunkName: "yaml" */ 'yaml')
   try {
-    // A key is what is written: `012` is no number.
+    // Keys are text: `012` is not a number.
     const config: unknown = parse(text, { stringKeys: true })
     if (isObject(config)) {
       checkHttp(config.http, mistake)
@@ -35,13 +38,20 @@ async function readConfig(
   return {}
 }
 
-/** nginx reaches the registry by a socket of Berth’s choosing, and speaks plain HTTP there, at the root. */
+/** nginx speaks plain HTTP to the registry, through a socket that Berth chooses, and without a path before it. */
 function checkHttp(http: unknown, mistake: (sentence: string) => void): void {
-  if (!isObject(http)) return
-  const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && http[key] !== null)
+  if (http === undefined) return
+  if (!isObject(http)) {
+    mistake('has an `http` that is not a map; remove it, or write what is to be set below it')
+    return
+  }
+  // `null` removes a setting, which does no harm where Berth has none.
+  const given = ['addr', 'net', 'tls', 'prefix'].filter(
+    key => http[key] !== undefined && (http[key] !== null || ['addr', 'net'].includes(key)),
+  )
   for (const key of given) {
     mistake(
-      `has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ', for nginx does TLS' : ''}`,
+      `has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ' (nginx does TLS)' : ''}`,
     )
   }
 }

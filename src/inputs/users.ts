@@ -1,14 +1,53 @@
-import { hkdfSync } from 'node:crypto'
-import type { User } from '../desired.ts'
+import type { Mode, User } from '../desired.ts'
 import { isMachineMade } from './password.ts'
+import type { Reader } from './reader.ts'
 
 /** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
 const maxBytes = 72
 
+/** Reads `auth` and `users`; `null` for an open registry. `needed` says whether the mode needs users. */
+export function readUsers(reader: Reader, needed: boolean, domain: string): User[] | null {
+  if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
+    reader.warning('auth')(
+      `\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`,
+    )
+    return null
+  }
+  const users = parseUsers(
+    reader.raw('users'),
+    reader.mistake('users'),
+    reader.secret,
+    reader.warning('users'),
+  )
+  if (users.length === 0 && needed && !reader.failed('users')) {
+    reader.mistake('users')(
+      'is empty, so nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry',
+    )
+  }
+  return users
+}
+
+/** Reads `push-user`: who logs in to push; by default the first of `users`. */
+export function readPushUser(reader: Reader, users: User[] | null): User | undefined {
+  const name = reader.text('push-user')
+  if (name === '') return users?.[0]
+  const user = users?.find(each => each.name === name)
+  if (users && !user) reader.mistake('push-user')(`${JSON.stringify(name)} is not one of \`users\``)
+  return user
+}
+
+/** Reads `login`: whether this job’s Docker stays logged in. */
+export function readLogin(reader: Reader, mode: Mode, users: User[] | null): boolean {
+  const login = reader.flag('login')
+  if (login && users === null && mode !== 'down')
+    reader.mistake('login')('needs one of `users`, but `auth: none` has none; omit one of them')
+  return login
+}
+
 /**
- * Reads `users`: one `name:password` a line. `mistake` hears of every line that can't be taken, by number only, for
- * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does,
- * `warning` of passwords that can be guessed.
+ * Reads `users`: one `name:password` a line. Calls `mistake` for every wrong line, and names it only by its number, because
+ * the line may be nothing but a password. Calls `secret` with each password before anything else, and `warning` for
+ * passwords that a person may have made up.
  */
 export function parseUsers(
   text: string,
@@ -30,7 +69,7 @@ export function parseUsers(
     }
     const name = line.slice(0, colon).trimStart()
     const password = line.slice(colon + 1)
-    // A single character is refused below; masking it would blank every word of the log that has it.
+    // A single character is refused below. Masking it would blank it wherever it appears in the log.
     if ([...password].length > 1) secret(password)
     secret(Buffer.from(`${name}:${password}`).toString('base64'))
 
@@ -45,24 +84,19 @@ export function parseUsers(
   }
   const weak = users.filter(({ strong }) => !strong).map(({ name }) => lineOf.get(name))
   if (weak.length > 0) {
+    const what = weak.length > 1 ? 'passwords' : 'password'
+    const they =
+      weak.length > 1 ? 'do not look machine-made, so they get' : 'does not look machine-made, so it gets'
     warning(
-      `the password${weak.length > 1 ? 's' : ''} in line ${weak.join(', ')} could be guessed, and the stronger hash that this needs makes each request of that user slower; \`openssl rand -base64 24\` makes a good one`,
+      `the ${what} in line ${weak.join(', ')} ${they} a slower hash, and each request of that user takes longer; make one with \`openssl rand -base64 24\``,
     )
   }
   return users
 }
 
-/**
- * A key that nobody has who has not got the SSH key: 32 bytes, the same in every run with that key. The server knows
- * only the public half.
- */
-export function sealKey(privateKey: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', privateKey, '', 'berth: seals of users', 32))
-}
-
 function nameMistake(name: string): string | undefined {
   if (name === '') return 'the name is empty'
-  if (name.startsWith('#')) return 'a name can’t begin with #, for htpasswd takes such a line as a comment'
+  if (name.startsWith('#')) return 'a name can’t begin with #, which starts a comment in htpasswd'
   if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
     return 'a name is made of letters, digits and . _ @ + - and begins with a letter, a digit or _'
   }

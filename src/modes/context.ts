@@ -1,41 +1,30 @@
-import type { Listener } from '../converge/converge.ts'
+import type { Listener } from '../converge/listener.ts'
 import { Failure } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { Endpoint } from '../registry/endpoint.ts'
 import type { Repository } from '../report/github.ts'
 import type { Server } from '../server/server.ts'
 
-/** What a mode has to work with besides its inputs. */
+/** What a mode works with besides its inputs. */
 export interface Context {
   /** Where Berth may write on the runner; readable by nobody else. */
   folder: string
   listener: Listener
-  /** `undefined` in mode `push`, which needs none. */
-  server: Server | undefined
+  /** The listener for one of several servers that are worked on at the same time; its lines begin with `column`. */
+  beside(server: string, column: string): Listener
+  /** One for each target in the inputs. */
+  servers: readonly Server[]
   /** Says when the job is cancelled. */
   cancelled: AbortSignal
   /** Puts a phase of the work into a group of the log. */
   group<Result>(title: string, work: () => Promise<Result>): Promise<Result>
-  /** Tells the post step of a file on the runner that must not stay. */
+  /** Tells the post step to remove a file from the runner. */
   leaves(file: string): void
-  /** The repository that the workflow belongs to, if it belongs to one; `pull` is the pull request that it runs for. */
+  /** The workflow’s repository, if it has one; `pull` is the number of the pull request that it runs for. */
   github: { name: string; api: string; pull: number | undefined } | undefined
 }
 
-/** Keeps the connection to the server for as long as `work` takes. */
-export async function onServer<Result>(
-  { server }: Context,
-  work: (server: Server) => Promise<Result>,
-): Promise<Result> {
-  if (!server) throw new Failure('input', 'this mode needs a server; give the `ssh-*` inputs')
-  try {
-    return await work(server)
-  } finally {
-    await server.close()
-  }
-}
-
-/** Keeps connections to the registry for as long as `work` takes. */
+/** Keeps connections to the registry open while `work` runs. */
 export async function onEndpoint<Result>(
   { desired: { domain, acme } }: Inputs,
   work: (endpoint: Endpoint) => Promise<Result>,
@@ -49,8 +38,8 @@ export async function onEndpoint<Result>(
 }
 
 /**
- * Writes on GitHub, if there is a token. `work` returns what it did. That it can’t be done is a warning: it must not hide
- * how the server is.
+ * Writes on GitHub, if there is a token. `work` returns what it did. Failing to write is only a warning, because it must not
+ * hide the state of the server.
  */
 export async function onGitHub(
   { githubToken: token }: Inputs,
@@ -64,11 +53,12 @@ export async function onGitHub(
     const done = await work({ ...github, token })
     if (done) listener.said(done)
   } catch (error) {
-    listener.warned(
-      new Failure(
-        'github',
-        `${what} can’t be updated: ${(error as Error).message}; does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`,
-      ),
-    )
+    // Where nobody answers, the toolkit says 500 too.
+    const { message, status = 0 } = error as Error & { status?: number }
+    const advice =
+      status >= 500
+        ? `is GitHub at work, and does this runner reach ${github.api}, by HTTPS_PROXY if it has to? The next run tries again`
+        : `does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`
+    listener.warned(new Failure('github', `${what} can’t be updated: ${message}; ${advice}`))
   }
 }

@@ -1,26 +1,86 @@
 import { foresee, look } from '../converge/converge.ts'
 import { planUp } from '../converge/plan.ts'
+import type { Keep } from '../desired.ts'
+import { Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { failureComment, keepComment, planComment } from '../report/comment.ts'
 import type { Outcome } from '../report/outcome.ts'
+import { retentionLines } from '../report/retention.ts'
 import { Preflight } from '../resources/certificate/preflight.ts'
-import { type Context, onGitHub, onServer } from './context.ts'
+import { foreseeRetention } from '../retention/collector.ts'
+import { gather, readLog, type ServerLog } from '../retention/logs.ts'
+import type { Retention } from '../retention/retention.ts'
+import { type Context, onGitHub } from './context.ts'
+import { type One, onServers, type Worked } from './servers.ts'
 
-/** Says what `up` would change, on the pull request too. */
+/** Says what `up` would change, also in a comment on the pull request. */
 export async function plan(inputs: Inputs, context: Context): Promise<Outcome> {
   const { domain } = inputs.desired
   try {
-    const { facts, steps, warnings } = await onServer(context, server => look(server, inputs.desired, planUp))
-    context.listener.planned(steps, true)
-    warnings.forEach(context.listener.warned)
-    await foresee(new Preflight(domain), facts, steps)
-    await comment(inputs, context, planComment(domain, steps))
-    return { domain, steps, applied: false, pushed: [] }
+    const { done, failed, retention } = await lookAtAll(inputs, context)
+    for (const { one, result } of done) one.listener.planned(result.steps, true)
+    if (retention) for (const each of retentionLines(retention, false)) context.listener.said(each)
+    for (const { one, result } of done) {
+      result.warnings.forEach(one.listener.warned)
+      await foresee(new Preflight(domain), one.desired, result.facts, result.steps, one.listener.said)
+    }
+    const failure = joined(failed.map(({ failure }) => failure))
+    if (failure) throw failure
+    const steps = done.flatMap(({ result }) => result.steps)
+    await comment(inputs, context, planComment(domain, steps, retention))
+    return { domain, steps, applied: false, pushed: [], ...(retention && { retention }) }
   } catch (error) {
-    // What an earlier commit's plan said may not be true any more.
+    // The plan of an earlier commit may no longer be true.
     if (!context.cancelled.aborted) {
       await comment(inputs, context, failureComment(domain, (error as Error).message))
     }
+    throw error
+  }
+}
+
+type Looked = Awaited<ReturnType<typeof look>>
+
+/** Each server, and what `keep` means for the images, which all of them have. */
+async function lookAtAll(
+  inputs: Inputs,
+  context: Context,
+): Promise<Worked<Looked> & { retention?: Retention | undefined }> {
+  const { keep } = inputs
+  const { servers } = context
+  const work = ({ server, desired, plans }: One) => look(server, desired, plans(planUp))
+  if (keep === undefined) return onServers(inputs, context, work)
+  try {
+    const worked = await onServers(
+      inputs,
+      context,
+      async one => ({
+        looked: await work(one),
+        log: servers.length > 1 ? await logOf(one, keep) : undefined,
+      }),
+      true,
+    )
+    const done = worked.done.map(({ one, result: { looked } }) => ({ one, result: looked }))
+    const { failed } = worked
+    // What clients do at one that can’t be reached is not known, and `clean` would delete nothing.
+    if (failed.length > 0) return { done, failed }
+    // One that is new has no registry yet.
+    const reader = worked.done.find(({ result: { log } }) => log !== undefined) ?? worked.done[0]
+    const others = worked.done.flatMap(({ one, result: { log } }) =>
+      log === undefined || one === reader?.one ? [] : [log],
+    )
+    const retention = reader && (await foreseeRetention(reader.one.server, inputs, gather(others)))
+    return { done, failed, retention }
+  } finally {
+    await Promise.all(servers.map(server => server.close()))
+  }
+}
+
+/** `undefined` where there is no registry yet. */
+async function logOf({ server, desired }: One, keep: Keep): Promise<ServerLog | undefined> {
+  try {
+    return await readLog(server, desired, keep)
+  } catch (error) {
+    if (error instanceof Failure && error.topic === 'noRegistry') return undefined
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { converge, type Listener } from '../converge/converge.ts'
+import { converge } from '../converge/converge.ts'
+import type { Listener } from '../converge/listener.ts'
 import { planRenewal } from '../converge/plan.ts'
 import { asFailure, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
@@ -8,29 +9,34 @@ import type { Outcome } from '../report/outcome.ts'
 import { due, isOrder, readLineage } from '../resources/certificate/certificate.ts'
 import type { Step } from '../resources/resource.ts'
 import type { Facts } from '../server/facts.ts'
-import { type Context, onEndpoint, onGitHub, onServer } from './context.ts'
+import { type Context, onEndpoint, onGitHub } from './context.ts'
+import { named, type One, onServers, seenAtEach, serversTitle, type Worked } from './servers.ts'
 
-/** Renews if the certificate is due, looks at what is served, and says so on GitHub if it is at risk. */
+/** Renews the certificate if it is due, checks which one is served, and keeps an issue open on GitHub while it is at risk. */
 export async function renew(inputs: Inputs, context: Context): Promise<Outcome> {
   const { domain } = inputs.desired
-  const { steps, facts, fatal, undone } = await renewed(inputs, context)
+  const { done } = await context.group(serversTitle(inputs), () =>
+    onServers(inputs, context, one => renewed(one)),
+  )
+  const steps = done.flatMap(({ result }) => result.steps)
   let served: X509Certificate | undefined
-  let failure = fatal
+  let failure = joined(done.flatMap(({ one, result }) => (result.fatal ? [named(one, result.fatal)] : [])))
   try {
     served = await context.group(`Check https://${domain}`, () =>
       onEndpoint(inputs, endpoint => endpoint.certificate()),
     )
-    failure ??= assess(inputs, {
-      served,
-      disk: onDisk(inputs, facts),
-      ordered: steps.some(isOrder),
-      reason: undone?.message,
-      now: Date.now(),
-    })
+    const [first, ...others] = done
+    if (first && others.length === 0) failure ??= assessOf(inputs, first.result, served)
   } catch (error) {
     failure = joined([...(failure ? [failure] : []), asFailure(error)])
   }
-  if (undone && failure === undefined) context.listener.warned(undone)
+  if (done.length > 1) {
+    const found = await assessEach(inputs, context, done)
+    failure = joined([...(failure ? [failure] : []), ...found])
+  }
+  for (const { one, result } of done) {
+    if (result.undone && failure === undefined) one.listener.warned(result.undone)
+  }
   await onGitHub(inputs, context, 'the issue about the certificate', 'issues', repository =>
     keepIssue(repository, domain, failure?.message, served?.validToDate),
   )
@@ -44,24 +50,61 @@ export async function renew(inputs: Inputs, context: Context): Promise<Outcome> 
   }
 }
 
+/** Checks each of several servers at its own address: each has its own certificate, and the name leads to only one of them. */
+function assessEach(inputs: Inputs, { group }: Context, done: Worked<Renewed>['done']): Promise<Failure[]> {
+  const well = done.filter(({ result }) => result.fatal === undefined)
+  return group('Check each server', () =>
+    seenAtEach(
+      inputs,
+      well.map(({ one }) => one),
+      async (endpoint, { listener, name }) => {
+        const result = well.find(({ one }) => one.name === name)?.result
+        const served = await endpoint.certificate()
+        const failure = result && assessOf(inputs, result, served)
+        if (failure) throw failure
+        listener.said(`its certificate is valid until ${date(served)}`)
+      },
+    ),
+  )
+}
+
+function assessOf(inputs: Inputs, { facts, steps, undone }: Renewed, served: X509Certificate) {
+  return assess(inputs, {
+    served,
+    disk: onDisk(inputs, facts),
+    ordered: steps.some(isOrder),
+    reason: undone?.message,
+    now: Date.now(),
+  })
+}
+
 interface Renewed {
   steps: Step[]
   facts: Facts | undefined
-  /** What matters however long the certificate is valid. */
+  /** A failure that matters however long the certificate is still valid. */
   fatal: Failure | undefined
-  /** Why a renewal was not possible, which need not matter yet. */
+  /** Why the certificate was not renewed. It may not matter yet. */
   undone: Failure | undefined
 }
 
-async function renewed(inputs: Inputs, context: Context): Promise<Renewed> {
+async function renewed({ server, desired, plans, ...one }: One): Promise<Renewed> {
   const result: Renewed = { steps: [], facts: undefined, fatal: undefined, undone: undefined }
   const listener: Listener = {
-    ...context.listener,
+    ...one.listener,
     looked(facts) {
-      if (facts.file('site.file') === undefined) {
+      const { domain } = desired
+      const site = facts.file('site.file')
+      if (site === undefined) {
         throw new Failure(
           'noRegistry',
-          `this server has no registry ${inputs.desired.domain} of Berth’s; set it up with mode \`up\` first`,
+          `this server has no registry ${domain} set up by Berth; set it up with mode \`up\` first`,
+        )
+      }
+      // Only `up` changes the site.
+      if (readLineage(facts, domain).name !== domain && site.content.includes(`/live/${domain}/`)) {
+        throw new Failure(
+          'renewal',
+          `somebody has given the certificate of ${domain} other domains too; run mode \`up\`, which gets the registry one of its own`,
         )
       }
       result.facts = facts
@@ -71,11 +114,7 @@ async function renewed(inputs: Inputs, context: Context): Promise<Renewed> {
     },
   }
   try {
-    result.steps = await onServer(context, server =>
-      context.group(`Server ${inputs.target?.host}`, () =>
-        converge(server, inputs.desired, planRenewal, listener),
-      ),
-    )
+    result.steps = await converge(server, desired, plans(planRenewal), listener)
   } catch (error) {
     result.fatal = asFailure(error)
   }
@@ -85,15 +124,15 @@ async function renewed(inputs: Inputs, context: Context): Promise<Renewed> {
 /** The certificate that the server had on disk before this run. */
 function onDisk({ desired }: Inputs, facts: Facts | undefined): X509Certificate | undefined {
   if (desired.certificate) return new X509Certificate(desired.certificate.chain)
-  return facts && readLineage(facts).leaf
+  return facts && readLineage(facts, desired.domain).leaf
 }
 
-/** What is known of the certificate when a run has looked after it. */
+/** What is known of the certificate after a run has dealt with it. */
 interface Renewal {
   served: X509Certificate
-  /** The one that the server had on disk before. */
+  /** The one that was on the server’s disk before. */
   disk: X509Certificate | undefined
-  /** Whether this run has ordered another one. */
+  /** Whether this run ordered a new one. */
   ordered: boolean
   /** Why it could not. */
   reason: string | undefined
@@ -101,7 +140,7 @@ interface Renewal {
   now: number
 }
 
-/** What is wrong with the certificate that clients get, in a sentence; `undefined` if it is well. */
+/** What is wrong with the certificate that clients get, in a sentence; `undefined` if nothing is. */
 export function assess(
   { desired: { domain, renewBefore, certificate } }: Pick<Inputs, 'desired'>,
   { served, disk, ordered, reason, now }: Renewal,
@@ -109,7 +148,7 @@ export function assess(
   const same = served.fingerprint256 === disk?.fingerprint256
   if (disk && same === ordered) {
     const sentence = ordered
-      ? `the certificate of ${domain} was renewed, and the old one is still served, until ${date(served)}; does the name point to this server on every address, and is there a proxy in front of it?`
+      ? `the certificate of ${domain} was renewed, but the old one is still served, valid until ${date(served)}; does the name point to this server on every address, and is there a proxy in front of it?`
       : `${domain} serves a certificate that is valid until ${date(served)}, and it is not the one on the server’s disk, which is valid until ${date(disk)}; does the name point to this server, and is there a proxy in front of it?`
     return new Failure('renewal', sentence)
   }

@@ -1,37 +1,49 @@
 import { converge } from '../converge/converge.ts'
 import { planUp } from '../converge/plan.ts'
 import { ownAuth } from '../desired.ts'
-import { Failure } from '../failure.ts'
+import { asFailure, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { DiskFull } from '../publish/failure.ts'
+import { retry } from '../registry/retry.ts'
 import type { Outcome } from '../report/outcome.ts'
 import type { Step } from '../resources/resource.ts'
 import { freshUsers, names } from '../resources/users/users.ts'
 import { quote } from '../shell.ts'
-import { type Context, onEndpoint, onServer } from './context.ts'
-import { deliver, findLocals } from './push.ts'
+import { type Context, onEndpoint } from './context.ts'
+import { deliver, findLocals, seenFromHere } from './push.ts'
+import { onServer, onServers, seenAtEach, serversTitle, type Worked } from './servers.ts'
 
 /** Converges, verifies, then pushes. */
 export function up(inputs: Inputs, context: Context): Promise<Outcome> {
   return onEndpoint(inputs, async endpoint => {
-    // Most runs change nothing; then what clients saw while the server was looked at is what they see.
+    // Most runs change nothing. Then what clients see now is still true afterwards.
     const seen = endpoint.verify(inputs.pushUser, ownAuth(inputs.desired)).catch(() => undefined)
-    // An image that can’t be pushed is better known before the server changes.
+    // An image that can’t be pushed should be reported before the server changes.
     const locals = await findLocals(inputs, context)
-    const steps = await onServer(context, server =>
-      context.group(`Server ${inputs.target?.host}`, () =>
-        converge(server, inputs.desired, planUp, context.listener),
+    const { done, failed } = await context.group(serversTitle(inputs), () =>
+      onServers(
+        inputs,
+        context,
+        ({ server, desired, listener, plans }) => converge(server, desired, plans(planUp), listener),
+        // Images that go through SSH still need the connection.
+        inputs.throughSsh,
       ),
     )
-    await proveLogins(inputs, context, steps)
+    const steps = done.flatMap(({ result }) => result)
+    const failures = failed.map(({ failure }) => behind(failure, steps))
+    // The name may lead to a server that was not changed.
+    if (inputs.targets.length > 1) failures.push(...(await proveEach(inputs, context, done)))
+    else await seenFromHere(inputs, context, () => proveLogins(inputs, context, steps))
     try {
       const outcome =
         steps.length === 0
           ? await deliver(endpoint, locals, inputs, context, seen)
-          : // A connection from before a change would show what was before it.
+          : // A connection opened before a change would show the state before it.
             await onEndpoint(inputs, fresh => deliver(fresh, locals, inputs, context))
-      return { ...outcome, steps }
+      const failure = joined(failures)
+      return { ...outcome, steps, ...(failure && { failure }) }
     } catch (error) {
+      if (failures.length > 0) throw joined([...failures, asFailure(error)])
       if (!(error instanceof DiskFull)) throw error
       const room = await onServer(context, server =>
         server.run(`echo berth:room\ndf -h ${quote(`${inputs.desired.directory}/data`)}\n`),
@@ -44,10 +56,10 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
   })
 }
 
-/** New passwords that are tried: nginx holds up an address after twenty that it has not seen to be right. */
+/** How many new passwords are tried: nginx slows an address down after twenty that it has not yet seen to be right. */
 const maxLogins = 15
 
-/** A rotation is done when the new password has let its user in. */
+/** A password has changed when the new one lets its user in. */
 async function proveLogins(
   inputs: Inputs,
   { listener, group }: Context,
@@ -63,6 +75,42 @@ async function proveLogins(
       `logged in as ${names(proved.map(({ name }) => name))}${rest === 0 ? '' : `; ${rest} more are in the same file`}`,
     )
   })
+}
+
+/** Adds to a server’s failure whose old passwords it still accepts. */
+function behind({ topic, message }: Failure, steps: readonly Step[]): Failure {
+  const narrowed = steps
+    .filter(({ resource }) => resource === 'users')
+    .flatMap(({ changes }) => changes)
+    .flatMap(({ action, subject }) => (action === 'create' || subject === undefined ? [] : [subject]))
+  const who = [...new Set(narrowed)]
+  return new Failure(
+    topic,
+    who.length === 0
+      ? message
+      : `${message}${/[.?]$/.test(message) ? '' : '.'} Until a run has changed it, it lets in with an old password: ${names(who)}`,
+  )
+}
+
+/** Checks who is let in on each server, at its own address: the name leads to only one of them. */
+function proveEach(
+  inputs: Inputs,
+  { group, cancelled }: Context,
+  done: Worked<Step[]>['done'],
+): Promise<Failure[]> {
+  const { desired, pushUser } = inputs
+  return group('Check each server', () =>
+    seenAtEach(
+      inputs,
+      done.map(({ one }) => one),
+      async (endpoint, { listener, name }) => {
+        const changed = done.find(({ one }) => one.name === name)?.result ?? []
+        await endpoint.admit(freshUsers(desired.users ?? [], changed).slice(0, maxLogins))
+        await retry(() => endpoint.verify(pushUser, ownAuth(desired)), listener.said, cancelled)
+        listener.said('it answers, and lets in whom it should')
+      },
+    ),
+  )
 }
 
 /** Reads `df -h`. */

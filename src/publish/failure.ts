@@ -1,7 +1,8 @@
 import { Failure } from '../failure.ts'
+import { proxyFailure } from '../registry/failure.ts'
 import { Transient } from '../registry/retry.ts'
 
-/** The server has no room for what is pushed. */
+/** The server has no space for the upload. */
 export class DiskFull extends Failure {
   constructor(sentence: string) {
     super('diskFull', sentence)
@@ -15,7 +16,7 @@ export class TooLarge extends Failure {
   }
 }
 
-/** What a push was about, for the words of its failure. */
+/** A push, for the message about its failure. */
 export interface Attempt {
   domain: string
   repository: string
@@ -24,17 +25,22 @@ export interface Attempt {
   client: string
 }
 
-/** What a client or the registry said, as an error whose message is a sentence with the next action. */
+/** Turns what a client or the registry said into a failure with the next action. */
 export function pushFailure(words: string, { domain, repository, user, client }: Attempt): Failure {
   const there = `${domain}/${repository}`
   const quoted = words.replace(/\s+/g, ' ').slice(0, 300)
   if (/no space left|"?Err"?:\s*28\b/i.test(words))
-    return new DiskFull(`the server’s disk is full, ${there} can’t be pushed`)
+    return new DiskFull(`the server’s disk is full, so ${there} can’t be pushed`)
   if (/\b413\b|entity too large/i.test(words)) {
     return new TooLarge(
-      `a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), or point the name straight at the server`,
+      `a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), push with \`push-through: ssh\`, or point the name straight at the server`,
     )
   }
+  const ownProxy = ownProxyFailure(words, domain, client)
+  if (ownProxy) return ownProxy
+  const status = /\b52[1-6]\b/.exec(words)?.[0]
+  const proxied = status === undefined ? undefined : proxyFailure(domain, Number(status))
+  if (proxied) return proxied
   if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
     return new Failure(
       'pushRights',
@@ -54,6 +60,42 @@ export function pushFailure(words: string, { domain, repository, user, client }:
     )
   if (isTransient(words)) return new Transient('push', `${there} could not be pushed: ${quoted}`)
   return new Failure('push', `${client} can’t push ${there}: ${quoted}`)
+}
+
+/** Words of a client that goes through the runner’s own proxy, in vain. The proxy’s answer to CONNECT is all that Go tells of it. */
+function ownProxyFailure(words: string, domain: string, client: string): Failure | undefined {
+  const refused =
+    /"https?:\/\/[^"\s]+": (Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Time-?out)\s*$/im
+  if (!/proxyconnect/i.test(words) && !refused.test(words)) return undefined
+  return new Failure(
+    'proxy',
+    `this runner’s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit’s environment (${words.replace(/\s+/g, ' ').slice(0, 300)})`,
+  )
+}
+
+/** The same for what `docker login` said. */
+export function loginFailure(words: string, { domain, user }: { domain: string; user: string }): Failure {
+  const quoted = words.replace(/\s+/g, ' ').slice(0, 300)
+  const start = `this runner’s Docker can’t be logged in to ${domain} as \`${user}\``
+  const ownProxy = ownProxyFailure(words, domain, 'Docker')
+  if (ownProxy) return ownProxy
+  if (/saving credentials|credential/i.test(words))
+    return new Failure(
+      'runnerLogin',
+      `${start}, because its credential helper does not accept the password; correct \`credsStore\` in its config.json, or give the job a DOCKER_CONFIG of its own (${quoted})`,
+    )
+  if (/x509|certificate/i.test(words))
+    return new Failure(
+      'trust',
+      `${start}, because it does not trust the certificate; give a private authority as \`ca\`, and check where DOCKER_HOST points (${quoted})`,
+    )
+  if (/not found|No such file/i.test(words) && /docker/.test(words) && !/https?:/.test(words))
+    return new Failure('runnerProgram', `this runner has no Docker to log in; install it, or omit \`login\``)
+  if (isTransient(words)) return new Transient('runnerLogin', `${start}: ${quoted}`)
+  return new Failure(
+    'runnerLogin',
+    `${start}; does a step with \`docker login ${domain}\` work there? (${quoted})`,
+  )
 }
 
 function isTransient(words: string): boolean {

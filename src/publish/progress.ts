@@ -4,7 +4,7 @@ import type { PushMessage } from '../runner/docker.ts'
 /** Milliseconds between two lines of the log. */
 const pause = 5000
 
-/** Makes of the thousands of messages of a push a line now and then: layers done, bytes, rate. */
+/** Turns the thousands of messages of a push into an occasional line: layers done, bytes, rate. */
 export class PushProgress {
   readonly #say: (line: string) => void
   readonly #now: () => number
@@ -21,8 +21,8 @@ export class PushProgress {
 
   hear({ id, status = '', progressDetail }: PushMessage): void {
     const retrying = /^Retrying in 1 second/.test(status)
-    if (retrying) this.#say(`Docker tries layer ${id} again`)
-    // The tag comes as an id too, with the digest as its status.
+    if (retrying) this.#say(`Docker is retrying layer ${id}`)
+    // The tag is sent as an id too, with the digest as its status.
     if (id !== undefined && !/digest: sha256:/.test(status)) {
       const layer = this.#layers.get(id) ?? { current: 0, total: 0, state: 'open' }
       if (progressDetail?.current) {

@@ -13,24 +13,28 @@ export interface Pushed {
   repository: string
   tags: string[]
   digest: string
+  /** Whether it was there already, under each of these tags. */
+  known: boolean
 }
 
 export interface Publication {
   domain: string
+  /** Where clients push if not to the registry itself, and the login there. */
+  by?: { address: string; user: Credentials } | undefined
   registry: RegistryApi
   user: Credentials | undefined
-  /** Whether a tag that exists with another digest stays. */
+  /** Whether a tag that exists with another digest must not move. */
   immutable: boolean
   say(line: string): void
   cancelled: AbortSignal
 }
 
-/** Images at a time: more only share the same line, and the registry checks a password with every request. */
+/** Images at a time. More would only share the same bandwidth, and every request costs the check of a password. */
 const atOnce = 3
 
 /**
- * Pushes each image under each of its tags, and asks the registry what it has now. The first image goes alone, so that
- * the others find the layers that they share with it.
+ * Pushes each image under each of its tags, and then asks the registry what it has. The first image goes alone, so that the
+ * layers which the others share with it are there already.
  */
 export async function publish(images: readonly Local[], to: Publication): Promise<Pushed[]> {
   const known = await Promise.all(images.map(image => tagsOf(image, to)))
@@ -45,7 +49,7 @@ export async function publish(images: readonly Local[], to: Publication): Promis
   const workers = Array.from({ length: atOnce }, async () => {
     for (const index of rest) await work(index)
   })
-  // One that fails lets the others end what they have begun.
+  // If one fails, the others finish what they have started.
   for (const each of await Promise.allSettled(workers)) if (each.status === 'rejected') throw each.reason
   return results.flat()
 }
@@ -81,7 +85,8 @@ async function publishOne(image: Local, known: Tags, to: Publication): Promise<P
   const { repository, tags } = image
   const { domain, registry, user, say } = to
   const there = new Map([...known].filter(([, manifest]) => manifest && isSame(image, manifest)))
-  for (const tag of there.keys()) say(`${domain}/${repository}:${tag} is there already`)
+  const before = new Set(there.keys())
+  for (const tag of before) say(`${domain}/${repository}:${tag} is there already`)
   const [next, ...others] = tags.filter(tag => !there.has(tag))
 
   if (next !== undefined) {
@@ -112,17 +117,20 @@ async function publishOne(image: Local, known: Tags, to: Publication): Promise<P
     else pushed.set(manifest.digest, { manifest, tags: [tag] })
   }
   for (const { manifest } of pushed.values()) await complete(repository, manifest, to)
-  return [...pushed].map(([digest, { tags }]) => ({ repository, tags, digest }))
+  return [...pushed].map(([digest, { tags }]) => ({
+    ...{ repository, tags, digest },
+    known: tags.every(tag => before.has(tag)),
+  }))
 }
 
-/** Pushes an image under one tag, trying again what may be gone in a moment. */
+/** Pushes an image under one tag, and tries again after failures that may pass. */
 async function send(image: Local, tag: string, to: Publication): Promise<Manifest> {
   const { repository } = image
   const name = `${to.domain}/${repository}`
   const digest = await again(to, async () => {
     await refuseTaken(image, tag, to)
     const progress = new PushProgress(line => to.say(`${name}:${tag}: ${line}`))
-    // Docker tries each layer for more than a minute before it tells what it was told.
+    // Docker tries each layer for more than a minute before it reports what it was told.
     const hopeless = new AbortController()
     let asked = false
     const hear = (message: PushMessage) => {
@@ -133,7 +141,8 @@ async function send(image: Local, tag: string, to: Publication): Promise<Manifes
     }
     try {
       const either = AbortSignal.any([to.cancelled, hopeless.signal])
-      const pushed = await image.push({ name, tag }, to.user, hear, either)
+      const target = { name: `${to.by?.address ?? to.domain}/${repository}`, tag }
+      const pushed = await image.push(target, to.by?.user ?? to.user, hear, either)
       to.say(`${name}:${tag} pushed: ${progress.summary()}`)
       return pushed
     } catch (error) {
@@ -147,7 +156,7 @@ async function send(image: Local, tag: string, to: Publication): Promise<Manifes
   return verified(repository, tag, digest, to)
 }
 
-/** What stands in the way of every upload and won’t go by itself, as the registry says when it is asked; `undefined` if nothing does. */
+/** A failure of every upload that won’t pass by itself, found by a trial upload; `undefined` if there is none. */
 async function lastingFailure(image: Local, to: Publication): Promise<Failure | undefined> {
   const words = await to.registry.trialUpload(image.repository).catch(() => '')
   const reason = pushFailure(words, attempt(image, to))
@@ -165,8 +174,8 @@ function attempt({ repository, client }: Local, { domain, user }: Publication): 
 }
 
 /**
- * A workflow beside this one may have taken an immutable tag since the first look; a registry has no request that takes only a
- * free one.
+ * Another workflow may have taken an immutable tag since the first look. A registry has no request that takes a tag only if it is
+ * free.
  */
 async function refuseTaken(image: Local, tag: string, to: Publication): Promise<void> {
   if (!to.immutable) return
@@ -174,11 +183,11 @@ async function refuseTaken(image: Local, tag: string, to: Publication): Promise<
   if (there && !isSame(image, there))
     throw new Failure(
       'immutable',
-      `\`immutable\` is set, and another workflow has given ${to.domain}/${image.repository}:${tag} to ${there.digest} meanwhile; choose a new tag`,
+      `\`immutable\` is set, and another workflow has given ${to.domain}/${image.repository}:${tag} to ${there.digest} in the meantime; choose a new tag`,
     )
 }
 
-/** What the registry has under a tag, which must be this digest. */
+/** The manifest that the registry has under a tag. Throws if it is not the one with this digest. */
 async function verified(repository: string, tag: string, digest: string, to: Publication): Promise<Manifest> {
   const found = await again(to, () => to.registry.manifest(repository, tag))
   if (found?.digest === digest) return found

@@ -2,23 +2,22 @@ import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Credentials, Image, Source } from '../desired.ts'
-import { asFailure, Failure } from '../failure.ts'
-import { ownName, repositoryMistake } from '../inputs/images.ts'
-import { InputError } from '../inputs/inputs.ts'
+import { asFailure, Failure, InputError } from '../failure.ts'
 import { isObject, list, object, parseJson, string, strings } from '../json.ts'
+import { ownName, repositoryMistake } from '../registry/reference.ts'
 import { Docker, type PushMessage } from '../runner/docker.ts'
 import { exec } from '../runner/exec.ts'
 import type { Skopeo } from '../runner/skopeo.ts'
 
 /** An image that was found on this runner. */
 export interface Local {
-  /** Digest of its manifest, of its index, or of its configuration: one of them tells it in a registry. */
+  /** Digest of its manifest, index or configuration. A registry that has the image knows it by one of them. */
   id: string
   repository: string
   tags: string[]
   /** Who pushes it. */
   client: 'Docker' | 'skopeo'
-  /** In bytes, as far as it is known. */
+  /** Bytes, as far as known. */
   size: number
   /** Pushes it and returns the digest; throws what the client says. */
   push(
@@ -63,7 +62,7 @@ export async function findImages(
   return locals
 }
 
-/** Says that an image is missing, with those that are there. */
+/** Says that an image is missing, and which ones are there. */
 function absent(name: string, names: readonly string[]): string {
   if (existsSync(name))
     return `this runner’s Docker has no image ${name}; if you mean the file of that name, write ./${name}`
@@ -100,13 +99,15 @@ async function findArchive(
   const index = entries(await read(path, 'index.json'))
   const saved = savedImages(await read(path, 'manifest.json'))
   const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind
-  const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(path, reference, index)
+  const found =
+    kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(kind, path, reference, index)
   const repository = wanted ?? (found.name && ownName(found.name))
   if (repository === undefined)
     throw new Failure('imageName', `${path} does not say its name; write ${path} => repository`)
   const mistake = repositoryMistake(repository)
   if (mistake) throw new Failure('imageName', `${path}: ${mistake}`)
-  const from = `${kind}:${path}${reference === undefined ? '' : `:${reference}`}`
+  const inside = 'reference' in found ? found.reference : reference
+  const from = `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`
   return {
     id: found.id,
     repository,
@@ -122,13 +123,19 @@ async function findArchive(
   }
 }
 
-// What Docker saves is both since version 25. Only an index of indexes is more than `manifest.json` can say.
+// Since version 25, Docker’s archives are both. Only an index of indexes says more than `manifest.json` can.
 function kindOf(
   path: string,
   index: readonly Entry[] | undefined,
   saved: readonly Saved[] | undefined,
-): Archive['kind'] {
-  if (statSync(path).isDirectory()) return 'oci'
+): Exclude<Archive['kind'], 'path'> {
+  if (statSync(path).isDirectory()) {
+    if (index) return 'oci'
+    const todo = existsSync(join(path, 'version'))
+      ? `it has skopeo’s \`dir:\` format, so convert it first: \`skopeo copy --all dir:${path} oci:${path}-oci\``
+      : 'write one with `docker buildx build --output type=oci,dest=FILE`'
+    throw new Failure('imageMissing', `the folder ${path} is no OCI layout; ${todo}`)
+  }
   if (index && (!saved || index.some(({ nested }) => nested))) return 'oci-archive'
   if (saved) return 'docker-archive'
   throw new Failure(
@@ -156,39 +163,68 @@ function oneSaved(
 }
 
 function oneOf(
+  kind: 'oci' | 'oci-archive',
   path: string,
   reference: string | undefined,
   index: readonly Entry[] = [],
-): { id: string; name?: string } {
-  const key = 'org.opencontainers.image.ref.name'
-  const manifests =
-    reference === undefined ? index : index.filter(({ annotations }) => annotations[key] === reference)
-  const [manifest] = manifests
-  if (!manifest || manifests.length > 1)
-    throw several(path, reference, 'oci-archive', strings(index.map(({ annotations }) => annotations[key])))
-  const name = string(manifest.annotations['io.containerd.image.name'])
-  return { id: manifest.digest, ...(name && { name }) }
+): { id: string; name?: string; reference: string | undefined } {
+  const entries = reference === undefined ? index : index.filter(each => isCalled(each, reference))
+  const [entry] = entries
+  // buildx lists an image once for each of its names.
+  if (!entry || entries.some(({ digest }) => digest !== entry.digest))
+    throw several(path, reference, kind, strings(index.map(({ annotations }) => annotations[refName])))
+  const name = namesOf(entry).find(each => /[/:]/.test(each))
+  // skopeo knows it by no other name.
+  const inside = index.length === 1 ? undefined : string(entry.annotations[refName])
+  return { id: entry.digest, reference: inside, ...(name && { name }) }
 }
 
-function several(path: string, reference: string | undefined, kind: string, names: string[]): Failure {
-  const has = names.length > 0 ? `it has ${names.slice(0, 5).join(', ')}` : 'it has no image with a name'
-  return new Failure(
-    'imageMissing',
-    reference === undefined
-      ? `${path} does not hold exactly one image; ${has}: write ${kind}:${path}:NAME`
-      : `${path} has no image ${reference}; ${has}`,
+const refName = 'org.opencontainers.image.ref.name'
+
+/** The names of an entry, full references first. buildx writes several into one annotation. */
+function namesOf({ annotations }: Entry): string[] {
+  const references = string(annotations[refName])?.split(',') ?? []
+  return [...new Set([...strings([annotations['io.containerd.image.name']]), ...references])]
+}
+
+function isCalled(entry: Entry, reference: string): boolean {
+  return (
+    entry.annotations[refName] === reference ||
+    namesOf(entry).some(name =>
+      ['', 'docker.io/', 'docker.io/library/'].some(hub => hub + reference === name),
+    )
   )
+}
+
+function several(
+  path: string,
+  reference: string | undefined,
+  kind: Archive['kind'],
+  names: string[],
+): Failure {
+  const what =
+    reference === undefined ? 'does not hold exactly one image' : `has no single image ${reference}`
+  const own = [...new Set(names)].filter(name => names.indexOf(name) === names.lastIndexOf(name))
+  const [first] = own
+  const todo =
+    first !== undefined
+      ? `it has ${own.slice(0, 5).join(', ')}: write ${kind}:${path}:${first}`
+      : kind === 'docker-archive'
+        ? 'it has none with a name of its own: save each by its name, with `docker save`'
+        : 'it has none with a name of its own: write each to a place of its own, with `docker buildx build --output type=oci,dest=FILE`'
+  return new Failure('imageMissing', `${path} ${what}; ${todo}`)
 }
 
 /** A JSON file of a layout, or of a layout in an archive. */
 async function read(path: string, name: string): Promise<unknown> {
   const text = statSync(path).isDirectory()
     ? await readFile(join(path, name), 'utf8').catch(() => '')
-    : (await exec('tar', ['-xOf', path, name])).stdout
+    : // Archives use either name. tar complains about the other.
+      (await exec('tar', ['-xOf', path, name, `./${name}`])).stdout
   return parseJson(text)
 }
 
-/** What `index.json` lists, without what is no image; `undefined` if it is no index. */
+/** What `index.json` lists, images only; `undefined` if it is not an index. */
 function entries(index: unknown): Entry[] | undefined {
   if (!isObject(index)) return undefined
   return list(index.manifests)

@@ -2,15 +2,16 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Credentials } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import { list, number, object, parseJson, string } from '../json.ts'
-import type { Answer, Endpoint } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Answer } from './transport.ts'
 
-/** What a tag or digest leads to: an image, or an index of images. */
+/** What a tag or digest points to: an image, or an index of images. */
 export interface Manifest {
   digest: string
   type: string
-  /** Byte by byte as the registry has it. */
+  /** Exactly the bytes that the registry has. */
   body: string
-  /** Digest of the image’s configuration; an index has none. */
+  /** Digest of the image’s configuration; `undefined` for an index. */
   config: string | undefined
   manifests: Descriptor[]
   /** Configuration and layers. */
@@ -22,7 +23,7 @@ interface Descriptor {
   size: number
 }
 
-/** Indexes within indexes, and manifests in one, that are followed: a registry could answer with ever more. */
+/** How deep indexes within indexes are followed, and how many manifests of one: a registry could name any number. */
 const maxDepth = 3
 const maxManifests = 1000
 
@@ -32,8 +33,8 @@ const maxManifests = 1000
 const trial = (1 << 20) + 1
 
 /**
- * What one user may ask of a registry, in the words of the OCI Distribution Specification. All methods throw a sentence, as
- * `Transient` if the same question may be answered in a moment.
+ * Requests of one user to a registry, by the OCI Distribution Specification. All methods throw a sentence, and `Transient` if the
+ * same request may succeed in a moment.
  */
 export class RegistryApi {
   readonly #endpoint: Endpoint
@@ -44,7 +45,7 @@ export class RegistryApi {
     this.#user = user
   }
 
-  /** What a tag or digest leads to; `undefined` if it is not there. */
+  /** What a tag or digest points to; `undefined` if it is not there. */
   async manifest(repository: string, reference: string): Promise<Manifest | undefined> {
     const answer = await this.#ask('GET', manifestPath(repository, reference), { accept: manifestTypes })
     if (answer.status === 404) return undefined
@@ -60,14 +61,14 @@ export class RegistryApi {
     return answer.body
   }
 
-  /** Gives a manifest that the registry has another tag. */
+  /** Gives another tag to a manifest that the registry has. */
   async tag(repository: string, tag: string, { type, body }: Manifest): Promise<void> {
     const path = manifestPath(repository, tag)
     const answer = await this.#ask('PUT', path, { 'content-type': type }, Buffer.from(body))
     if (answer.status !== 201) throw this.#endpoint.refused(answer, `${repository}:${tag}`)
   }
 
-  /** Digests of manifests and blobs, on every platform of an image, that the registry should have and has not. */
+  /** Digests of all manifests and blobs of an image, for every platform, that the registry lacks. */
   async missing(repository: string, manifest: Manifest, depth = 0): Promise<string[]> {
     if (depth > maxDepth || manifest.manifests.length > maxManifests)
       throw new Failure(
@@ -92,8 +93,8 @@ export class RegistryApi {
   }
 
   /**
-   * Uploads a little and takes it back, for Docker does not repeat what a registry says about its own failure, such as that
-   * its disk is full. Returns the status and words of that, or `''` if the upload works.
+   * Uploads a little and takes it back, because Docker does not pass on what a registry says about its own failure, such as a full
+   * disk. Returns the status and words of the refusal, or `''` if the upload works.
    */
   async trialUpload(repository: string): Promise<string> {
     const started = await this.#ask('POST', `/v2/${repository}/blobs/uploads/`, {}, Buffer.alloc(0))
@@ -111,7 +112,7 @@ export class RegistryApi {
 
 const manifestPath = (repository: string, reference: string) => `/v2/${repository}/manifests/${reference}`
 
-/** Where an upload goes on, which a registry may say with or without its own name. */
+/** Where an upload continues. A registry may give the whole URL or only the path. */
 function upload({ headers }: Answer): string {
   const { pathname, search } = new URL(String(headers.location), 'https://registry')
   return pathname + search
@@ -121,7 +122,7 @@ function upload({ headers }: Answer): string {
 function read(body: string): Pick<Manifest, 'config' | 'manifests' | 'blobs'> {
   const { config, layers, manifests } = object(parseJson(body))
   const [configuration] = descriptors([config])
-  // Layers that say where else they are, such as those of Windows, are not the registry’s to have.
+  // Layers with URLs of their own, such as those of Windows, need not be in the registry.
   const own = list(layers).filter(layer => list(object(layer).urls).length === 0)
   return {
     config: configuration?.digest,
@@ -138,7 +139,7 @@ function descriptors(values: readonly unknown[]): Descriptor[] {
   })
 }
 
-/** All that a tag may be; a registry answers 404 for a type that was not asked for. */
+/** Everything that a tag may point to. A registry answers 404 for types that the request does not accept. */
 const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',

@@ -1,101 +1,94 @@
 import { randomBytes, type X509Certificate } from 'node:crypto'
-import { Agent, request } from 'node:https'
-import type { Socket } from 'node:net'
-import { type PeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
+import { lookup } from 'node:dns/promises'
 import type { Credentials } from '../desired.ts'
 import { Failure } from '../failure.ts'
-import { connectionFailure } from './failure.ts'
-import { Transient } from './retry.ts'
+import { type Answer, isPassing, Transport } from './transport.ts'
 
-/** What the registry answered. */
-export interface Answer {
-  status: number
-  headers: Record<string, string | string[] | undefined>
-  body: string
-  certificate: X509Certificate | undefined
-}
-
-/** Milliseconds after which an answer is not coming. */
-const timeout = 30_000
-
-/** Bytes of an answer that is read: a registry takes manifests of at most 4 MiB. */
-const maxAnswer = 16 << 20
-
-/** Milliseconds in which a new password must have begun to work. */
+/** Milliseconds within which a new password must work. */
 const newPassword = 10_000
 
-/** The same where nginx holds the requests of this address up. */
+/** The same where nginx slows down the requests of this address. */
 const heldUp = 60_000
 
-/** The registry’s name as its clients see it: HTTPS from this machine, the certificate, and who is let in. */
-export class Endpoint {
-  readonly #domain: string
-  readonly #address: string
-  readonly #port: number
-  readonly #agent: Agent
-  /** What each connection showed when it was made: later, when it is used again or was closed, Node does not tell. */
-  readonly #shown = new WeakMap<Socket, X509Certificate>()
-  /** Once all was well, a connection that fails is likely to come back. */
-  #verified = false
+/** Requests that must be refused without a password: one of each kind. They leave nothing behind even if they are answered. */
+const locked: readonly (readonly [method: string, path: string])[] = [
+  ['GET', '/v2/'],
+  ['GET', '/v2/_catalog?n=1'],
+  ['GET', '/v2/berth/check/manifests/none'],
+  ['GET', `/v2/berth/check/blobs/sha256:${'0'.repeat(64)}`],
+  ['PUT', '/v2/berth/check/manifests/none'],
+]
 
-  /**
-   * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it is not all
-   * the same which of the name’s.
-   */
-  constructor(domain: string, ca: string | undefined, { address = domain, port = 443 } = {}) {
-    this.#domain = domain
-    this.#address = address
-    this.#port = port
-    // A resumed session shows no certificate.
-    this.#agent = new Agent({
-      keepAlive: true,
-      maxSockets: 4,
-      maxCachedSessions: 0,
-      ...(ca && { ca: [...rootCertificates, ca] }),
-    })
-  }
+/** Milliseconds after which another address of the name counts as out of reach. */
+const otherAddress = 2000
 
+/** The registry as its clients see it: whether it shows a certificate, and who is let in. */
+export class Endpoint extends Transport {
   /**
-   * Looks at the registry as a client does: a certificate that this machine trusts, and a lock that holds. Nobody is let in without
-   * a password, with a wrong one or under a name that nobody has, and the user is with the right one; or everybody is, if
-   * there are no users. A registry that asks for itself (`own`) only has to answer. Throws a sentence if anything is amiss.
+   * Looks at the registry as a client does. This machine must trust its certificate. Nobody may get in without a password, with a
+   * wrong one or as an unknown user, and `user` must get in; or everybody, if there are no users. A registry that checks
+   * passwords itself (`own`) only has to answer. Throws a sentence if anything is wrong.
    */
   async verify(user: Credentials | undefined, own = false): Promise<X509Certificate> {
-    const path = '/v2/'
-    const ask = (who?: Credentials) => this.ask('GET', path, who)
-    const wrong = randomBytes(18).toString('base64url')
-    const anonymous = await ask()
+    const anonymous = await this.ask('GET', '/v2/')
     if (isPassing(anonymous)) throw this.refused(anonymous, 'v2/')
     if (own) this.#checkOwn(anonymous)
     else if (user === undefined) this.#checkOpen(anonymous)
     else {
       this.#checkChallenge(anonymous)
-      const [known, ...strangers] = await Promise.all([
-        ask(user),
-        ask({ ...user, password: wrong }),
-        ask({ name: `nobody-${wrong}`, password: wrong }),
-      ])
-      if (strangers.some(({ status }) => status < 400)) throw this.#unlocked()
-      const odd = strangers.find(({ status }) => status !== 401 && status !== 429)
-      if (odd) throw this.refused(odd, 'v2/')
-      if (known.status !== 200)
-        throw isPassing(known)
-          ? this.refused(known, 'v2/')
-          : new Failure(
-              'registryLogin',
-              `${this.#domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
-            )
+      await this.#checkLock(user)
     }
-    if (anonymous.certificate === undefined) throw this.#noCertificate()
-    this.#verified = true
+    if (anonymous.certificate === undefined) throw this.noCertificate()
+    this.verified = true
     return anonymous.certificate
+  }
+
+  async #checkLock(user: Credentials): Promise<void> {
+    const wrong = randomBytes(18).toString('base64url')
+    const [known, elsewhere] = await Promise.all([this.ask('GET', '/v2/', user), this.#elsewhere()])
+    // Only now, because a cache may have kept the answer to the user. nginx slows down wrong passwords, so two must do.
+    const [nobodys, ...strangers] = await Promise.all([
+      Promise.all(locked.map(([method, path]) => this.ask(method, path))),
+      this.ask('GET', '/v2/', { ...user, password: wrong }),
+      this.ask('GET', '/v2/_catalog?n=1', { name: `nobody-${wrong}`, password: wrong }),
+    ])
+    if ([...strangers, ...nobodys, ...elsewhere].some(isLetIn)) throw this.#unlocked()
+    const odd = strangers.find(({ status }) => status !== 401 && status !== 429)
+    if (odd) throw this.refused(odd, 'v2/')
+    if (known.status === 200) return
+    throw isPassing(known)
+      ? this.refused(known, 'v2/')
+      : new Failure(
+          'registryLogin',
+          `${this.domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`,
+        )
+  }
+
+  /** The answers to requests without a password at each of the name’s addresses, as far as they can be reached from here. */
+  async #elsewhere(): Promise<Answer[]> {
+    const addresses = await lookup(this.address, { all: true })
+    if (addresses.length < 2) return []
+    const answers: Answer[] = []
+    const askAll = async ({ address }: { address: string }) => {
+      const endpoint = new Endpoint(this.domain, this.ca, { address, port: this.port })
+      const late = setTimeout(() => endpoint.close(), otherAddress)
+      try {
+        for (const [method, path] of locked) answers.push(await endpoint.ask(method, path))
+      } catch {
+      } finally {
+        clearTimeout(late)
+        endpoint.close()
+      }
+    }
+    await Promise.all(addresses.map(askAll))
+    return answers
   }
 
   #checkOwn({ status }: Answer): void {
     if (status !== 200 && status !== 401)
       throw new Failure(
         'registryLogin',
-        `${this.#domain} should ask for credentials as \`registry-config\` says, and answers ${status}; does the name point to this server?`,
+        `${this.domain} should ask for credentials as \`registry-config\` says, but answers ${status}; does the name point to this server?`,
       )
   }
 
@@ -103,7 +96,7 @@ export class Endpoint {
     if (status !== 200)
       throw new Failure(
         'registryLogin',
-        `${this.#domain} should be open to everybody, and answers ${status}; does the name point to this server?`,
+        `${this.domain} should be open to everybody, but answers ${status}; does the name point to this server?`,
       )
   }
 
@@ -112,28 +105,21 @@ export class Endpoint {
     if (status !== 401 || !/^Basic /i.test(String(headers['www-authenticate'] ?? '')))
       throw new Failure(
         'registryLogin',
-        `${this.#domain} should ask for credentials, and answers ${status}; does the name point to this server?`,
+        `${this.domain} should ask for credentials, but answers ${status}; does the name point to this server?`,
       )
   }
 
   #unlocked(): Failure {
     return new Failure(
       'registryLogin',
-      `${this.#domain} lets in who has no password or a wrong one; does the name point to this server, and has somebody changed its nginx?`,
+      `${this.domain} lets people in without a password or with a wrong one; does the name point to this server, and does another site of its nginx answer first (see \`nginx -T\`)?`,
     )
-  }
-
-  /** The certificate that is shown: for this name, within its dates, and with a chain up to an authority that is trusted here. */
-  async certificate(): Promise<X509Certificate> {
-    const { certificate } = await this.ask('GET', '/v2/')
-    if (certificate === undefined) throw this.#noCertificate()
-    return certificate
   }
 
   /** Logs in as each user; throws a sentence that names who is not let in. */
   async admit(users: readonly Credentials[]): Promise<void> {
     const [first, ...others] = users
-    // nginx goes on with its old rules for a moment after it was told of new ones.
+    // nginx keeps its old rules for a moment after a reload.
     if (first) await this.#admit(first)
     await Promise.all(others.map(user => this.#admit(user)))
   }
@@ -143,110 +129,19 @@ export class Endpoint {
     for (;;) {
       const { status } = await this.ask('GET', '/v2/', user)
       if (status === 200) return
-      // Somebody guesses from the same address, and nginx lets one request a second through.
+      // Somebody is guessing passwords from the same address, so nginx lets one request a second through.
       const limit = status === 429 ? heldUp : newPassword
       if (performance.now() - started > limit)
         throw new Failure(
           'registryLogin',
-          `${this.#domain} answers ${status} to \`${user.name}\` with the new password; does its nginx read the htpasswd file in Berth’s directory?`,
+          `${this.domain} answers ${status} to \`${user.name}\` with the new password; does its nginx read the htpasswd file in Berth’s directory?`,
         )
       await new Promise(resolve => setTimeout(resolve, 200))
     }
   }
-
-  close(): void {
-    this.#agent.destroy()
-  }
-
-  /** Throws a sentence that says why, if the name does not answer with a certificate that can be trusted. */
-  ask(
-    method: string,
-    path: string,
-    user?: Credentials,
-    headers: Record<string, string> = {},
-    body?: Buffer,
-  ): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const outgoing = request({
-        host: this.#address,
-        servername: this.#domain,
-        port: this.#port,
-        path,
-        method,
-        agent: this.#agent,
-        timeout,
-        headers: {
-          host: this.#domain,
-          ...headers,
-          ...(body && { 'content-length': String(body.length) }),
-        },
-        ...(user && { auth: `${user.name}:${user.password}` }),
-      })
-      outgoing.on('timeout', () =>
-        outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })),
-      )
-      outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // nginx closes idle connections when it is reloaded; what was asked on one just then was never heard.
-        if (outgoing.reusedSocket && error.code === 'ECONNRESET' && body === undefined) {
-          resolve(this.ask(method, path, user, headers))
-        } else {
-          reject(this.#failure(error))
-        }
-      })
-      let connection: Socket | undefined
-      outgoing.on('socket', socket => {
-        connection = socket
-        if (this.#shown.has(socket)) return
-        socket.once('secureConnect', () => {
-          const certificate = (socket as TLSSocket).getPeerX509Certificate()
-          if (certificate) this.#shown.set(socket, certificate)
-        })
-      })
-      outgoing.on('response', incoming => {
-        const chunks: Buffer[] = []
-        let bytes = 0
-        incoming.on('data', (chunk: Buffer) => {
-          bytes += chunk.length
-          if (bytes <= maxAnswer) chunks.push(chunk)
-          else outgoing.destroy(Object.assign(new Error('endless'), { code: 'EMSGSIZE' }))
-        })
-        incoming.on('error', error => reject(this.#failure(error)))
-        incoming.on('end', () =>
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: incoming.headers,
-            body: Buffer.concat(chunks).toString(),
-            certificate: connection && this.#shown.get(connection),
-          }),
-        )
-      })
-      outgoing.end(body)
-    })
-  }
-
-  /** What to throw for an answer that is no use; `what` is what was asked for, without the registry’s name. */
-  refused(answer: Answer, what: string): Failure {
-    const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200)
-    const message = `${this.#domain}/${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`
-    if (isPassing(answer)) return new Transient('endpoint', message)
-    return new Failure([401, 403].includes(answer.status) ? 'pushRights' : 'endpoint', message)
-  }
-
-  #failure(error: NodeJS.ErrnoException & { cert?: PeerCertificate }): Failure {
-    const { topic, message } = connectionFailure(this.#domain, error)
-    // Who resets a connection is there.
-    const passing = this.#verified || error.code === 'ECONNRESET'
-    return passing ? new Transient(topic, message) : new Failure(topic, message)
-  }
-
-  #noCertificate(): Failure {
-    return new Failure(
-      'servedCertificate',
-      `${this.#domain} shows no certificate; does the name point to this server?`,
-    )
-  }
 }
 
-function isPassing({ status }: Answer): boolean {
-  return status >= 500 || status === 429
+/** Whether the request got to the registry: it succeeded, or the registry itself says that there is no such thing. */
+function isLetIn({ status, body }: Answer): boolean {
+  return status < 400 || ([400, 404].includes(status) && /"code": *"[A-Z_]+"/.test(body))
 }

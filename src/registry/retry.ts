@@ -4,13 +4,13 @@ import { Failure } from '../failure.ts'
 /** A failure that may be gone in a moment: a restart, a lost connection, too many requests. */
 export class Transient extends Failure {}
 
-/** Seconds before each new try: doubled, and each by chance between half and all of it, so that many don’t come back at once. */
+/** Seconds before each new try. Each is randomly cut by up to half, so that many clients don’t come back at once. */
 const delays = [1, 2, 4, 8, 16]
 
-/** Milliseconds after which nothing is tried again: Docker’s engine has tried for a minute when it gives up. */
+/** Milliseconds after which nothing is tried again. Docker’s engine has already tried for a minute when it gives up. */
 const givesUpAfter = 120_000
 
-/** Tries again what fails as `Transient`; `retrying` hears why, once for each new try. */
+/** Tries again if `work` fails with a `Transient`. Calls `retrying` with the reason before each new try. */
 export async function retry<Result>(
   work: () => Promise<Result>,
   retrying: (reason: string) => void,

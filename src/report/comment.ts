@@ -1,18 +1,20 @@
 import type { Step } from '../resources/resource.ts'
+import type { Retention } from '../retention/retention.ts'
 import { diff } from './diff.ts'
 import { connect, findEntry, isSame, type Repository } from './github.ts'
 import { fenced, html } from './markdown.ts'
-import { planLine } from './outcome.ts'
+import { place, planLine } from './outcome.ts'
+import { retentionComment } from './retention.ts'
 
-/** Characters of the plan: GitHub takes 65,536 in one comment, the mark and the note among them. */
+/** Characters for the plan. GitHub takes 65,536 in one comment, including the mark and the note. */
 const room = 65_536 - 1_000
 
-/** Characters that the list of changes may have of them; the rest is for the differences of files. */
+/** Characters of these for the list of changes. The rest is for the diffs of files. */
 const roomForList = 20_000
 
 /**
- * One comment on a pull request says what `up` would do to the server of `domain`. It is known by an invisible mark at its
- * beginning and by its author, for anybody can write such a mark. Returns what was done, or `undefined` if it says so already.
+ * Keeps one comment on a pull request that says what `up` would do to the server of `domain`. It is recognized by an invisible mark at
+ * its beginning and by its author, because anybody can write such a mark. Returns what was done; `undefined` if nothing was.
  */
 export async function keepComment(
   to: Repository,
@@ -46,12 +48,14 @@ export async function keepComment(
   return `updated the comment on pull request #${pull}`
 }
 
-/** The plan in Markdown: every change, and a diff of each text file, folded; what is too long is left to the log. */
-export function planComment(domain: string, steps: readonly Step[]): string {
-  if (steps.length === 0) return `${title(domain)}There is nothing to do: the server is as it should be.\n`
-  const lines = steps.flatMap(({ resource, changes, keeps }) => [
-    ...changes.map(change => planLine(resource, change)),
-    ...(keeps ? [`= ${resource}: ${keeps}`] : []),
+/** The plan in Markdown: every change, and a folded diff of each text file. What is too long is only in the log. */
+export function planComment(domain: string, steps: readonly Step[], retention?: Retention): string {
+  const images = retention === undefined ? '' : `\n${retentionComment(retention, room / 2)}`
+  if (steps.length === 0)
+    return `${title(domain)}There is nothing to do: the server is as it should be.\n${images}`
+  const lines = steps.flatMap(step => [
+    ...step.changes.map(change => planLine(place(step), change)),
+    ...(step.keeps ? [`= ${place(step)}: ${step.keeps}`] : []),
   ])
   const list = shortened(lines, roomForList)
   const details = steps
@@ -61,15 +65,15 @@ export function planComment(domain: string, steps: readonly Step[]): string {
     )
   let text = `${title(domain)}Mode \`up\` would change this:\n\n${fenced(list.join('\n'), 'diff')}`
   let missing = lines.length - list.length
-  const note = 'Not all of it has room here; the whole plan is in the log of the step.\n'
+  const note = 'The plan is too long for a comment; the log of the step has all of it.\n'
   for (const each of details) {
-    if (text.length + each.length <= room) text += each
+    if (text.length + each.length + images.length <= room) text += each
     else missing += 1
   }
-  return missing > 0 ? `${text}\n${note}` : text
+  return (missing > 0 ? `${text}\n${note}` : text) + images
 }
 
-/** That there is no plan, in the place of an older one that may not be true any more. */
+/** Says that there is no plan, in place of an older plan that may no longer be true. */
 export function failureComment(domain: string, failure: string): string {
   return `${title(domain)}There is no plan:\n\n${fenced(failure.slice(0, roomForList))}`
 }
@@ -78,7 +82,7 @@ function title(domain: string): string {
   return `## ⚓ ${domain}\n\n`
 }
 
-/** As many of the lines as there is room for. */
+/** As many of the lines as fit. */
 function shortened(lines: readonly string[], characters: number): string[] {
   let left = characters
   return lines.filter(line => {

@@ -1,10 +1,10 @@
 import { createTwoFilesPatch } from 'diff'
 
 /**
- * A unified diff of a text file that Berth writes, for a log and for pull requests. Who wrote what was there before, nobody
- * knows; a person may have put a password in a comment or an option. So a line is shown only if it is one of Berth's own: of the
- * others it is told that they are there. Of what Berth writes, the user's part of config.yml has secrets too, so its
- * values are shown only for keys that are known to be harmless.
+ * A unified diff of a text file that Berth writes, for the log and for pull requests. A person may have put a password in a comment
+ * or an option of the file that was there before. So a line is shown only if Berth wrote it. Of the others the diff shows only
+ * that they exist. Berth's own config.yml may have secrets from `registry-config`, so its values are shown only for keys that
+ * are known to be harmless.
  */
 export function diff({ path, before, after }: { path: string; before: string; after: string }): string {
   const own = new Set(after.split('\n'))
@@ -23,12 +23,12 @@ export function diff({ path, before, after }: { path: string; before: string; af
     .replace(/^/gm, '  ')
 }
 
-/** A line that is not Berth's: how far it is indented, and nothing of what it says. */
+/** A line that is not Berth's: its indentation, without its text. */
 function hidden(line: string): string {
   return line.trim() === '' ? line : `${/^\s*/.exec(line)?.[0] ?? ''}[not shown]`
 }
 
-/** Keys of the registry's configuration whose values are no secret, whoever set them. */
+/** Keys of the registry's configuration whose values are never secret. */
 const harmless = new Set(
   (
     'version log level formatter disabled storage filesystem rootdirectory maxthreads cache blobdescriptor delete enabled ' +
@@ -38,7 +38,7 @@ const harmless = new Set(
   ).split(' '),
 )
 
-/** `remoteurl` and the like may have a password in them. */
+/** URLs such as `remoteurl` may have a password in them. */
 const password = /\/\/[^\s/@]*@/
 
 function withoutValues(line: string): string {

@@ -1,4 +1,4 @@
-/** Where to write on GitHub, and as whom. */
+/** Where to write on GitHub, and with which token. */
 export interface Repository {
   /** `owner/name`. */
   name: string
@@ -7,23 +7,28 @@ export interface Repository {
   token: string
 }
 
-/** Milliseconds after which GitHub counts as out of order. */
+/** Milliseconds after which GitHub counts as down. */
 const timeout = 60_000
 
-/** GitHub’s API, the parameters that every route below `/repos` wants, and whose token it is: who writes there is Berth. */
+/** GitHub’s API, the parameters of every route below `/repos`, and the login that the token belongs to: what it wrote is Berth’s. */
 export async function connect({ name, api, token }: Repository) {
-  const { getOctokit } = await import('@actions/github')
-  const octokit = getOctokit(token, { baseUrl: api, request: { signal: AbortSignal.timeout(timeout) } })
+  const { getOctokit } = await import(/* webpackChunkName: "github" */ '@actions/github')
+  const octokit = getOctokit(token, { baseUrl: api })
+  // As an option it would take the place of all defaults of a request, among which is the way through the runner’s proxy.
+  const signal = AbortSignal.timeout(timeout)
+  octokit.hook.before('request', options => {
+    options.request.signal = signal
+  })
   const [owner = '', repo = ''] = name.split('/')
-  // A workflow's own token can't ask for `/user`; this it can, and is told `github-actions[bot]`.
+  // A workflow's own token can't read `/user`. This query works, and answers `github-actions[bot]`.
   const { viewer } = await octokit.graphql<{ viewer: { login: string } }>('{ viewer { login } }')
   return { octokit, repository: { owner, repo }, login: viewer.login }
 }
 
-/** Pages that are looked through, of a hundred entries each. */
+/** Pages of a hundred entries that are searched at most. */
 const depth = 10
 
-/** The first entry of a list that `is` the one looked for. */
+/** The first entry of a list for which `is` returns true. */
 export async function findEntry<Entry>(
   pages: AsyncIterable<{ data: Entry[] }>,
   is: (entry: Entry) => boolean,
@@ -37,7 +42,7 @@ export async function findEntry<Entry>(
   return undefined
 }
 
-/** Whether GitHub has this text already; it may give it back with other line ends. */
+/** Whether GitHub has this text already. It may return it with other line endings. */
 export function isSame(there: string | null | undefined, text: string): boolean {
   return there?.replaceAll('\r', '').trimEnd() === text.trimEnd()
 }

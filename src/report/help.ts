@@ -1,6 +1,6 @@
 import { type Failure, topics } from '../failure.ts'
 
-/** What GitHub makes of a heading to link to it. */
+/** The fragment by which GitHub links to a heading. */
 export function anchor(heading: string): string {
   return heading
     .toLowerCase()
@@ -9,8 +9,8 @@ export function anchor(heading: string): string {
 }
 
 /**
- * A page of docs/ on GitHub, as of the version of Berth that runs: `env` tells where that came from. Without it, as in
- * a local run or with `uses: ./`, it is the path.
+ * The URL of a page of docs/ on GitHub, in the version of Berth that runs. `env` says where that came from. Without that, as in a
+ * local run or with `uses: ./`, it is only the path.
  */
 export function page(file: string, env: Record<string, string | undefined>): string {
   const { GITHUB_SERVER_URL: server, GITHUB_ACTION_REPOSITORY: repository, GITHUB_ACTION_REF: ref } = env

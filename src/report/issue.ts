@@ -2,9 +2,9 @@ import { connect, findEntry, isSame, type Repository } from './github.ts'
 import { fenced, inline } from './markdown.ts'
 
 /**
- * One issue is open while the certificate of `domain` is at risk. It is known by an invisible mark in its text and by its
- * author, so that its title and labels are free to be changed. `risk` is a sentence; `undefined` closes the issue.
- * Returns what was done, in a sentence, or `undefined` if nothing was to be done.
+ * Keeps one issue open while the certificate of `domain` is at risk. It is recognized by an invisible mark in its text and by its
+ * author, so people may change its title and labels. `risk` is a sentence; `undefined` closes the issue. Returns a sentence
+ * about what was done; `undefined` if nothing was.
  */
 export async function keepIssue(
   to: Repository,
@@ -18,14 +18,14 @@ export async function keepIssue(
     ...repository,
     ...{ state: 'open', sort: 'created', direction: 'desc', per_page: 100 },
   })
-  // The API lists pull requests among them.
+  // The API also lists pull requests.
   const issue = await findEntry(
     issues,
     ({ user, body, pull_request }) => !pull_request && user?.login === login && !!body?.includes(mark),
   )
   if (risk === undefined) {
     if (!issue) return undefined
-    const body = `The certificate of ${domain} is well again${expires ? `, and valid until ${expires.toISOString()}` : ''}.\n\n${mark}\n`
+    const body = `The certificate of ${domain} is fine again${expires ? `, and valid until ${expires.toISOString()}` : ''}.\n\n${mark}\n`
     await octokit.request('PATCH /repos/{owner}/{repo}/issues/{issue_number}', {
       ...repository,
       ...{ issue_number: issue.number, body, state: 'closed', state_reason: 'completed' },

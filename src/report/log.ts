@@ -1,5 +1,5 @@
-import type { Listener } from '../converge/converge.ts'
-import { type Failure, topics } from '../failure.ts'
+import type { Listener } from '../converge/listener.ts'
+import { Failure, topics } from '../failure.ts'
 import { count, duration } from '../format.ts'
 import type { Step } from '../resources/resource.ts'
 import { diff } from './diff.ts'
@@ -7,7 +7,7 @@ import { helpFor } from './help.ts'
 import { planLine } from './outcome.ts'
 import { plain } from './plain.ts'
 
-/** As much of @actions/core as the log needs. */
+/** The part of @actions/core that the log needs. */
 export interface Console {
   info(text: string): void
   debug(text: string): void
@@ -23,17 +23,17 @@ export interface Timing {
   milliseconds: number
 }
 
-/** What people see while the step runs: a group for each phase, a line for each change. */
+/** What people see while the step runs: a group for each phase, and a line for each change. */
 export class Log implements Listener {
   readonly #console: Console
-  /** The environment that help links are made of. */
+  /** The environment, which links to the documentation are made from. */
   readonly #env: Record<string, string | undefined>
   readonly #now: () => number
   #open: { what: string; since: number } | undefined
   readonly phases: Timing[] = []
-  /** What was planned last. */
+  /** The latest plan. */
   steps: readonly Step[] = []
-  /** What was done of it, with its time in milliseconds. */
+  /** Its steps that were done, with their time in milliseconds. */
   readonly taken = new Map<Step, number>()
 
   /** `now` tells milliseconds. */
@@ -64,7 +64,7 @@ export class Log implements Listener {
     }
     const changes = count(steps.flatMap(({ changes }) => changes).length, 'change')
     this.said(`${changes} to make`)
-    // A plan that is all that was asked for is not folded away.
+    // In mode `plan`, the plan is not folded away.
     if (!detailed) this.#begin(`Plan: ${changes}`)
     for (const { resource, changes, keeps } of steps) {
       for (const change of changes) {
@@ -74,6 +74,36 @@ export class Log implements Listener {
       if (keeps) this.said(`= ${resource}: ${keeps}`)
     }
     if (!detailed) this.#begin('Change the server')
+  }
+
+  /** The log of one of several servers that are worked on at the same time: each line says which one it is about. */
+  readonly beside = (server: string, column: string): Listener => {
+    const each = (text: string) =>
+      text
+        .split('\n')
+        .map(line => `${column} | ${line}`)
+        .join('\n')
+    return {
+      planned: (steps, detailed) => {
+        this.steps = [...this.steps.filter(step => step.server !== server), ...steps]
+        if (steps.length === 0) this.said(each('nothing to do: the server is as it should be'))
+        for (const { resource, changes, keeps } of steps) {
+          for (const change of changes) {
+            this.said(each(planLine(resource, change)))
+            if (change.file && (detailed || change.action === 'update')) this.said(each(diff(change.file)))
+          }
+          if (keeps) this.said(each(`= ${resource}: ${keeps}`))
+        }
+      },
+      done: (step, milliseconds) => {
+        this.taken.set(step, milliseconds)
+        const [first] = step.changes
+        if (first) this.said(each(`done: ${planLine(step.resource, first)}  ${duration(milliseconds)}`))
+      },
+      said: text => this.said(each(text)),
+      warned: ({ topic, message }) => this.warned(new Failure(topic, `${server}: ${message}`)),
+      debug: text => this.debug(each(text)),
+    }
   }
 
   readonly done = (step: Step, milliseconds: number): void => {
@@ -94,7 +124,7 @@ export class Log implements Listener {
   readonly failed = (failure: Failure): void =>
     this.#console.error(this.#helped(failure), { title: title(failure) })
 
-  /** A phase ends where the next one begins: GitHub’s groups can’t be one inside the other. */
+  /** Begins a phase, which ends the one before: GitHub’s groups can’t be nested. */
   #begin(what: string): void {
     this.#end()
     this.#open = { what, since: this.#now() }
@@ -114,7 +144,7 @@ export class Log implements Listener {
   }
 }
 
-// Titles are not masked by GitHub, so nothing of the message is in them.
+// GitHub does not mask titles, so they have nothing from the message.
 function title({ topic }: Failure): string {
   return `Berth: ${topic === undefined ? 'failed' : topics[topic]}`
 }

@@ -1,8 +1,8 @@
-/** Foreign words in Markdown: the job summary, comments and issues show them as they are, and they do nothing. */
+/** Foreign text in Markdown, so that the job summary, comments and issues show it as it is and it has no effect. */
 
 /**
- * A sentence. What is between single backticks stays code, as messages use it; everything else is text: no HTML, no links,
- * no heading, nobody mentioned. A backslash or several backticks in a row could make a reader see other pairs than we do.
+ * A sentence. Text between single backticks stays code, as in Berth’s messages. Everything else is plain text: no HTML, links,
+ * headings or mentions. A backslash or several backticks in a row could make GitHub pair the backticks in another way.
  */
 export function inline(text: string): string {
   return oneLine(text)
@@ -14,7 +14,7 @@ export function inline(text: string): string {
 
 /** The same in a cell of a table. */
 export function cell(text: string): string {
-  return inline(text).replaceAll('|', '\\|')
+  return barred(inline(text))
 }
 
 /** A name in code. */
@@ -22,7 +22,17 @@ export function code(text: string): string {
   return `\`${oneLine(text).replaceAll('`', '’')}\``
 }
 
-/** A block of lines. The text may hold a fence itself, which must not end this one. */
+/** The same in a cell of a table, which ends at a `|` in code too. */
+export function cellCode(text: string): string {
+  return barred(code(text))
+}
+
+/** Escapes `|`. Backslashes before it are removed, because they would escape the added one. */
+function barred(markdown: string): string {
+  return markdown.replace(/\\*\|/g, '\\|')
+}
+
+/** A block of lines. A fence in the text itself must not end it. */
 export function fenced(text: string, language = ''): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length))
   const fence = '`'.repeat(longest + 1)
@@ -46,7 +56,7 @@ function escaped(text: string): string {
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
-// GitHub reads mentions and numbers of issues after it has read entities and escapes: only something in between helps.
+// GitHub finds mentions and issue numbers after it has resolved entities and escapes, so only a character in between helps.
 function apart(text: string): string {
   return text.replace(/@(?=\w)|#(?=\d)/g, sign => `${sign}\u200b`)
 }

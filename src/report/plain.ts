@@ -1,7 +1,7 @@
 /**
- * Foreign words for the log: what a server, a registry, a program or a file says. The runner takes a line that begins with `::`,
- * after blanks too, and `##[` anywhere in a line for a command, and ends lines at `\r` as well: so anything printed could stop
- * the masking of secrets or save state for the post step. All that the log prints goes through here.
+ * Foreign text for the log: what a server, a registry, a program or a file says. The runner takes a line that begins with `::`, even
+ * after spaces, for a command, and `##[` anywhere in a line, and it ends lines at `\r` too. So text could stop the masking
+ * of secrets, or save state for the post step. Everything that the log prints goes through here.
  */
 export function plain(text: string): string {
   return (

@@ -3,27 +3,30 @@ import type { Failure } from '../failure.ts'
 import { count, daysUntil, duration, megabytes } from '../format.ts'
 import type { Step } from '../resources/resource.ts'
 import type { Timing } from './log.ts'
-import { cell, code, fenced, html, inline } from './markdown.ts'
-import type { Outcome } from './outcome.ts'
+import { cell, cellCode, fenced, html, inline } from './markdown.ts'
+import { type Outcome, place } from './outcome.ts'
+import { retentionSummary } from './retention.ts'
+import { details, table } from './table.ts'
 
-/** What is told of a run besides its outcome. */
+/** What the summary says of a run besides its outcome. */
 export interface Circumstances {
   /** Milliseconds since 1970. */
   now: number
   phases: readonly Timing[]
-  /** Milliseconds that each step took that was taken. */
+  /** How many milliseconds each step that was taken took. */
   taken: ReadonlyMap<Step, number>
-  /** URL of the page that explains the failure, if there is one. */
+  /** URL of the page that explains the failure, or an empty string. */
   help: string
 }
 
-/** The job summary, in GitHub’s Markdown: first what matters most, last what is only wanted when something is slow. */
+/** The job summary, in GitHub’s Markdown: what matters most comes first, what is wanted only when something is slow comes last. */
 export function summary(outcome: Outcome, around: Circumstances): string {
   return [
     `## ⚓ ${outcome.domain}`,
     ...failure(outcome, around),
     ...facts(outcome, around),
     ...pushed(outcome),
+    ...retentionSummary(outcome),
     ...changes(outcome, around),
     ...timings(around),
     '',
@@ -51,13 +54,16 @@ export function mistakesSummary(mistakes: readonly Failure[], help: string): str
 }
 
 function facts(outcome: Outcome, { now, phases, taken }: Circumstances): string[] {
-  const { certificate, failure } = outcome
+  const { certificate, failure, loggedIn } = outcome
   const total = phases.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
   const users = people(outcome, taken)
   const rows = [
     ...(failure === undefined ? [['Server', state(outcome)]] : []),
     ...(certificate ? [['Certificate', validity(certificate, now)]] : []),
     ...(users === '' ? [] : [['Users', users]]),
+    ...(loggedIn === undefined
+      ? []
+      : [['Docker', `logged in as <code>${html(loggedIn)}</code> until this job ends`]]),
     ...(total > 0 ? [['Time', duration(total)]] : []),
   ]
   if (rows.length === 0) return []
@@ -70,9 +76,10 @@ function facts(outcome: Outcome, { now, phases, taken }: Circumstances): string[
   ]
 }
 
-function state({ steps, applied, looked }: Outcome): string {
+function state({ steps, applied, looked, collected }: Outcome): string {
+  if (collected) return 'not checked: this mode only deletes images'
   const changes = count(steps.flatMap(({ changes }) => changes).length, 'change')
-  if (looked === false) return 'not looked at: this mode pushes only'
+  if (looked === false) return 'not checked: this mode only pushes'
   if (steps.length === 0) return 'as it should be, nothing changed'
   return applied ? `${changes} made` : `${changes} to make; this was only a look`
 }
@@ -85,7 +92,7 @@ function validity({ validToDate }: X509Certificate, now: number): string {
 function people({ steps, applied, failure }: Outcome, taken: Circumstances['taken']): string {
   const changes = steps
     .filter(({ resource }) => resource === 'users')
-    // A run that failed may not have come so far.
+    // A run that failed may not have got that far.
     .filter(step => failure === undefined || taken.has(step))
     .flatMap(({ changes }) => changes)
   const words = applied
@@ -94,7 +101,9 @@ function people({ steps, applied, failure }: Outcome, taken: Circumstances['take
   return (['create', 'update', 'delete'] as const)
     .map(action => ({
       action,
-      names: changes.flatMap(each => (each.action === action && each.subject ? [each.subject] : [])),
+      names: [
+        ...new Set(changes.flatMap(each => (each.action === action && each.subject ? [each.subject] : []))),
+      ],
     }))
     .filter(({ names }) => names.length > 0)
     .map(
@@ -103,17 +112,22 @@ function people({ steps, applied, failure }: Outcome, taken: Circumstances['take
     .join('<br>')
 }
 
+/** Characters. The text comes from the image, which may name any number of platforms. */
+const maxPlatforms = 300
+
 function pushed({ domain, pushed }: Outcome): string[] {
   if (pushed.length === 0) return []
-  const rows = pushed.map(({ repository, tags, platforms = [], bytes }) => [
-    code(repository),
-    tags.map(code).join(' '),
-    platforms.join(', '),
+  const mixed = pushed.some(({ known }) => known)
+  const rows = pushed.map(({ repository, tags, platforms = [], bytes, known }) => [
+    cellCode(repository),
+    tags.map(cellCode).join(' '),
+    ...(mixed ? [known ? 'there already' : 'pushed'] : []),
+    cell(platforms.join(', ').slice(0, maxPlatforms)),
     bytes === undefined ? '' : megabytes(bytes),
   ])
   return [
-    '### Pushed',
-    table(['image', 'tags', 'platforms', 'size'], rows),
+    mixed ? '### Images' : '### Pushed',
+    table(['image', 'tags', ...(mixed ? ['this run'] : []), 'platforms', 'size'], rows),
     shell(pushed.map(({ repository, tags }) => `docker pull ${domain}/${repository}:${tags[0]}`)),
     details(
       'By digest, for a deployment that must not change by itself',
@@ -127,14 +141,14 @@ function changes({ steps, applied, failure }: Outcome, { taken }: Circumstances)
   const rows = steps.flatMap(step =>
     step.changes.map(({ action, summary }, index) => [
       verbs[action],
-      step.resource,
+      cell(place(step)),
       cell(summary),
       ...(applied ? [index > 0 && taken.has(step) ? '' : time(taken.get(step), failure)] : []),
     ]),
   )
   const head = ['', 'resource', 'change', ...(applied ? ['time'] : [])]
   const title = applied ? 'Changed' : 'Would change'
-  // A first run has many lines, and what was pushed is what most people look for.
+  // A first run has many lines, and most people want to see what was pushed.
   const folded = rows.length > 8 && failure === undefined && applied
   return folded
     ? [details(`${title}: ${count(rows.length, 'line')}`, table(head, rows))]
@@ -156,19 +170,6 @@ function timings({ phases }: Circumstances): string[] {
   return [details('Where the time went', table(['phase', 'time'], rows))]
 }
 
-/** Columns that are read from their right end. */
-const numbers = ['time', 'size']
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(name => (numbers.includes(name) ? '---:' : ':---')), ...rows]
-    .map(cells => `| ${cells.join(' | ')} |`)
-    .join('\n')
-}
-
 function shell(lines: readonly string[]): string {
   return ['```sh', ...lines, '```'].join('\n')
-}
-
-function details(title: string, text: string): string {
-  return `<details><summary>${title}</summary>\n\n${text}\n\n</details>`
 }

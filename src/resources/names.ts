@@ -1,32 +1,35 @@
 import { createHash } from 'node:crypto'
 import type { Desired } from '../desired.ts'
 
-/** What several resources call by name: a registry’s things on a server that may hold several registries. */
+/** Names that several resources use. A server may have several registries, so most contain the domain or the directory. */
 
 /**
- * Who the registry is on the server: a number without a name, whose the images are.
+ * The registry's account on the server, which owns the images: a UID and GID without a name.
  * systemd's table of UIDs leaves 65520…65533 to nobody, and distroless images use this one for the same.
  */
 export const account = '65532:65532'
 
-/** Its containers have this name, a hyphen and the name of their generation. */
+/** The name of its containers, which a hyphen and the name of their generation follow. */
 export function container(domain: string): string {
   return `berth-${domain.replaceAll('.', '-')}`
 }
 
-/** Where nginx reaches the registry, whichever generation serves. */
+/** The socket at which nginx reaches the registry, whichever generation serves. */
 export function socket({ directory }: Pick<Desired, 'directory'>): string {
   return `${directory}/registry.sock`
 }
 
-/** Whom nginx lets in. */
+/** The users whom nginx lets in. */
 export function htpasswdFile({ directory }: Pick<Desired, 'directory'>): string {
   return `${directory}/htpasswd`
 }
 
-/** nginx’s variables are global, and their names must be short. */
+/**
+ * What the names of nginx’s variables begin with, which are global. It must be short: since nginx 1.30 `nginx -t` warns if
+ * two long ones come to lie in one bucket of 64 bytes, which depends on the domain.
+ */
 export function prefix(domain: string): string {
-  return `berth_${createHash('sha256').update(domain).digest('hex').slice(0, 8)}`
+  return `b${createHash('sha256').update(domain).digest('hex').slice(0, 6)}`
 }
 
 export function siteFile(domain: string): string {
@@ -38,11 +41,18 @@ export function ownFile(directory: string): string {
   return `${directory}/tls.pem`
 }
 
-/** What nginx and the clients get: the chain from the server's own certificate upwards. */
-export function chainFile({
-  domain,
-  directory,
-  certificate,
-}: Pick<Desired, 'domain' | 'directory' | 'certificate'>): string {
-  return certificate ? ownFile(directory) : `/etc/letsencrypt/live/${domain}/fullchain.pem`
+/** The file that sets a record in DNS for an authority: the credential for certbot’s plugin, or the user’s own script. */
+export function credentialFile(domain: string): string {
+  return `/etc/letsencrypt/berth/dns/${domain}`
+}
+
+/** Where certbot puts the authority's challenge. */
+export const berthWebroot = '/var/www/berth'
+
+/** The file with the chain that nginx serves, from the server's own certificate upwards. `lineage` is certbot’s name for it. */
+export function chainFile(
+  { directory, certificate }: Pick<Desired, 'directory' | 'certificate'>,
+  lineage: string,
+): string {
+  return certificate ? ownFile(directory) : `/etc/letsencrypt/live/${lineage}/fullchain.pem`
 }

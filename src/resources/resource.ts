@@ -9,20 +9,22 @@ export interface Change {
   summary: string
   /** The text file that changes, for a unified diff; never one with credentials or hashes. */
   file?: { path: string; before: string; after: string }
-  /** Whom or what it is about, where a resource holds several. */
+  /** The user that it is about, if it is about one. */
   subject?: string
 }
 
-/** What is done on the server in one go, and done wholly or undone. */
+/** A call on the server that is done completely or not at all. */
 export interface Step {
   resource: string
   changes: Change[]
   call: Call
-  /** Runs at the same time as the step before it, if that is of this resource: neither needs the other. */
+  /** Runs at the same time as the step before it, if that step is of this resource. */
   beside?: string
-  /** Comes after the steps of this resource, and not where its own resource stands in the list. */
+  /** Comes after the steps of this resource, instead of with those of its own. */
   after?: string
-  /** What it leaves as it is, in words that are safe to print. */
+  /** Which of several servers it is for. */
+  server?: string
+  /** What it does not change, in words that are safe to print. */
   keeps?: string
 }
 
@@ -30,40 +32,43 @@ export interface Step {
  * One thing on the server that Berth owns.
  *
  * `NAME.sh` beside it holds the shell functions that `probe` and the steps call. To add a resource, write the two
- * files and name it in the ordered list of plan.ts.
+ * files and name it in the list in resources.ts: CONTRIBUTING.md tells how.
  */
 interface Definition<Seen> {
   readonly name: string
-  /** Its shell files: `NAME.sh` unless told. */
+  /** Its shell files, if not only `NAME.sh`. */
   readonly libraries?: readonly string[]
-  /** Units of systemd that `read` asks the facts for: one question for all of them takes as long as one for each. */
+  /** Units of systemd that `read` needs. One call asks for those of all resources, which takes no longer than asking for one. */
   units?(desired: Desired): string[]
   /** How to look: calls that print facts and change nothing. */
   probe(desired: Desired): Call[]
   /** How to read what was seen. Throws if a fact is missing. */
   read(facts: Facts, desired: Desired): Seen
-  /** What is in the way and isn't Berth's to move; while there is any, nothing is touched. */
+  /** What belongs to somebody else. While there is any, Berth neither sets up nor removes anything. */
+  claims?(desired: Desired, seen: Seen): Failure[]
+  /** What is in the way and Berth must not move. While there is any, nothing is changed. */
   failures?(desired: Desired, seen: Seen): Failure[]
-  /** What is right for now and won't stay so. */
+  /** What is right for now but won't stay that way. */
   warnings?(desired: Desired, seen: Seen): Failure[]
-  /** What must hold before the first change, found out on the server: a call that fails stops the run. */
+  /** A call on the server before the first change. If it fails, the run stops. */
   check?(desired: Desired): Call
-  /** Which steps lead from what was seen to what is wanted; none if that is the same. */
+  /** The steps from what was seen to what is wanted; none if there is no difference. */
   steps(desired: Desired, seen: Seen): Step[]
-  /** What a failed step of this resource means, from what its programs said; `undefined` if that is clear. */
+  /** What a failed step of this resource means, from the output of its programs; `undefined` if that says enough. */
   explain?(desired: Desired, output: string): Failure | undefined
-  /** Which steps take it away and keep data, users and certificates. */
+  /** The steps that remove it and keep data, users and certificates. */
   removal?(desired: Desired, seen: Seen): Step[]
 }
 
-/** A resource, whatever it is that its `read` returns. */
+/** A resource, whatever type its `read` returns. */
 export interface Resource
   extends Pick<Definition<unknown>, 'name' | 'libraries' | 'units' | 'probe' | 'check' | 'explain'> {
   look(desired: Desired, facts: Facts): Look
 }
 
-/** What a resource says of a server. */
+/** What a resource says about a server. */
 interface Look {
+  claims: Failure[]
   failures: Failure[]
   warnings: Failure[]
   steps(): Step[]
@@ -76,6 +81,7 @@ export function resource<Seen>(definition: Definition<Seen>): Definition<Seen> &
     look(desired, facts) {
       const seen = definition.read(facts, desired)
       return {
+        claims: definition.claims?.(desired, seen) ?? [],
         failures: definition.failures?.(desired, seen) ?? [],
         warnings: definition.warnings?.(desired, seen) ?? [],
         steps: () => definition.steps(desired, seen),

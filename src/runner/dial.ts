@@ -7,9 +7,9 @@ import { lastLine } from '../format.ts'
 import { environment } from './process.ts'
 
 /**
- * Connections to the runner’s Docker engine, each used again when its request has ended. `docker system dial-stdio`, which
- * Docker itself uses over SSH, leads to it by the user’s own context, TLS and socket; but it is a process that takes as
- * long to start as the engine needs for ten answers.
+ * Connections to the runner’s Docker engine, which are reused. `docker system dial-stdio`, which Docker itself uses over SSH,
+ * respects the user’s context, TLS and socket. But it is a process, which takes as long to start as the engine needs for ten
+ * answers.
  */
 export class Dial extends Agent {
   readonly #children = new Set<ChildProcess>()
@@ -18,7 +18,7 @@ export class Dial extends Agent {
 
   constructor() {
     super({ keepAlive: true })
-    // They would notice that nobody is there any more, but some time later.
+    // Otherwise the processes would notice only later that nobody is there any more.
     process.once('exit', () => {
       for (const child of this.#children) child.kill('SIGKILL')
     })
@@ -45,22 +45,22 @@ export class Dial extends Agent {
     this.#children.add(child)
     this.#ends.set(connection, ended)
     connection.on('close', () => child.kill())
-    // Heard by a request as long as there is one; between two it is nobody’s.
+    // A request listens for errors itself. Between two requests nobody would.
     connection.on('error', () => {})
     const handles = [child, ...([child.stdin, child.stdout, child.stderr] as Socket[])]
     return Object.assign(connection, {
-      // Node’s agent expects it of a socket.
+      // Node’s agent expects these of a socket.
       ref: () => handles.forEach(handle => void handle.ref()),
       unref: () => handles.forEach(handle => void handle.unref()),
     })
   }
 
-  /** Why a connection does not lead to the engine. */
+  /** Why a connection did not reach the engine. */
   async reason(connection: Duplex): Promise<Failure> {
     return (await this.#ends.get(connection)) ?? unreachable(undefined, '')
   }
 
-  // What waits for another request keeps nobody from ending.
+  // An idle connection must not keep the process alive.
   override keepSocketAlive(connection: Duplex & { unref(): void }): boolean {
     connection.unref()
     return true
@@ -76,7 +76,7 @@ function unreachable(code: string | undefined, words: string): Failure {
   if (/permission denied/i.test(words))
     return new Failure(
       'runnerDocker',
-      'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own',
+      'this runner’s user may not use Docker; add it to the docker group, or set DOCKER_HOST to an engine of its own',
     )
   return new Failure(
     'runnerDocker',

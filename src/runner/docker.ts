@@ -1,12 +1,9 @@
 import { type IncomingMessage, request } from 'node:http'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
 import type { Credentials } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import { lastLine } from '../format.ts'
 import { list, number, object, parseJson, string, strings } from '../json.ts'
 import { Dial } from './dial.ts'
-import { exec } from './exec.ts'
 
 /** What the engine says while it pushes; `progressDetail` counts bytes. */
 export interface PushMessage {
@@ -18,7 +15,7 @@ export interface PushMessage {
 }
 
 export interface LocalImage {
-  /** The digest of its configuration or, in the containerd image store, of its manifest or index. */
+  /** The digest of its configuration or, in the containerd image store, that of its manifest or index. */
   id: string
   /** In bytes, uncompressed. */
   size: number
@@ -31,14 +28,14 @@ interface Answer {
   body: string
 }
 
-/** Milliseconds for taking back a tag, after which a cancelled job would be killed anyhow. */
+/** Milliseconds for removing a tag. After that a cancelled job would be killed anyway. */
 const untagTimeout = 10_000
 
 /**
  * The runner’s Docker engine, through its API.
  *
- * The API takes a login with each push, so ours is never written anywhere, no credential helper keeps it, and the
- * user’s own logins stay as they are.
+ * The API takes a login with each push. So ours is never written anywhere, no credential helper stores it, and the user’s own
+ * logins stay as they are.
  */
 export class Docker {
   readonly #cancelled: AbortSignal
@@ -49,7 +46,7 @@ export class Docker {
     this.#cancelled = cancelled
   }
 
-  /** Throws a sentence if there is no engine that answers. */
+  /** Throws a sentence if no engine answers. */
   static async connect(cancelled: AbortSignal): Promise<Docker> {
     const docker = new Docker(cancelled)
     const pong = await docker.#send('GET', '/_ping')
@@ -83,8 +80,8 @@ export class Docker {
   }
 
   /**
-   * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
-   * digest; throws what the engine says.
+   * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, even if it is cancelled. Returns the digest; throws
+   * what the engine says.
    */
   async push(
     { id, names }: LocalImage,
@@ -95,7 +92,8 @@ export class Docker {
   ): Promise<string> {
     const reference = `${name}:${tag}`
     const before = await this.image(reference)
-    if (before?.id !== id) await this.#tag(id, name, tag)
+    // This must not be cancelled: the engine would set the tag anyway, and nobody would remove it.
+    if (before?.id !== id) await this.#tag(id, name, tag, AbortSignal.timeout(untagTimeout))
     try {
       let digest: string | undefined
       let error: string | undefined
@@ -108,14 +106,28 @@ export class Docker {
         hear(message)
       }
       if (error !== undefined) throw new Error(error)
-      // Before 28 the containerd store does not tell the digest; there it is the image’s own, and the caller checks it.
+      // Before version 28 the containerd store does not report the digest. It is the image’s own then, and the caller checks it.
       return digest ?? id
     } finally {
       const signal = AbortSignal.timeout(untagTimeout)
       if (before && before.id !== id) await this.#tag(before.id, name, tag, signal)
-      // Docker deletes an image with its last name.
+      // Docker deletes an image when it loses its last name.
       if (!before && names.length > 0) await this.#ask('DELETE', `/images/${reference}?noprune=1`, signal)
     }
+  }
+
+  /** Whether the engine can log in to a registry, which may be on this machine. */
+  async reaches(address: string, { name, password }: Credentials): Promise<boolean> {
+    const login = JSON.stringify({ username: name, password, serveraddress: address })
+    const response = await this.#send(
+      'POST',
+      '/auth',
+      undefined,
+      { 'content-type': 'application/json' },
+      login,
+    )
+    response.resume()
+    return response.statusCode === 200
   }
 
   /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
@@ -142,6 +154,7 @@ export class Docker {
     path: string,
     signal = this.#cancelled,
     headers: Record<string, string> = {},
+    body?: string,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const outgoing = request({
@@ -151,15 +164,15 @@ export class Docker {
         headers: { host: 'docker', ...headers },
         signal,
       })
-      // A connection that ends may be told of several times, and after the answer it is for whoever reads that.
+      // The end of a connection may be reported several times. After the answer has begun, its reader is told.
       let settled = false
       outgoing.on('error', error => {
         if (settled) return
         settled = true
         if (signal.aborted)
           reject(new Failure('connectionLost', 'the push was cancelled; run the workflow again'))
-        // The engine was started anew meanwhile. Whatever it had heard of this may be asked again.
-        else if (outgoing.reusedSocket) resolve(this.#send(method, path, signal, headers))
+        // The engine was restarted in the meantime. All of these requests may be repeated.
+        else if (outgoing.reusedSocket) resolve(this.#send(method, path, signal, headers, body))
         else if (outgoing.socket) void this.#dial.reason(outgoing.socket).then(reject)
         else reject(error)
       })
@@ -167,12 +180,12 @@ export class Docker {
         settled = true
         resolve(incoming)
       })
-      outgoing.end()
+      outgoing.end(body)
     })
   }
 }
 
-/** The lines of an answer that comes bit by bit. */
+/** The lines of an answer, as they arrive. */
 async function* lines(response: IncomingMessage): AsyncGenerator<string> {
   let rest = ''
   try {
@@ -182,7 +195,7 @@ async function* lines(response: IncomingMessage): AsyncGenerator<string> {
       yield* whole.filter(line => line.trim() !== '')
     }
   } catch {
-    throw new Error('the engine ended the connection half way (connection reset)')
+    throw new Error('the engine closed the connection halfway (connection reset)')
   }
   if (rest.trim() !== '') yield rest
 }
@@ -199,7 +212,7 @@ function readMessage(line: string): PushMessage {
   }
 }
 
-// The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
+// The engine expects the URL alphabet but, unlike Node’s `base64url`, with padding.
 function login(name: string, user: Credentials | undefined): string {
   const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {}
   return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
@@ -207,50 +220,4 @@ function login(name: string, user: Credentials | undefined): string {
 
 function errorMessage(body: string): string {
   return string(object(parseJson(body)).message) ?? lastLine(body)
-}
-
-/**
- * Where Docker looks for the authorities of one registry. `id` tells the files of jobs at the same time apart, and
- * whatever else is there is left alone.
- */
-export function trustFile(domain: string, id: string, rootless: boolean): string {
-  return `${rootless ? ownFolder() : '/etc/docker'}/certs.d/${domain}/${id}.crt`
-}
-
-/** Whether `trustFile` could have named it. */
-export function isTrustFile(file: string): boolean {
-  const [root = '', name = ''] = file.split('/certs.d/')
-  return (
-    [ownFolder(), '/etc/docker'].includes(root) &&
-    /^[a-z0-9.-]+\/berth-[0-9a-f]{8}\.crt$/.test(name) &&
-    !name.startsWith('.')
-  )
-}
-
-function ownFolder(): string {
-  return join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'docker')
-}
-
-/** Makes the engine trust a private authority, whose certificate is in `source`, for one registry; it reads the folder at each connection. */
-export async function trust(file: string, source: string): Promise<void> {
-  const { code, stderr } = await privileged(file, ['install', '-D', '-m', '0644', source, file])
-  if (code !== 0)
-    throw new Failure(
-      'trust',
-      `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${lastLine(stderr)}); let the runner’s user write there, or become root with sudo`,
-    )
-}
-
-/** Takes back what `trust` did. */
-export async function distrust(file: string): Promise<void> {
-  await privileged(file, ['rm', '-f', file])
-  // What else is there is somebody else's.
-  await privileged(file, ['rmdir', dirname(file)])
-}
-
-// Docker's own folder belongs to root; a hosted runner's user has sudo.
-function privileged(file: string, command: readonly string[]) {
-  const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n']
-  const [program = '', ...args] = [...sudo, ...command]
-  return exec(program, args)
 }

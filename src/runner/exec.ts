@@ -1,7 +1,7 @@
 import { getExecOutput } from '@actions/exec'
 import { environment } from './process.ts'
 
-/** How a program ended, and what it said. */
+/** How a program ended, and its output. */
 export interface Output {
   /** 127 if there is no such program. */
   code: number
@@ -9,16 +9,29 @@ export interface Output {
   stderr: string
 }
 
+interface Options {
+  input?: string
+  /** In addition to the environment of every child. */
+  env?: Record<string, string>
+}
+
 /**
- * Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. It has no input, for
- * the toolkit does not survive a program that ends before it has read that.
+ * Runs a short program, without a shell. `process.ts` is for programs that a cancelled job must end.
  */
-export async function exec(program: string, args: readonly string[]): Promise<Output> {
+export async function exec(
+  program: string,
+  args: readonly string[],
+  { input, env }: Options = {},
+): Promise<Output> {
+  // The toolkit crashes if a program ends before it has read its input. `cat` always reads it.
+  const [first, rest] =
+    input === undefined ? [program, args] : ['sh', ['-c', 'cat | "$0" "$@"', program, ...args]]
   try {
-    const { exitCode, stdout, stderr } = await getExecOutput(program, [...args], {
-      env: environment(),
+    const { exitCode, stdout, stderr } = await getExecOutput(first, [...rest], {
+      env: { ...environment(), ...env },
+      ...(input !== undefined && { input: Buffer.from(input) }),
       ignoreReturnCode: true,
-      // The toolkit would print the command line and all that is said.
+      // The toolkit would print the command line and the output.
       silent: true,
     })
     return { code: exitCode, stdout, stderr }

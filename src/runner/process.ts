@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { Failure } from '../failure.ts'
 
 /**
- * Programs that must end with a cancelled job, and those that run before the toolkit is loaded: ssh and its jump host's ssh,
- * skopeo. Each gets a process group of its own, which is killed as one. `exec.ts` is for all others.
+ * Programs that must end when the job is cancelled, or that run before the toolkit is loaded: ssh, its jump host's ssh, and skopeo.
+ * Each gets its own process group, which is killed as a whole. `exec.ts` is for all others.
  */
 
-/** How a program ended, and what it said. */
+/** How a program ended, and its output. */
 export interface Result {
   /** 255 if it was killed, as ssh itself says of a lost connection. */
   code: number
@@ -17,12 +17,12 @@ export interface Result {
 export type OnLine = (line: string, stream: 'stdout' | 'stderr') => void
 
 export interface Process {
-  /** Rejects if there is no such program, or if it prints without end. */
+  /** Rejects if there is no such program, or if it never stops printing. */
   ended: Promise<Result>
-  /** What it has said so far. */
+  /** Its output so far. */
   said: Result
   write(input: string): void
-  /** Ends its input, and waits for its end. */
+  /** Writes its input, closes that, and waits until the program ends. */
   end(input?: string): Promise<Result>
   kill(): void
 }
@@ -34,7 +34,7 @@ interface Options {
   onLine?: OnLine
 }
 
-/** Characters of one stream that are kept: the files of a server with a thousand users are less than one million. */
+/** Characters of output that one stream may have. The files of a server with a thousand users have less than a million. */
 const maxOutput = 64e6
 
 export function start(
@@ -53,7 +53,7 @@ export function start(
       if (said[stream].length > maxOutput) {
         failure = new Failure(
           'connection',
-          `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of ours does; look at what answers there`,
+          `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of Berth’s does; check what answers there`,
         )
         kill()
         return
@@ -66,7 +66,7 @@ export function start(
       if (rest !== '' && !failure) onLine(rest, stream)
     })
   }
-  // A program that ends early does not read all; its exit code tells the story.
+  // A program that ends early does not read everything. Its exit code says enough.
   child.stdin.on('error', () => {})
 
   const kill = () => killGroup(child)
@@ -88,22 +88,22 @@ export function start(
   }
 }
 
-// Asked politely, ssh takes twenty times as long to end, and there is nothing that it could still do.
+// On SIGTERM, ssh takes twenty times as long to end, and it has nothing left to do.
 function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   } catch {
-    // It has ended by itself.
+    // It has ended already.
   }
 }
 
 /**
- * Which engine Docker talks to is the user’s choice; our own inputs, secrets among them, are nothing to a child. By the
- * tracking id the runner finds what a killed step leaves behind.
+ * The user’s environment without our inputs, which may be secret. It decides which engine Docker talks to, and where a credential helper
+ * stores passwords. By the tracking id the runner finds what a killed step leaves behind.
  */
 export function environment(): Record<string, string> {
   const kept =
-    /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i
+    /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|GNUPGHOME|PASSWORD_STORE_\w+|DBUS_SESSION_BUS_ADDRESS|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i
   const entries = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && kept.test(entry[0]),
   )

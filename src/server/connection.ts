@@ -1,19 +1,19 @@
 import type { OnLine, Process, Result } from '../runner/process.ts'
 import { marker } from './protocol.ts'
 
-/** What a shell that goes on says when a script has run. */
+/** What the shell prints when the first script has run. */
 const end = marker('ran')
 
 /**
- * The ssh that holds the connection, and that runs the first script itself: a command of its own would cost another
- * process here. Its shell waits for more until it is killed, and so keeps the connection for the commands after it.
+ * The ssh that holds the connection. It also runs the first script itself, because another command would cost another process here.
+ * Its shell then waits for more until it is killed, which keeps the connection open for later commands.
  */
 export class Connection {
   readonly #process: Process
   readonly #greeting: string
   #hear: (line: string) => void = () => {}
   readonly ended: Promise<Result>
-  /** Once the server has let us in. */
+  /** Resolves once the server has let us in. */
   readonly up: Promise<undefined>
   /** Whether no script has run yet. */
   free = true

@@ -17,15 +17,15 @@ export interface Unit {
   known: boolean
   /** Whether it runs. */
   active: boolean
-  /** Whether it will by itself after a reboot: where `systemctl is-enabled` succeeds. */
+  /** Whether it starts after a reboot, as `systemctl is-enabled` says. */
   enabled: boolean
 }
 
-/** What a server said of itself: the lines `berth:NAME=VALUE` of the facts script, and nothing that a login file added. */
+/** What a server reported: the lines `berth:NAME=VALUE` of the facts script, and nothing that a login file printed. */
 export class Facts {
   readonly #values: ReadonlyMap<string, string>
   readonly #files: ReadonlyMap<string, SeenFile>
-  /** SHA-256 of the answer, in hex: by it the apply script knows whether anything has changed since. */
+  /** SHA-256 of the answer, in hex. It tells the apply script whether anything has changed since. */
   readonly checksum: string
 
   private constructor(lines: readonly string[]) {
@@ -36,7 +36,7 @@ export class Facts {
       .digest('hex')
   }
 
-  /** Reads what the facts script printed. Throws if its last line is missing, for then it did not run to its end. */
+  /** Reads what the facts script printed. Throws if its last line is missing, because then it did not finish. */
   static parse(output: string): Facts {
     const lines = output.split('\n').filter(isMarker)
     if (lines.pop() !== marker('end'))
@@ -48,7 +48,7 @@ export class Facts {
     return new Facts(Object.entries(values).map(([name, value]) => marker(name, value)))
   }
 
-  /** The value of a fact. Throws if the server did not tell it. */
+  /** The value of a fact. Throws if the server did not report it. */
   get(name: string): string {
     const value = this.#values.get(name)
     if (value === undefined)
@@ -98,12 +98,12 @@ interface SeenFile {
   mode: string
   /** `user:group`. */
   names: string
-  /** The same as numbers. */
+  /** `uid:gid`. */
   ids: string
   content: string
 }
 
-/** Reads what `files` says, by path. Throws if a file has changed between its line and its content. */
+/** Reads the output of `files`, by path. Throws if a file changed between its line and its content. */
 function unpack(text: string): Map<string, SeenFile> {
   const files = new Map<string, SeenFile>()
   if (text === '') return files

@@ -40,7 +40,7 @@ export function connectFailure(stderr: string, target: Target): Failure {
       'login',
       /publickey/.test(methods)
         ? `${found(host)} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\`${user === 'root' ? ' (its sshd may refuse root altogether: `PermitRootLogin`)' : ''}`
-        : `${found(host)} takes no keys from \`${user}\`, only ${methods}; let sshd accept public keys there (\`PubkeyAuthentication yes\`)`,
+        : `${found(host)} takes no keys from \`${user}\`, or wants more than a key (${methods}); let sshd accept a key alone there: \`PubkeyAuthentication yes\`, and for this user no second factor in \`AuthenticationMethods\``,
     )
   }
   const unknown = find(/Could not resolve hostname (\S+?):/)?.[1]
@@ -69,7 +69,7 @@ export function connectFailure(stderr: string, target: Target): Failure {
       `this runner’s OpenSSH and ${server} have no algorithm in common (${lastLine(stderr)}); update the older of the two`,
     )
   }
-  // Who has shown a host key speaks SSH.
+  // A host that showed a key does speak SSH.
   const [shown] = lastMarker(stderr, 'offered')?.split(' ') ?? []
   if (shown === hostKeyName(target.host, target.port) && find(/Connection (closed|reset)/)) {
     return new Failure(
@@ -84,7 +84,7 @@ export function connectFailure(stderr: string, target: Target): Failure {
   }
   if (find(/timed out|Connection (closed|reset)/)) {
     return unreachable(
-      `${server} takes the connection and does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`,
+      `${server} accepts the connection but does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`,
     )
   }
   return unreachable(
@@ -93,18 +93,18 @@ export function connectFailure(stderr: string, target: Target): Failure {
 }
 
 /**
- * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script
- * itself is what ended. A script says something of the protocol from its beginning on.
+ * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script itself ended.
+ * Every script prints a line of the protocol as soon as it begins.
  */
 export function runFailure({ code, stdout, stderr }: Result, target: Target): Failure | undefined {
   const ran = stdout.split('\n').some(isMarker)
-  // ssh's own code: a connection that was there and is not any more.
+  // ssh's own code: the connection was lost.
   const { user } = target
   if (code === 255) {
     return ran || user !== 'root'
       ? new Failure(
           'connectionLost',
-          `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`,
+          `the connection to ${place(target)} was lost${ran ? ' halfway' : ''}; run the workflow again, which continues from there`,
         )
       : new Failure(
           'login',
@@ -121,7 +121,7 @@ export function runFailure({ code, stdout, stderr }: Result, target: Target): Fa
   )
 }
 
-/** The known_hosts line of the host key that ssh refused; `undefined` if that is not what stopped it. */
+/** The known_hosts line of the host key that ssh refused; `undefined` if it failed for another reason. */
 export function offeredKey(stderr: string): string | undefined {
   if (!/^Host key verification failed/m.test(stderr)) return undefined
   return lastMarker(stderr, 'offered')
@@ -130,17 +130,17 @@ export function offeredKey(stderr: string): string | undefined {
 function strangeKey(key: string, { fingerprints, knownHosts }: Target): string {
   const [host = ''] = key.split(' ')
   const lines = knownHosts.filter(line => line.split(/[\s,]/).includes(host))
-  // Which host a hashed line is for can't be told, nor a fingerprint's.
+  // Nobody can tell which host a hashed line is for, or a fingerprint without a host.
   const own = fingerprints.flatMap(each => (each.startsWith(`${host} `) ? [each.slice(host.length + 1)] : []))
   const pinned = [...(lines.length > 0 ? lines : knownHosts).map(fingerprint), ...own]
   const offered = fingerprint(key)
   if (pinned.includes(offered)) {
     return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``
   }
-  return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was set up anew, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be in between`
+  return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was reinstalled, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be intercepting the connection`
 }
 
-// Whether sshd hangs up before root's key counts as taken or after is a race, so both say the same.
+// It is a race whether sshd hangs up before or after it accepts root's key, so both have the same message.
 function hungUp({ user }: Target): string {
   const where =
     user === 'root'
@@ -152,7 +152,7 @@ function hungUp({ user }: Target): string {
 function rootFailure(stderr: string, { user, sudoPassword }: Target): string | undefined {
   const said = (pattern: RegExp) => pattern.test(stderr)
   if (said(/not in the sudoers file|not allowed to (execute|run)|I'm afraid I can't do that/)) {
-    return `\`${user}\` may not become root with sudo; add the user to the group sudo, or change \`ssh-user\``
+    return `\`${user}\` may not become root with sudo; add the user to the sudo group, or change \`ssh-user\``
   }
   if (said(/sudo: .*not found/)) return 'the server has no sudo; install it, or set `ssh-user: root`'
   if (said(/must have a tty/)) {
@@ -162,12 +162,12 @@ function rootFailure(stderr: string, { user, sudoPassword }: Target): string | u
     sudoPassword !== undefined &&
     said(/incorrect password|incorrect authentication|[Aa]uthentication failed/)
   ) {
-    return `sudo does not take \`sudo-password\` from \`${user}\`; correct it, or let the user become root without one`
+    return `sudo does not accept \`sudo-password\` from \`${user}\`; correct it, or let the user become root without one`
   }
   if (said(/password is required|authentication is required/)) {
     return `sudo asks \`${user}\` for a password; give it as \`sudo-password\`, or let the user become root without one`
   }
-  const reason = /^sudo: (.*)$/m.exec(stderr)?.[1]
+  const reason = /^sudo(?:-rs)?: (.*)$/m.exec(stderr)?.[1]
   return reason && `\`${user}\` can’t become root: sudo says “${reason}”`
 }
 
@@ -175,17 +175,17 @@ function place({ host, port }: { host: string; port: number }): string {
   return port === 22 ? host : `${host} port ${port}`
 }
 
-// ssh says first what happened, then what follows from it.
+// ssh first says what happened, then what follows from it.
 function firstLine(text: string): string {
   return lastLine(text.split('\n').find(isWord) ?? '')
 }
 
-// The banner comes before, and says nothing about the command.
+// The banner comes first, and says nothing about the command.
 function letIn(stderr: string): number {
   return stderr.split('\n').indexOf(marker('connected')) + 1
 }
 
-// Not ours.
+// Not one of our own lines.
 function isWord(line: string): boolean {
   return line.trim() !== '' && !isMarker(line)
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is SSH's own. */
+/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is 22. */
 export function hostKeyName(host: string, port: number): string {
   return port === 22 ? host : `[${host}]:${port}`
 }

@@ -14,7 +14,7 @@ export function marker(name: string, value?: string): string {
   return prefix + name + (value === undefined ? '' : `=${value}`)
 }
 
-/** `undefined` for any other line. */
+/** Reads a line of the protocol; `undefined` for any other line. */
 export function readMarker(line: string): Marker | undefined {
   const [, name, value = ''] = /^berth:([\w.@-]+)(?:=(.*))?$/.exec(line) ?? []
   return name === undefined ? undefined : { name, value }
@@ -24,7 +24,7 @@ export function isMarker(line: string): boolean {
   return line.startsWith(prefix)
 }
 
-/** The value of the last line of a name in a text; `undefined` if there is none. */
+/** The value of the last line with a name; `undefined` if there is none. */
 export function lastMarker(text: string, name: string): string | undefined {
   const start = marker(name, '')
   return text

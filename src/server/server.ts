@@ -1,63 +1,72 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Target } from '../desired.ts'
-import { Failure } from '../failure.ts'
+import { Failure, type Topic } from '../failure.ts'
+import { lastLine } from '../format.ts'
 import { type OnLine, type Process, type Result, start } from '../runner/process.ts'
-import { quote } from '../shell.ts'
+import { library, quote } from '../shell.ts'
 import { asRoot, files } from './config.ts'
 import { Connection } from './connection.ts'
 import { connectFailure, keyFailure, offeredKey, runFailure } from './failure.ts'
+import { readMarker } from './protocol.ts'
 
 /**
  * The server, over one SSH connection that all commands share.
  *
- * OpenSSH finds the home folder in the password database, not in $HOME, so every path is given and nothing of the
- * machine's own configuration, agent or known hosts is used. Paths are relative to the folder in which ssh runs: a
- * Unix socket's may have 108 bytes at most, and a runner's own folder may be deeper than that.
+ * OpenSSH takes the home folder from the password database, not from $HOME. So every path is set, and nothing of the machine's own
+ * configuration, agent or known hosts is used. Paths are relative to the folder in which ssh runs, because that of a Unix socket has
+ * at most 107 bytes, and the folder's may be longer.
  */
 export class Server {
   readonly #target: Target
   readonly #folder: string
   readonly #debug: (text: string) => void
   readonly #cancelled: AbortSignal
+  readonly #silence: number
   #opening: Promise<Connection> | undefined
   readonly #running = new Set<Process>()
-  /** Patterns of host key algorithms by host, as known_hosts writes it: what was offered there and is not pinned. */
+  /** A descriptor of the folder, which is open while a socket of the server is reached through it. */
+  #door: number | undefined
+  /** By host, as known_hosts writes it: patterns of the host key algorithms that it offered and that are not pinned. */
   readonly #unpinned = new Map<string, string[]>()
 
   /**
-   * Writes what OpenSSH needs below `folder` while there is a connection; it must be readable by nobody else. When
-   * `cancelled` says so, whatever runs ends at once.
+   * Writes what OpenSSH needs below `folder` while there is a connection; nobody else must be able to read it. `cancelled` ends
+   * everything at once. `silence` is how many milliseconds a script may take to print its first line.
    */
   constructor(
     target: Target,
     folder: string,
     debug: (text: string) => void,
     cancelled: AbortSignal = new AbortController().signal,
+    silence = maxSilence,
   ) {
+    this.#silence = silence
     this.#target = target
     this.#folder = folder
     this.#debug = debug
     this.#cancelled = cancelled
   }
 
-  /** Begins to connect, while the caller goes on with something else; `run` tells how it went. */
+  /** Begins to connect, while the caller does something else. `run` throws if it failed. */
   connect(): void {
     this.#opening ??= this.#open()
     this.#opening.catch(() => {})
   }
 
   /**
-   * Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses, or does not
-   * come to an end.
+   * Runs a script as root, and returns its output. Calls `onLine` with each line as it arrives. Throws if the server can't be reached,
+   * refuses, or does not finish.
    */
   async run(script: string, onLine: (line: string) => void = () => {}): Promise<string> {
     this.connect()
     const connection = await this.#opening
     const said = await this.#inTime(
-      connection?.free
-        ? connection.first(script, onLine)
-        : this.#start('ssh', [...config, 'server', this.#command()], onLine).end(this.#greeting() + script),
+      hear =>
+        connection?.free
+          ? connection.first(script, hear)
+          : this.#start('ssh', [...config, 'server', this.#command()], hear).end(this.#greeting() + script),
+      onLine,
     )
     this.#stopIfCancelled()
     const failure = runFailure(said, this.#target)
@@ -65,37 +74,87 @@ export class Server {
     return said.stdout
   }
 
-  async #inTime(work: Promise<Result>): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
+  /**
+   * Lets this machine reach a Unix socket of the server that only root may open. Returns a path that leads to it until the connection
+   * is closed. The path is short, however long the folder’s is, because a socket’s has at most 107 bytes.
+   */
+  async forward(socket: string): Promise<string> {
+    const remote = this.#target.user === 'root' ? socket : await this.#relay(socket)
+    rmSync(join(this.#folder, 'registry'), { force: true })
+    const forwarded = await this.#start('ssh', [
+      ...config,
+      ...['-O', 'forward', '-o', 'StreamLocalBindMask=0177', '-L', `./registry:${remote}`, 'server'],
+    ]).end()
+    this.#stopIfCancelled()
+    if (forwarded.code !== 0)
+      throw new Failure(
+        'connection',
+        `SSH can’t forward a connection to the registry (${lastLine(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, or push through HTTPS`,
+      )
+    this.#door ??= openSync(this.#folder, 'r')
+    return `/proc/self/fd/${this.#door}/registry`
+  }
+
+  /** For a user who becomes root with sudo: the path of a socket on the server that leads to one which only root may open. */
+  #relay(socket: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const script = `exec perl -e ${quote(library('server/relay.pl'))} ${quote(socket)} /run </dev/null\n`
+      // It runs until the connection is closed. After that its end is no failure.
+      this.run(script, line => {
+        const { name, value } = readMarker(line) ?? {}
+        if (name === 'relay' && value !== undefined) resolve(value)
+      }).then(
         () =>
-          reject(
-            new Failure(
-              'connection',
-              `the server has not come to an end within ${maxMinutes} minutes; see what hangs there with \`ps -ef --forest\`, and run again`,
-            ),
-          ),
-        maxMinutes * 60_000,
+          reject(new Failure('connection', 'the tunnel to the registry was closed; run the workflow again')),
+        reject,
       )
     })
+  }
+
+  /** Every script prints a line as soon as it begins. If none comes, something before it has swallowed the script. */
+  async #inTime(
+    work: (hear: (line: string) => void) => Promise<Result>,
+    onLine: (line: string) => void,
+  ): Promise<Result> {
+    const timers: NodeJS.Timeout[] = []
+    const late = new Promise<never>((_, reject) => {
+      const after = (milliseconds: number, topic: Topic, sentence: string) =>
+        timers.push(setTimeout(() => reject(new Failure(topic, sentence)), milliseconds))
+      const minutes = Math.ceil(this.#silence / 60_000)
+      after(
+        this.#silence,
+        'login',
+        `the server lets \`${this.#target.user}\` in but has run nothing for ${minutes} minutes; see whether \`sudo\` or a login file there waits for something (\`ps -ef --forest\`), and run again`,
+      )
+      after(
+        maxMinutes * 60_000,
+        'step',
+        `the server did not finish within ${maxMinutes} minutes; see what hangs there with \`ps -ef --forest\`, and run again`,
+      )
+    })
+    const hear = (line: string) => {
+      clearTimeout(timers[0])
+      onLine(line)
+    }
     try {
-      return await Promise.race([work, late])
+      return await Promise.race([work(hear), late])
     } finally {
-      clearTimeout(timer)
+      timers.forEach(clearTimeout)
     }
   }
 
-  /** Ends the connection and removes what OpenSSH needed. */
+  /** Ends the connection and removes the files for OpenSSH. */
   async close(): Promise<void> {
     for (const { kill } of this.#running) kill()
     const connection = await this.#opening?.catch(() => undefined)
     await connection?.ended
     this.#opening = undefined
+    if (this.#door !== undefined) closeSync(this.#door)
+    this.#door = undefined
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  /** A key that can't be opened is named as such: ssh itself would only say that it was refused. */
+  /** Throws if the key can't be opened: ssh itself would only say that the server refused it. */
   async #openKey(): Promise<void> {
     const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).end()
     this.#stopIfCancelled()
@@ -105,7 +164,7 @@ export class Server {
   async #open(): Promise<Connection> {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
     this.#write()
-    // Before anybody is asked, unless the input was seen to be a whole key that is open.
+    // Before connecting, unless the input was found to be a complete key without a passphrase.
     const { plainKey } = this.#target
     if (!plainKey) await this.#openKey()
     let strange: string | undefined
@@ -131,14 +190,14 @@ export class Server {
     return this.#target.user === 'root' ? 'sh -s' : `sh -c ${quote(asRoot)}`
   }
 
-  /** What the command reads before the script. */
+  /** What the remote command reads before the script. */
   #greeting(): string {
     return this.#target.user === 'root' ? '' : `${this.#target.sudoPassword ?? ''}\n`
   }
 
   /**
-   * A fingerprint does not tell of which type its key is, and a server shows one key only, of the type that ssh likes
-   * best. Whether to connect again, leaving out the type that was offered and is not pinned.
+   * A fingerprint does not say what type its key has, and a server shows only one key, of the type that ssh prefers. Returns whether
+   * to connect again, without the type that was offered and is not pinned.
    */
   #avoid(stderr: string): boolean {
     const [host, type = ''] = offeredKey(stderr)?.split(' ') ?? []
@@ -191,12 +250,15 @@ export class Server {
   }
 }
 
-/** More than a script can take: it waits 15 minutes for another run, and five each for certbot and for other package managers. */
+/** More than a script can take: it waits up to 15 minutes for another run, and five each for certbot and other package managers. */
 const maxMinutes = 60
+
+/** Milliseconds. A script of 100 KB has to be transferred first. */
+const maxSilence = 120_000
 
 const config = ['-F', 'config']
 
-/** ssh asks our own program, and never a terminal. */
+/** The environment, in which ssh asks our own program instead of a terminal. */
 function environment(): Record<string, string> {
   const { PATH = '', RUNNER_TRACKING_ID = '' } = process.env
   return { PATH, RUNNER_TRACKING_ID, SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force' }

@@ -3,7 +3,13 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Desired } from '../../../src/desired.ts'
-import { certificate, due, type Lineage } from '../../../src/resources/certificate/certificate.ts'
+import {
+  certificate,
+  due,
+  type Lineage,
+  readLineage,
+} from '../../../src/resources/certificate/certificate.ts'
+import { Facts } from '../../../src/server/facts.ts'
 import { sh } from '../../library.ts'
 import { selfSigned } from '../../pem.ts'
 import { Programs } from '../../programs.ts'
@@ -27,7 +33,7 @@ describe('certificate', () => {
       `create order for ${domain} (certificate_order)`,
     ])
     const [step] = certificate.steps(desired, { ...well, state: 'lost', leaf: undefined })
-    expect(step?.call.slice(1, 5)).toEqual([domain, server, '- kid hmac', ''])
+    expect(step?.call.slice(1, 3)).toEqual([`${domain} ${domain} ${server} - kid hmac -`, ''])
     expect(step?.call.at(-1)).toContain(`server_name ${domain};`)
   })
 
@@ -55,6 +61,64 @@ describe('certificate', () => {
     ])
     expect(certificate.failures?.(desired, well)).toEqual([])
   })
+})
+
+describe('whose certificate it is', () => {
+  const file = (content: string) => `644 root:root ${Buffer.from(content).toString('base64')}`
+  const own = `berth-${domain}`
+  const read = (facts: Record<string, string>) =>
+    readLineage(
+      Facts.of({
+        'certificate.lineage': 'lost',
+        'certificate.chain': 'absent',
+        'certificate.conf': 'absent',
+        'certificate.apart.lineage': 'lost',
+        'certificate.apart.chain': 'absent',
+        'certificate.apart.conf': 'absent',
+        'certificate.webroots': '',
+        'site.named': '',
+        'site.peers': '',
+        'certificate.contact': 'absent',
+        'certificate.own': 'absent',
+        'certificate.dns': 'absent',
+        'certificate.served': '',
+        'certificate.ipv6': 'no',
+        'certificate.addresses': '',
+        'certificate.clock': 'right',
+        ...facts,
+      }),
+      domain,
+    )
+  const usual = (...names: string[]) => ({
+    'certificate.lineage': 'whole',
+    'certificate.chain': file(selfSigned(names.join(',DNS:')).cert),
+  })
+  const map = (...names: string[]) =>
+    file(`[renewalparams]\n[[webroot_map]]\n${names.map(each => `${each} = /var/www/html`).join('\n')}\n`)
+
+  test.each([
+    ['none yet', {}, domain],
+    ['one for this domain alone', usual(domain), domain],
+    ['one that has another domain too', usual(domain, 'shop.example.com'), own],
+    ['one that has only others', usual('shop.example.com'), own],
+    ['a wildcard', usual('*.example.com'), own],
+    ['a lost one that had another domain', { 'certificate.conf': map(domain, 'shop.example.com') }, own],
+    ['a lost one for this domain alone', { 'certificate.conf': map(domain) }, domain],
+    [
+      'Berth’s own, which stays when the other is gone',
+      { 'certificate.apart.lineage': 'whole', 'certificate.apart.chain': file(selfSigned(domain).cert) },
+      own,
+    ],
+  ])('%s', (_, facts, name) => expect(read(facts).name).toBe(name))
+
+  test.each([
+    ['of nobody else', `${domain} /var/www/berth;`, undefined],
+    ['of a certificate that is to become Berth’s', `${domain} /var/www/html;`, undefined],
+    ['of another one', `${domain} /var/www/berth;shop.example.com /var/www/shop;`, '/var/www/shop'],
+    ['that nginx would not take as it is', 'shop.example.com /var/www/{shop};', undefined],
+  ])('the folder of challenges %s', (_, webroots, expected) =>
+    expect(read({ ...usual(domain), 'certificate.webroots': webroots }).webroot).toBe(expected),
+  )
 })
 
 describe('due', () => {
@@ -127,6 +191,17 @@ describe('what the server looks at', () => {
     expect(lineage()).toBe('1')
   })
 
+  test('who finds the challenge for the domain where, by certbot’s settings', () => {
+    mkdirSync(programs.file('renewal'))
+    const conf = (name: string, ...lines: string[]) =>
+      writeFileSync(programs.file(`renewal/${name}.conf`), `${lines.join('\n')}\n`)
+    expect(look(`certificate_webroots ${domain}`)).toBe('')
+    conf('shop', 'server = x', '[[webroot_map]]', 'shop.test = /var/www/a', `${domain} = /var/www/shop`)
+    conf('other', '[[webroot_map]]', `x${domain} = /var/www/x`, 'other.test = /var/www/b')
+    conf(domain, '[[webroot_map]]', `${domain} = /var/www/berth`, '[[more]]', `${domain} = /no`)
+    expect(look(`certificate_webroots ${domain}`)).toBe(`${domain} /var/www/berth;shop /var/www/shop;`)
+  })
+
   test('of your own certificate, its checksum and who can read it', () => {
     writeFileSync(programs.file('tls.pem'), 'CHAIN KEY', { mode: 0o600 })
     const sum = createHash('sha256').update('CHAIN KEY').digest('hex')
@@ -134,6 +209,15 @@ describe('what the server looks at', () => {
       new RegExp(`^600 \\S+:\\S+ ${sum}\n$`),
     )
     expect(look(`certificate_own ${programs.file('gone')}`)).toBe('absent\n')
+  })
+
+  test('of a credential for DNS the same, and that a killed run has left another', () => {
+    const credential = programs.file('credential')
+    expect(look(`certificate_credential ${credential}`)).toBe('absent\n')
+    writeFileSync(credential, 'SECRET', { mode: 0o600 })
+    expect(look(`certificate_credential ${credential}`)).toMatch(/^600 \S+ [0-9a-f]{64}\n$/)
+    writeFileSync(`${credential}.new`, 'SECRET')
+    expect(look(`certificate_credential ${credential}`)).toBe('unfinished\n')
   })
 
   test.each([

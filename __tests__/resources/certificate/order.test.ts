@@ -32,8 +32,8 @@ function run(lines: string, certbot = ':') {
     libraries,
     `PATH=${process.env.PATH}
 here='${programs.folder}' LETSENCRYPT='${programs.folder}/etc' LOG='${programs.folder}/log' WEBROOT='${programs.folder}/www'
-domain=${domain} server=https://acme.example.com/dir before=
-order_workplace() { work=$here/work; aside=$LETSENCRYPT/berth/$domain.aside; token=; }
+domain=${domain} name=${domain} server=https://acme.example.com/dir before=
+order_workplace() { work=$here/work; aside=$LETSENCRYPT/berth/$name.aside; token=; }
 order_challenge() { :; }
 order_reachable() { :; }
 certificate_serve() { :; }
@@ -50,7 +50,12 @@ const account = (id: string) =>
   mkdirSync(programs.file(`etc/accounts/acme.example.com/dir/${id}`), { recursive: true })
 
 const certificateOrder = (eab?: { kid: string; hmac: string }, email?: string) =>
-  line(order({ domain, acme: { ...desired.acme, eab, email } }, { ipv6: false }))
+  line(
+    order(
+      { domain, acme: { ...desired.acme, eab, email } },
+      { name: domain, ipv6: false, webroot: undefined, named: [], peers: [] },
+    ),
+  )
 
 describe('an account that is bound to one of yours', () => {
   test.each([
@@ -77,7 +82,7 @@ describe('an account that is bound to one of yours', () => {
 test('what is asked for is one name, by a file on port 80, from this authority', () => {
   run(certificateOrder())
   expect(seen('args').split('\n')).toEqual(
-    expect.arrayContaining(['certonly', '--webroot', '--cert-name', domain, '--server', desired.acme.server]),
+    expect.arrayContaining(['certonly', 'webroot', '--cert-name', domain, '--server', desired.acme.server]),
   )
 })
 
@@ -132,7 +137,7 @@ describe('what certbot gives up at', () => {
       'case "$*" in *--account*) echo "urn:ietf:params:acme:error:accountDoesNotExist"; exit 1 ;; esac',
     )
     expect(code).toBe(0)
-    expect(stdout).toContain('berth:say=the authority does not know this account any more')
+    expect(stdout).toContain('berth:say=the authority no longer knows this account')
     expect(existsSync(programs.file('etc/berth/accounts/abc'))).toBe(true)
   })
 

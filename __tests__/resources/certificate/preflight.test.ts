@@ -99,6 +99,16 @@ describe('confirm', () => {
     expect(asked.some(each => each.endsWith('-seen'))).toBe(false)
   })
 
+  test('of several servers one may be down, as long as another gives the token', async () => {
+    const port = await serve(200, 'abc')
+    // Nobody can connect to that one.
+    const both = [...addresses, '255.255.255.255']
+    const several = new Preflight(domain, { records: async () => both, port }, true)
+    await several.resolve([])
+    expect(await several.confirm('abc')).toBeUndefined()
+    expect(asked.some(each => each.endsWith('-seen'))).toBe(true)
+  }, 20_000)
+
   test('says that nobody listens', async () => {
     const port = await serve(200, 'abc')
     web?.close()

@@ -42,19 +42,28 @@ describe('warnings', () => {
   })
 })
 
-test('where images are kept elsewhere the disk is not watched', () => {
+test('where images are kept elsewhere the storage is watched and not the disk', () => {
   const script = (wanted: typeof desired) =>
     guard
       .steps(wanted, { ...seen, script: undefined })[0]
       ?.call[3]?.split('\n')
-      .at(-2)
-  expect(script(desired)).toMatch(/^guard .* \/opt\/berth\/data$/)
-  expect(script(inS3)).not.toContain('/opt/berth/data')
+      .find(line => /^guard\w* \/run/.test(line))
+  expect(script(desired)).toMatch(/^guard .* \/opt\/berth\/data 65532:65532 "\$store"$/)
+  const flag = '/run/berth-guard-recorded-trixie.berth.test/silent'
+  expect(script(inS3)).toBe(`guard_storage ${flag} /opt/berth/registry.sock`)
+  expect(guardLocation(inS3)).toContain(`if (-f ${flag}) { return 503 `)
+  expect(guardLocation(desired)).not.toContain(flag)
+})
+
+test('a storage that does not answer is told of', () => {
+  const warnings = (wanted: typeof desired) => guard.warnings?.(wanted, { ...seen, silent: true }) ?? []
+  expect(warnings(inS3).map(({ message }) => message)).toEqual([expect.stringContaining('clients get 503')])
+  expect(warnings(desired)).toEqual([])
 })
 
 test('nginx looks for the word of the guard of this registry', () => {
   expect(guardMaps(desired)).toContain('PATCH /run/berth-guard-recorded-trixie.berth.test/full;')
-  expect(guardLocation(desired)).toMatch(/if \(-f \$berth_[0-9a-f]{8}_full\) \{ return 403 /)
+  expect(guardLocation(desired)).toMatch(/if \(-f \$b[0-9a-f]{6}_full\) \{ return 403 /)
 })
 
 // What `df` says of other disks than there are here: size and free bytes, inodes and free inodes.

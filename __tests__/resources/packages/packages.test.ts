@@ -14,31 +14,37 @@ test.each<[string, string, Topic | undefined, string | undefined]>([
     'dpkg that knows the program',
     'dpkg: error: dpkg frontend lock was locked by /usr/bin/apt-get process with pid 124\nNote: removing the lock file is always wrong',
     'packageManager',
-    'another package manager (/usr/bin/apt-get, process 124) has been at work on the server for five minutes; wait until it has ended, and run again',
+    'another package manager (/usr/bin/apt-get, process 124) has been running on the server for five minutes; wait until it has finished, and run again',
   ],
   [
     'dpkg that knows the process only',
     'dpkg: error: dpkg frontend lock was locked by another process with pid 124',
     'packageManager',
-    'another package manager (process 124) has been at work on the server for five minutes; wait until it has ended, and run again',
+    'another package manager (process 124) has been running on the server for five minutes; wait until it has finished, and run again',
   ],
   [
     'an older dpkg',
     'dpkg: error: dpkg frontend is locked by another process',
     'packageManager',
-    'another package manager has been at work on the server for five minutes; wait until it has ended, and run again',
+    'another package manager has been running on the server for five minutes; wait until it has finished, and run again',
   ],
   [
     'apt',
     'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 3062 (apt-get)\nE: Unable to lock directory /var/lib/apt/lists/',
     'packageManager',
-    'another package manager (apt-get, process 3062) has been at work on the server for five minutes; wait until it has ended, and run again',
+    'another package manager (apt-get, process 3062) has been running on the server for five minutes; wait until it has finished, and run again',
   ],
   [
     'a package in the way',
     'The following packages will be REMOVED:\n  podman-docker\nThe following NEW packages will be installed:\n  docker.io\nE: Packages need to be removed but remove is disabled.',
     'serverProgram',
     'that would remove podman-docker, which is not Berth’s; remove it or install what is missing by hand, and run again',
+  ],
+  [
+    'a package that is nowhere, beside a source that is gone',
+    "E: The repository 'file:/srv/gone x Release' is not signed.\nnot all lists of packages could be read\nE: Package 'certbot' has no installation candidate",
+    'serverProgram',
+    'apt finds no package certbot and can’t read all of its sources (file:/srv/gone); run `apt-get update` on the server, fix what it names, and run again',
   ],
   ['anything else', 'E: Unable to locate package nginx', undefined, undefined],
 ])('%s', (_, output, topic, message) => {
@@ -95,22 +101,45 @@ describe('on the server', () => {
     )
   const calls = () => readFileSync(programs.file('calls'), 'utf8').trim().split('\n')
 
+  test.each([
+    ['at work', 'status: running', true],
+    ['done', 'status: done', false],
+    ['switched off', 'status: disabled', false],
+  ])('cloud-init that is %s is waited for: %s %s', (_, says, waits) => {
+    programs.add('cloud-init', `echo "cloud-init $*" >>"$here/calls"; echo '${says}'`)
+    const { code, stdout } = run('packages_settle')
+    expect(code).toBe(0)
+    expect(stdout.includes('berth:say=waiting for cloud-init, which is still setting up this server')).toBe(
+      waits,
+    )
+    expect(calls()).toEqual(['cloud-init status', ...(waits ? ['cloud-init status --wait'] : [])])
+  })
+
   test('nothing that is installed is ever removed for what is missing', () => {
     programs.add('apt-get', 'echo "apt-get $*" >>"$here/calls"')
     programs.add('dpkg', 'echo "dpkg $*" >>"$here/calls"')
     programs.add('apt-cache', '[ "$2" != docker-cli ]')
     expect(run('apparmor_tools() { :; }\npackages_install docker nginx').code).toBe(0)
     expect(calls()).toEqual([
-      'dpkg --configure -a',
-      'apt-get -q -o Acquire::Retries=3 update',
-      'apt-get -q -o Acquire::Retries=3 install --yes --no-install-recommends --no-remove docker.io nginx',
+      'dpkg --force-confdef --force-confold --configure -a',
+      expect.stringMatching(/^apt-get .* update$/),
+      expect.stringMatching(
+        /^apt-get .* -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install --yes --no-install-recommends --no-remove docker\.io nginx$/,
+      ),
     ])
   })
 
   test('what was cut off is finished also where nothing else is missing', () => {
     programs.add('dpkg', 'echo "dpkg $*" >>"$here/calls"')
     expect(run('packages_install').code).toBe(0)
-    expect(calls()).toEqual(['dpkg --configure -a'])
+    expect(calls()).toEqual(['dpkg --force-confdef --force-confold --configure -a'])
+  })
+
+  test('what can’t be finished by itself gets what it lacks', () => {
+    programs.add('dpkg', 'exit 1')
+    programs.add('apt-get', 'echo "apt-get $*" >>"$here/calls"')
+    expect(run('packages_install').code).toBe(0)
+    expect(calls().at(-1)).toMatch(/install --yes --fix-broken --no-remove$/)
   })
 
   test('another package manager is waited for, and said once', () => {
@@ -143,5 +172,60 @@ describe('on the server', () => {
       'found\n',
     )
     expect(found()).toContain('found')
+  })
+})
+
+describe('certbot’s plugin for a provider of DNS', () => {
+  const dns = { name: 'hetzner', credentials: 'x' }
+  const want = { ...desired, acme: { ...desired.acme, dns } }
+  const seen = (plugin: string) => ({ missing: [], halves: [], apt: true, plugin })
+  const failures = (plugin: string, install = true) =>
+    packages.failures?.({ ...want, install }, seen(plugin)).map(({ message }) => message)
+
+  test('is there, or is installed', () => {
+    expect(packages.steps(want, seen('there'))).toEqual([])
+    for (const state of ['package', 'unknown'])
+      expect(packages.steps(want, seen(state))).toMatchObject([
+        {
+          changes: [{ action: 'create', summary: 'install certbot’s plugin for hetzner' }],
+          call: ['packages_install', 'python3-certbot-dns-hetzner'],
+        },
+      ])
+    expect(failures('package', false)).toEqual([
+      expect.stringContaining('lacks certbot’s plugin for hetzner;'),
+    ])
+  })
+
+  test.each([
+    [
+      'lacking cloudflare rfc2136',
+      /^the server’s distribution has no certbot plugin for hetzner, only for cloudflare, rfc2136; use `acme-dns: hook`/,
+    ],
+    ['lacking', /for hetzner, nor any other; use `acme-dns: hook`/],
+    [
+      'foreign ',
+      /^certbot on the server is not the distribution’s and has no plugin for DNS; install the one for hetzner/,
+    ],
+    [
+      'foreign cloudflare',
+      /^certbot on the server is not the distribution’s and has plugins only for cloudflare; install the one for hetzner/,
+    ],
+  ])('%s is told before anything is touched', (state, message) => {
+    expect(failures(state)).toEqual([expect.stringMatching(message)])
+  })
+
+  test('what only the installation could find out is told by it', () => {
+    expect(packages.explain?.(want, ' lacking hetzner: cloudflare google \n')?.message).toMatch(
+      /no certbot plugin for hetzner, only for cloudflare, google;/,
+    )
+  })
+
+  test('`hook` needs none, nor does your own certificate', () => {
+    const probes = (more: object) => packages.probe({ ...want, ...more }).map(([name]) => name)
+    expect(probes({})).toEqual(['packages_probe', 'packages_probe_plugin'])
+    expect(probes({ acme: { ...desired.acme, dns: { name: 'hook', credentials: 'x' } } })).toEqual([
+      'packages_probe',
+    ])
+    expect(probes({ certificate: { chain: '', key: '' } })).toEqual(['packages_probe'])
   })
 })

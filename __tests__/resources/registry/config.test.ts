@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { parse } from 'yaml'
-import { configYaml, merge, onDisk } from '../../../src/resources/registry/config.ts'
+import { onDisk } from '../../../src/desired.ts'
+import { configYaml, merge } from '../../../src/resources/registry/config.ts'
 
 const registry = (config: Record<string, unknown> = {}) => ({ registry: { image: 'registry:3.1.2', config } })
 
@@ -17,12 +18,39 @@ test('what the user gives is merged over it', () => {
   expect(config.storage.delete).toBeUndefined()
 })
 
-test.each([
-  ['Berth’s own', {}, true],
-  ['a setting of the disk’s', { storage: { filesystem: { maxthreads: 50 } } }, true],
-  ['another driver', { storage: { filesystem: null, s3: { bucket: 'images' } } }, false],
-])('images on the disk: %s', (_, config, expected) => {
-  expect(onDisk(registry(config))).toBe(expected)
+test('several servers have one secret for uploads in flight, unless somebody has set another', () => {
+  const shared = { peers: ['10.0.0.2'], secret: 'abc' }
+  expect(parse(configYaml({ ...registry(), shared })).http.secret).toBe('abc')
+  expect(parse(configYaml({ ...registry({ http: { secret: 'own' } }), shared })).http.secret).toBe('own')
+  expect(parse(configYaml(registry())).http.secret).toBeUndefined()
+})
+
+const bucket = {
+  ...{ name: 'my-images', folder: '/registry', region: 'eu-central-1', endpoint: 'https://s3.example.com' },
+  ...{ accessKey: 'id', secretKey: 'secret', redirect: false },
+}
+const inBucket = (changes: Partial<typeof bucket> | { endpoint: undefined } = {}, config = {}) => ({
+  registry: { ...registry(config).registry, bucket: { ...bucket, ...changes } },
+})
+
+test('images in a bucket: with little memory for each upload, and through the server', () => {
+  expect(parse(configYaml(inBucket())).storage).toEqual({
+    s3: {
+      ...{ region: 'eu-central-1', bucket: 'my-images', accesskey: 'id', secretkey: 'secret' },
+      ...{ regionendpoint: 'https://s3.example.com', forcepathstyle: true },
+      ...{ rootdirectory: '/registry', chunksize: 5_242_880 },
+    },
+    redirect: { disable: true },
+    delete: { enabled: true },
+  })
+  const atAws = parse(configYaml(inBucket({ endpoint: undefined }))).storage.s3
+  expect([atAws.regionendpoint, atAws.forcepathstyle]).toEqual([undefined, undefined])
+  const more = { storage: { s3: { storageclass: 'STANDARD_IA' } } }
+  expect(parse(configYaml(inBucket({}, more))).storage.s3).toMatchObject({
+    storageclass: 'STANDARD_IA',
+    bucket: 'my-images',
+  })
+  expect(onDisk(inBucket())).toBe(false)
 })
 
 test.each([

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
+import { defaultImage } from '../../../src/desired.ts'
 import { generation } from '../../../src/resources/registry/generation.ts'
 import { recorded } from '../../recorded.ts'
 
@@ -10,14 +11,17 @@ const { desired } = recorded('trixie', 'bare')
 const place = mkdtempSync(join(tmpdir(), 'berth-generation-'))
 afterAll(() => rmSync(place, { recursive: true }))
 
-/** What the script asks of Docker: its arguments, one an entry. */
-function started(wanted: typeof desired): string[] {
+/** What the script asks of a Docker that has every image, or none: its arguments, one an entry. */
+function started(wanted: typeof desired, has = true): string[] {
   const here = { ...wanted, directory: place }
   const folder = join(place, 'generations/0badcafe')
   mkdirSync(join(place, 'bin'), { recursive: true })
   mkdirSync(join(place, 'run'), { recursive: true })
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(place, 'bin/docker'), '#!/bin/sh\nprintf "%s\\n" "$@"\n')
+  writeFileSync(
+    join(place, 'bin/docker'),
+    `#!/bin/sh\ncase $1 in run) printf '%s\\n' "$@" ;; *) ${has} ;; esac\n`,
+  )
   chmodSync(join(place, 'bin/docker'), 0o755)
   writeFileSync(join(folder, 'start'), generation(here).start)
   const { stdout } = spawnSync('sh', [join(folder, 'start')], {
@@ -74,6 +78,14 @@ test.each([
   expect(args[args.indexOf('--network') + 1]).toBe(network)
 })
 
+test('one that speaks to others trusts whom the server trusts', () => {
+  const config = { storage: { filesystem: null, s3: { bucket: 'images' } } }
+  const args = started({ ...desired, registry: { ...desired.registry, config } })
+  expect(args).toContain('/etc/ssl/certs/ca-certificates.crt:/etc/berth/authorities.pem:ro')
+  expect(args).toContain('SSL_CERT_FILE=/etc/berth/authorities.pem')
+  expect(started(desired).join()).not.toContain('authorities')
+})
+
 test('whatever needs another container has another name, and nothing else has', () => {
   const { name } = generation(desired)
   expect(
@@ -83,4 +95,26 @@ test('whatever needs another container has another name, and nothing else has', 
     generation({ ...desired, registry: { ...desired.registry, config: { log: { level: 'warn' } } } }).name,
   ).not.toBe(name)
   expect(generation({ ...desired, users: [], access: new Map() }).name).toBe(name)
+})
+
+test.each([
+  ['its own image by its digest', defaultImage, true, defaultImage, undefined],
+  [
+    'its own image by its tag where the digest can’t be had, and says so',
+    defaultImage,
+    false,
+    'registry:3.1.2',
+    'note: registry:3.1.2 can’t be pulled by its digest from here, so it is pulled by its tag',
+  ],
+  [
+    'an image that the user pinned, or none',
+    `x/registry@${'sha256:'}${'a'.repeat(64)}`,
+    false,
+    `x/registry@sha256:${'a'.repeat(64)}`,
+    undefined,
+  ],
+])('starts %s', (_, image, has, expected, note) => {
+  const lines = started({ ...desired, registry: { image, config: {} } }, has)
+  expect(lines[lines.indexOf('--entrypoint') + 2]).toBe(expected)
+  expect(lines.find(line => line.startsWith('note:'))).toBe(note)
 })

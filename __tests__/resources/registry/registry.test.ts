@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Topic } from '../../../src/failure.ts'
 import { registry } from '../../../src/resources/registry/registry.ts'
+import { Facts } from '../../../src/server/facts.ts'
 import { recorded } from '../../recorded.ts'
 
-const { desired, facts } = recorded('trixie', 'converged')
+const { desired, facts, output } = recorded('trixie', 'converged')
 const seen = registry.read(facts, desired)
 const folder = `/opt/berth/generations/${seen.generation}`
 const steps = (changes: Partial<typeof seen>, wanted = desired) =>
@@ -14,10 +14,15 @@ const anew = (reason: string) => `replace the container with a new one of regist
 
 test.each([
   ['nothing', {}, []],
-  ['a stopped container', { status: 'exited' }, [anew('it is exited')]],
+  ['a stopped container', { status: 'exited' }, [anew('its state is exited')]],
   ['no container', { status: 'absent', restart: '' }, [anew('it is gone')]],
   ['a container that stays down', { restart: 'no' }, [anew('it would not restart by itself')]],
   ['no secret', { secret: false }, [anew('its secret is gone')]],
+  [
+    'an authority that the server has got since',
+    { distrustful: true },
+    [anew('it does not know yet which authorities the server trusts')],
+  ],
   ['Docker not at boot', { enabled: false }, [anew('Docker does not start with the machine')]],
   ['images of another account', { data: '0:0' }, [anew('its images belong to another account')]],
   ['what a run that was cut off left', { leftovers: ['0badcafe'] }, [anew('an earlier change was cut off')]],
@@ -54,6 +59,15 @@ test('a change of settings is a generation of another name', () => {
   expect(generation).not.toBe(seen.generation)
 })
 
+test('a new bucket is tried before the registry changes', () => {
+  const bucket = {
+    ...{ name: 'my-images', folder: '', region: 'eu-central-1', endpoint: undefined },
+    ...{ accessKey: 'id', secretKey: 'hidden', redirect: false },
+  }
+  const wanted = { ...desired, registry: { ...desired.registry, bucket } }
+  expect(steps({}, wanted).map(({ call }) => call[0])).toEqual(['bucket_check', 'registry_up'])
+})
+
 test('the container of a Berth that published a port goes when nginx has left it', () => {
   const before = {
     generation: '',
@@ -73,34 +87,41 @@ test('the container of a Berth that published a port goes when nginx has left it
 describe('failures', () => {
   const failures = (changes: Partial<typeof seen>, adopt = false) =>
     registry.failures?.({ ...desired, adopt }, { ...seen, ...changes })
-  const parents = (owner: string, mode: string) => ({ parents: [{ path: '/srv', owner, mode }] })
+  const parents = (owner: string, mode: string) => ({ parents: [{ path: '/opt', owner, mode }] })
 
   test.each([
     ['nothing', {}, false, []],
     [
-      'a folder of another registry',
-      { domain: 'other.example.com' },
-      false,
-      ['/opt/berth belongs to the registry other.example.com; give'],
-    ],
-    [
       'a folder that another user owns',
       parents('1000', '755'),
       false,
-      ['the user 1000 owns /srv and could become root'],
+      ['the user 1000 owns /opt and could become root'],
     ],
     [
       'a folder that others may write to',
       parents('0', '777'),
       false,
-      ['users other than root can write to /srv'],
+      ['users other than root can write to /opt'],
     ],
     [
       'a folder that nginx can’t enter',
       parents('0', '750'),
       false,
-      ['nginx can’t get to /opt/berth, for /srv is closed'],
+      ['nginx can’t get to /opt/berth, for /opt is closed'],
     ],
+    [
+      'images elsewhere, in a folder that another user owns',
+      { parents: [{ path: '/mnt', owner: '1000', mode: '700' }] },
+      false,
+      ['the user 1000 owns /mnt and could become root'],
+    ],
+    [
+      'images elsewhere, in a folder that is closed',
+      { parents: [{ path: '/mnt', owner: '0', mode: '700' }] },
+      false,
+      [],
+    ],
+    ['an engine that is no service', { service: false }, false, ['a Docker that is not the service']],
     ['one registry to adopt', { predecessors: ['reg'] }, true, []],
     [
       'two registries to adopt',
@@ -115,47 +136,55 @@ describe('failures', () => {
   })
 })
 
+describe('whose it is', () => {
+  const other = { domain: 'other.example.com' }
+  const mine = `/opt/berth-${desired.domain}`
+
+  test.each([
+    ['its own', {}, []],
+    ['nobody’s', { domain: '', place: '' }, []],
+    [
+      'another registry’s',
+      other,
+      [
+        `/opt/berth belongs to the registry other.example.com, with its images and users; give ${desired.domain} a \`directory\` of its own, such as ${mine}`,
+      ],
+    ],
+    [
+      'its own, and its site leads elsewhere',
+      { place: mine },
+      [expect.stringMatching(/^the registry .* is in .* and not in \/opt\/berth; give `directory: /)],
+    ],
+  ])('%s', (_, changes, expected) => {
+    const claims = registry.claims?.(desired, { ...seen, ...changes })
+    expect(claims?.map(({ message }) => message)).toEqual(expected)
+  })
+
+  test('what a first run for a wrong name left makes room', () => {
+    const facts = (name: string) => Facts.parse(output.replace(/^(berth:registry\.domain=).*$/m, `$1${name}`))
+    const left = registry.read(facts('wrong.example.com void'), desired)
+    expect(registry.claims?.(desired, left)).toEqual([])
+    expect(registry.steps(desired, left).map(({ call }) => call.slice(0, 3))).toEqual([
+      ['registry_abandon', '/opt/berth', 'wrong.example.com'],
+      ['registry_up', '/opt/berth', desired.domain],
+    ])
+    expect(registry.removal?.({ ...desired, purge: true }, left)).toEqual([])
+    const kept = registry.read(facts('other.example.com'), desired)
+    expect(registry.claims?.(desired, kept)).toHaveLength(1)
+  })
+
+  test('`purge` takes no folder that Berth has not made', () => {
+    const purge = (changes: Partial<typeof seen>) =>
+      registry
+        .removal?.({ ...desired, purge: true }, { ...seen, ...changes })
+        .filter(({ call: [name] }) => name === 'registry_purge')
+    expect(purge({})).toHaveLength(1)
+    expect(purge({ domain: '', secret: false })).toEqual([])
+  })
+})
+
 test('a registry that somebody set up by hand is told of before the first run', () => {
   const warnings = (changes: Partial<typeof seen>) => registry.warnings?.(desired, { ...seen, ...changes })
   expect(warnings({ generation: '', predecessors: ['reg'] })?.[0]?.message).toContain('set `adopt: true`')
   expect(warnings({ predecessors: ['reg'] })).toEqual([])
-})
-
-test.each<[string, string, Topic, string]>([
-  [
-    'the words of the registry, not Docker’s',
-    `Error response from daemon: Cannot update container 112ca3d0f1af: container not running
-the registry serves as before; the new one said:
-configuration error: must provide exactly one storage type
-`,
-    'registryStart',
-    'the registry serves as before; the new one said:\n  configuration error: must provide exactly one storage type',
-  ],
-  [
-    'an image without a shell',
-    'docker: Error response from daemon: failed to create task: exec: "/bin/sh": stat /bin/sh: no such file or directory',
-    'registryStart',
-    'the image in `registry-image` has no /bin/sh',
-  ],
-  [
-    'Docker that is masked',
-    'Docker does not start: its unit is masked\n',
-    'serverDocker',
-    'Docker does not start on the server (its unit is masked)',
-  ],
-  [
-    'images that are there already',
-    'reg\n/opt/berth/data holds images already; move it away, or adopt into another directory\n',
-    'rival',
-    '/opt/berth/data holds images already; move it away, or adopt into another directory',
-  ],
-])('why a step failed: %s', (_, output, topic, words) => {
-  expect(registry.explain?.(desired, output)).toMatchObject({
-    topic,
-    message: expect.stringContaining(words),
-  })
-})
-
-test('what it does not know is left to the programs’ own words', () => {
-  expect(registry.explain?.(desired, 'Error response from daemon: pull access denied')).toBeUndefined()
 })

@@ -1,7 +1,9 @@
 import { X509Certificate } from 'node:crypto'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { Desired } from '../../../src/desired.ts'
 import type { Lineage } from '../../../src/resources/certificate/certificate.ts'
+import { credentialSum } from '../../../src/resources/certificate/certificate.ts'
+import { renewableByDns } from '../../../src/resources/renewal/conf.ts'
 import { renewal } from '../../../src/resources/renewal/renewal.ts'
 import type { Step } from '../../../src/resources/resource.ts'
 import { selfSigned } from '../../pem.ts'
@@ -20,6 +22,7 @@ const settled = renewal.steps(desired, {
   care: undefined,
   trust: undefined,
   timer: false,
+  settings: [],
   lineage: well,
 })
 const argument = (name: string) => settled.find(({ call }) => call[0] === name)?.call[1] ?? ''
@@ -29,6 +32,7 @@ const good = {
   care: file(argument('renewal_care')),
   trust: undefined,
   timer: true,
+  settings: [],
 }
 const plan = (seen: Partial<Lineage>, want: Partial<Desired> = {}) =>
   summaries(renewal.steps({ ...desired, ...want }, { ...good, lineage: { ...well, ...seen } }))
@@ -70,7 +74,7 @@ test('a new address is told to the authority, and none at all is no wish', () =>
 
 test('another certificate served than the one on disk is a reload', () => {
   expect(plan({ served: certificateOf(domain) })).toEqual([
-    'update reload nginx, which serves another certificate than the one on disk (certificate_serve)',
+    'update reload nginx, which serves a different certificate from the one on disk (certificate_serve)',
   ])
   expect(plan({ served: undefined })).toEqual([])
 })
@@ -94,7 +98,7 @@ test('your own certificate is served, and nobody orders one', () => {
   const own = selfSigned(domain)
   const chain = own.cert
   expect(plan({}, { certificate: { chain, key: own.key } })).toEqual([
-    'update reload nginx, which serves another certificate than the one on disk (certificate_serve)',
+    'update reload nginx, which serves a different certificate from the one on disk (certificate_serve)',
   ])
   expect(
     plan({ served: new X509Certificate(chain), conf: undefined }, { certificate: { chain, key: own.key } }),
@@ -110,4 +114,46 @@ test('taken away, the hook goes if it is there', () => {
     'delete the hook that reloads nginx (renewal_unhook)',
   ])
   expect(renewal.removal?.(desired, { ...good, hook: undefined, lineage: well })).toEqual([])
+})
+
+describe('by DNS', () => {
+  const dns = { name: 'rfc2136', credentials: 'key\n' }
+  const want = acme({ dns })
+  const credential = credentialSum(dns)
+  const byDns = renewableByDns(conf, domain, dns)?.replace('@WAIT@', '10') ?? ''
+
+  test('from port 80, with another key, or as it is', () => {
+    expect(plan({}, want)).toEqual(['update renew by DNS (rfc2136) (dns_renew)'])
+    const old = { conf: file(byDns), credential: '600 root:root old' }
+    expect(plan(old, want)).toEqual(['update replace the credential for DNS (rfc2136) (dns_renew)'])
+    expect(plan({ conf: file(byDns), credential }, want)).toEqual([])
+    // How long the record takes is measured anew.
+    const steps = renewal.steps({ ...desired, ...want }, { ...good, lineage: { ...well, ...old } })
+    expect(steps[0]?.call.at(-1)).toContain('dns_rfc2136_propagation_seconds = @WAIT@\n')
+  })
+
+  test('to port 80, or to your own certificate: the credential goes', () => {
+    const own = selfSigned(domain)
+    expect(plan({ conf: file(byDns), credential })).toEqual([
+      'update renew through nginx’s port 80, without stopping it (renewal_conf)',
+      'delete the credential for DNS (dns_forget)',
+    ])
+    const brought = { certificate: { chain: own.cert, key: own.key } }
+    expect(plan({ credential, served: undefined }, brought)).toEqual([
+      'delete the credential for DNS (dns_forget)',
+    ])
+  })
+
+  test('from another authority, settings and key come along with the order', () => {
+    expect(plan({}, acme({ dns, server: 'https://other/dir' }))).toEqual([
+      `update order from https://other/dir, because it came from ${server} (certificate_order)`,
+    ])
+  })
+
+  test('taken away, the credential goes', () => {
+    const seen = { ...good, lineage: { ...well, credential } }
+    expect(summaries(renewal.removal?.(desired, seen) ?? [])[0]).toBe(
+      'delete the credential for DNS (dns_forget)',
+    )
+  })
 })

@@ -73,3 +73,12 @@ describe('which timer renews', () => {
     expect(readTimer(facts(states))).toMatchObject({ care: { content: unit }, timer })
   })
 })
+
+test('Amazon’s plugin has its credential from the environment of the service, once', () => {
+  const amazon = { ...acme, dns: { name: 'route53', credentials: 'x' } }
+  const steps = timerSteps({ domain, acme: amazon }, { ...settled, ca: undefined })
+  expect(steps.map(({ call: [name] }) => name)).toEqual(['dns_trust'])
+  const dropin = steps[0]?.call[2] ?? ''
+  expect(dropin).toContain(`AWS_SHARED_CREDENTIALS_FILE=/etc/letsencrypt/berth/dns/${domain}\n`)
+  expect(timerSteps({ domain, acme: amazon }, { ...settled, ca: undefined, aws: file(dropin) })).toEqual([])
+})

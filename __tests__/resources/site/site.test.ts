@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { site } from '../../../src/resources/site/site.ts'
+import { Facts } from '../../../src/server/facts.ts'
 import { recorded } from '../../recorded.ts'
 
-const { desired, facts } = recorded('trixie', 'converged')
+const { desired, facts, output } = recorded('trixie', 'converged')
 const { domain } = desired
 const seen = site.read(facts, desired)
 const file = `berth-${domain}.conf`
@@ -33,7 +36,7 @@ test.each([
   expect(summaries(changes)).toEqual(expected)
 })
 
-describe('obstacles', () => {
+describe('failures', () => {
   const nginx = [
     { port: 80, holder: 'program nginx' },
     { port: 443, holder: 'program nginx' },
@@ -63,7 +66,7 @@ describe('obstacles', () => {
       false,
       false,
       [
-        `/etc/nginx/sites-enabled/reg serves ${domain} already; replace it by \`adopt: true\`, or take it away`,
+        `/etc/nginx/sites-enabled/reg serves ${domain} already; take it over with \`adopt: true\`, or remove it`,
       ],
     ],
     ['a site of the same name, to adopt', nginx, '/etc/nginx/sites-enabled/reg', false, true, []],
@@ -81,6 +84,90 @@ describe('obstacles', () => {
         .failures?.({ ...desired, adopt }, { ...seen, holders, rival, shared })
         ?.map(({ message }) => message),
     ).toEqual(expected)
+  })
+})
+
+describe('neighbours in the same nginx', () => {
+  const [address = ''] = facts.get('certificate.addresses').split(' ')
+  const read = (text: string) =>
+    site.read(Facts.parse(output.replace(/^(berth:site\.neighbours=).*$/m, `$1${text}`)), desired)
+  const messages = (text: string, wanted = desired, rival = '') =>
+    site.failures?.(wanted, { ...read(text), rival })?.map(({ message }) => message)
+
+  test('one that is taken over is not in the way', () => {
+    const adopt = { ...desired, adopt: true }
+    expect(messages(`address ${address}:443 /etc/nginx/a;`, adopt, '/etc/nginx/a')).toEqual([])
+    expect(messages(`address ${address}:443 /etc/nginx/b;`, adopt, '/etc/nginx/a')).toEqual([
+      expect.stringContaining('in /etc/nginx/b gives all that comes to this address'),
+    ])
+  })
+
+  test.each([
+    ['registry.example.com', 64, []],
+    [`${'a'.repeat(34)}.example.com`, 64, []],
+    [`${'a'.repeat(35)}.example.com`, 64, ['server_names_hash_bucket_size 128;']],
+    [`${'a'.repeat(35)}.example.com`, 128, []],
+    [`${'a'.repeat(35)}.example.com`, undefined, []],
+  ])('%s, with %s bytes for a name', (name, names, words) => {
+    const messages = site.failures?.({ ...desired, domain: name }, { ...seen, names }) ?? []
+    expect(messages.map(({ message }) => message)).toEqual(words.map(each => expect.stringContaining(each)))
+  })
+
+  test('a name that was too long only for an nginx that was not there before', () => {
+    expect(
+      site.explain?.(desired, 'nginx: [emerg] could not build server_names_hash, you should increase')
+        ?.message,
+    ).toContain('is too long for nginx as it is set')
+  })
+
+  test('an nginx that is not the service', () => {
+    expect(site.failures?.(desired, { ...seen, running: false })?.[0]?.message).toContain(
+      'an nginx that is not the service nginx.service uses port 80 or 443',
+    )
+    expect(site.failures?.(desired, { ...seen, running: false, holders: [] })).toEqual([])
+  })
+
+  test('no folder that nginx reads', () => {
+    expect(site.failures?.(desired, { ...seen, included: false })?.[0]?.message).toContain('includes neither')
+  })
+
+  test('what the server sees in its configuration', () => {
+    const configuration = `nginx version: nginx/1.26
+# configuration file /etc/nginx/nginx.conf:
+stream { server { listen 443; return ""; }
+  include /etc/nginx/streams/*; }
+http {
+  server { listen 80 default_server; location / { proxy_pass http://x; } }
+}
+# configuration file /etc/nginx/streams/a:
+server { listen 192.0.2.9:443; proxy_pass 192.0.2.1:1; }
+server { listen 443 udp; proxy_pass 192.0.2.1:1; }
+# configuration file /etc/nginx/conf.d/a.conf:
+server {
+  listen [::]:443 ssl
+    ipv6only=off; # listen 192.0.2.4:80
+  listen 192.0.2.1:443 ssl; listen 192.0.2.1; listen [2001:db8::1]:80; listen [2001:db8::2];
+  listen 443 ssl proxy_protocol;
+  listen 8443; listen *:80; listen 0.0.0.0:443; listen [::]:80; listen unix:/x; listen [::1]:8080; listen localhost:443;
+  return 200 '{ "a": "b;" }';
+  location / { proxy_pass http://a; }
+}
+# configuration file /etc/nginx/sites-enabled/own.conf:
+server { listen 192.0.2.7:443; }
+`
+    const script = `${readFileSync('src/resources/site/site.sh', 'utf8')}\nsite_neighbours own.conf`
+    expect(execFileSync('sh', ['-c', script], { input: configuration }).toString().split(';')).toEqual([
+      'stream 443 /etc/nginx/nginx.conf',
+      'stream 192.0.2.9:443 /etc/nginx/streams/a',
+      'dual [::]:443 /etc/nginx/conf.d/a.conf',
+      'address 192.0.2.1:443 /etc/nginx/conf.d/a.conf',
+      'address 192.0.2.1 /etc/nginx/conf.d/a.conf',
+      'address [2001:db8::1]:80 /etc/nginx/conf.d/a.conf',
+      'address [2001:db8::2] /etc/nginx/conf.d/a.conf',
+      'proxy 443 /etc/nginx/conf.d/a.conf',
+      'address localhost:443 /etc/nginx/conf.d/a.conf',
+      '',
+    ])
   })
 })
 
@@ -140,7 +227,7 @@ describe('the file', () => {
   ])('a registry that is %s: nginx asks for passwords and holds up guesses: %s', (_, wanted, asks) => {
     const text = conf('1.26.3', true, wanted)
     expect(text.includes('auth_basic_user_file /opt/berth/htpasswd;')).toBe(asks)
-    expect(text.includes('limit_req ')).toBe(asks)
+    expect(/limit_req zone=\w+_guesses/.test(text)).toBe(asks)
   })
 
   test('rules are looked at only behind the check of the password', () => {
@@ -150,7 +237,7 @@ describe('the file', () => {
       /listen 443.*?location \/ \{(.*?)location @registry \{(.*?)\n {4}\}/s.exec(text) ?? []
     expect(before).toContain('auth_basic "Registry";')
     expect(before).not.toContain('_denied')
-    expect(behind).toMatch(/if \(\$berth_\w+_denied\) \{ return 403 /)
+    expect(behind).toMatch(/if \(\$b\w{6}_denied\) \{ return 403 /)
     expect(behind).toContain('proxy_set_header Authorization "";')
   })
 
@@ -160,16 +247,36 @@ describe('the file', () => {
 })
 
 test.each([
-  ['1.18.0', ['the server’s nginx is 1.18.0, and 1.19.4 is the oldest that will do; update it']],
+  ['1.18.0', ['the server’s nginx is 1.18.0, and 1.19.4 is the oldest that works; update it']],
   ['1.22.1', []],
 ])('nginx %s', (nginx, expected) => {
   expect(site.failures?.(desired, { ...seen, nginx }).map(({ message }) => message)).toEqual(expected)
 })
 
 test('an nginx that did not take a reload is told by the address that it could not have', () => {
-  const output = `nginx was told to reload and keeps its old configuration; its error log says:
+  const output = `nginx was told to reload but keeps its old configuration; its error log says:
 2026/11/26 [emerg] 5#5: bind() to [::]:443 failed (98: Address already in use)
 `
   expect(site.explain?.(desired, output)?.message).toContain('nginx can’t listen on [::]:443')
   expect(site.explain?.(desired, 'something else')).toBeUndefined()
+})
+
+test('a site that is taken over is kept, where nginx does not read it', () => {
+  const rival = '/etc/nginx/sites-enabled/reg'
+  expect(plan({ rival }, { ...desired, adopt: true })).toEqual([
+    {
+      resource: 'site',
+      changes: [{ action: 'delete', summary: `${rival}, which is kept in /opt/berth/before-berth` }],
+      call: ['site_retire', rival, '/opt/berth'],
+    },
+  ])
+})
+
+test('a certificate of your own goes only when no site needs it any more', () => {
+  const steps = plan({ own: true, file: undefined })
+  expect(steps.map(({ call: [name] }) => name)).toEqual(['site_write', 'site_forget'])
+  const certificate = { chain: 'PEM', key: 'PEM' }
+  expect(plan({ own: true }, { ...desired, certificate }).map(({ call: [name] }) => name)).not.toContain(
+    'site_forget',
+  )
 })

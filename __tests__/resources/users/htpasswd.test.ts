@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { compareSync, hashSync } from 'bcryptjs'
 import type { User } from '../../../src/desired.ts'
-import { sealKey } from '../../../src/inputs/users.ts'
+import { sealKey } from '../../../src/inputs/derived.ts'
 import { cost, htpasswd } from '../../../src/resources/users/htpasswd.ts'
 
 const key = sealKey('an SSH key')

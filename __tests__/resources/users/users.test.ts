@@ -33,7 +33,7 @@ describe('the file of users', () => {
       'nobody any more: only when the site has changed',
       null,
       {},
-      [['site', 'everybody: nginx asks nobody any more']],
+      [['site', 'everybody: nginx no longer asks for passwords']],
     ],
     [
       'readable by all',

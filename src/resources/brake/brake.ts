@@ -12,8 +12,8 @@ interface Brake {
 }
 
 /**
- * Slows down whoever guesses passwords: a limit in the site, before nginx looks at a password, on credentials that it has not
- * seen to be right; and a service that tells nginx which were.
+ * Slows down password guessing. The site limits requests with credentials that were not yet seen to be right, before nginx checks
+ * the password. A service tells nginx which credentials were right.
  */
 export const brake = resource<Brake>({
   name: 'brake',
@@ -53,19 +53,19 @@ function release({ domain, directory }: Desired) {
 
 type Guarded = Pick<Desired, 'domain' | 'directory' | 'users' | 'registry'>
 
-/** Whether nginx asks for passwords: neither is the registry open nor does it ask for itself. */
+/** Whether nginx asks for passwords: the registry is not open, and does not ask itself. */
 export function isLocked(desired: Pick<Desired, 'users' | 'registry'>): boolean {
   return desired.users !== null && !ownAuth(desired)
 }
 
 /**
- * Passwords that may be tried: one address, or one network of 64 bits, has these at once and then one a second. All together
- * have these for users whose password takes up to 25 ms to check.
+ * How many passwords may be tried: by one address, or one /64 network, 20 at once and then one a second; and by all together, of
+ * users whose password takes up to 25 ms to check, 20 at once and then ten a second.
  */
 const guesses = { rate: '1r/s', burst: 20 }
 const slowGuesses = { rate: '10r/s', burst: 20 }
 
-/** Digits of a hash that tells credentials apart, and what makes each digit differ from the others. */
+/** Makes the digits of a hash by which credentials are told apart: a text for each digit, so that the digits differ. */
 const digits = Array.from({ length: 8 }, (_, index) => `digit ${index}${'.'.repeat(index % 4)}|`)
 
 /** What belongs before the site's servers. */
@@ -102,17 +102,17 @@ limit_req_zone $${id}_slow_guess zone=${id}_slow:64k rate=${slowGuesses.rate};
 `
 }
 
-/** Sixteenths of all credentials of a network, by a hash: its digits together tell them apart. */
+/** One digit of the hash: it divides the credentials of a network into sixteen parts, and all digits together tell them apart. */
 function digitBlock(id: string, index: number, salt: string): string {
   const lines = [...'0123456789abcde'].map(digit => `    6.25% ${digit};\n`).join('')
   return `split_clients "${salt}$${id}_network|$http_authorization" $${id}_${index} {\n${lines}    * f;\n}\n`
 }
 
 /**
- * What belongs in the server: first what is known of the credentials, then the limits, which nginx applies before it looks at
- * the password. Whoever gets 429 does not learn whether it was right.
+ * What belongs in the server: first what is known about the credentials, then the limits, which nginx applies before it checks
+ * the password. A 429 does not tell whether the password was right. `peers` says whether the registry has other servers.
  */
-export function brakeServer({ domain }: Guarded): string {
+export function brakeServer({ domain }: Guarded, peers: boolean): string {
   const id = prefix(domain)
   const hash = digits.map((_, index) => `$${id}_${index}`).join('')
   return `
@@ -127,9 +127,10 @@ export function brakeServer({ domain }: Guarded): string {
     }
     if (-f ${folder(domain)}/slow/$${id}_name) { set $${id}_slow 1; }
     if ($${id}_name = "-") { set $${id}_slow 1; }
-    # Without the service nobody would ever be known, and all would be held up.
+${peers ? `    # Another server of the registry has let it in.\n    if ($${id}_peer) { set $${id}_guesser ""; }\n` : ''}\
+    # Without the service nobody would ever be known, and everybody would be held up.
     if (!-d ${folder(domain)}/known) { set $${id}_guesser ""; }
-    # Whoever does not guess is never slow.
+    # Whoever does not guess is never slowed down.
     if ($${id}_guesser = "") { set $${id}_slow ""; }
     limit_req zone=${id}_guesses burst=${guesses.burst} nodelay;
     limit_req zone=${id}_slow burst=${slowGuesses.burst} nodelay;
@@ -137,7 +138,7 @@ export function brakeServer({ domain }: Guarded): string {
     limit_req_log_level warn;
     error_page 429 @slower;
     location @slower {
-        return 429 '{"errors":[{"code":"TOOMANYREQUESTS","message":"too many passwords from this address that were not seen to be right; try again later"}]}';
+        return 429 '{"errors":[{"code":"TOOMANYREQUESTS","message":"too many passwords from this address that are not known to be right; try again later"}]}';
     }
 `
 }
@@ -159,7 +160,7 @@ function folder(domain: string): string {
   return `/run/${unit(domain)}`
 }
 
-/** It writes in its own folder only, and gives what is there to nginx's group: of root's powers it needs that one. */
+/** It writes only in its own folder, and gives its files to nginx's group: the only one of root's powers that it needs. */
 function serviceUnit(desired: Guarded): string {
   const { domain, directory } = desired
   return `${notice}

@@ -3,35 +3,44 @@ import { request } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import { Failure, joined } from '../../failure.ts'
 
-/** Milliseconds until an address counts as silent, and for how long a wrong answer may still turn into the right one. */
+/** Milliseconds until an address counts as silent, and those in which a wrong answer may still become right. */
 const silence = 6_000
 const settling = 3_000
 
-/** Errors of a machine that has no way to IPv6 at all, as GitHub's hosted runners. */
+/** The latter with several servers, each of which must first learn of the others; then, how long one may refuse connections. */
+const settlingTogether = 100_000
+const refusingTogether = 30_000
+
+/** Errors of a machine without IPv6, such as GitHub's hosted runners. */
 const noRoute = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT']
 
 /** How to look from here; tests bring their own. */
 export interface Network {
-  /** The A and AAAA records of a name. Throws as node:dns does, if there is none of either. */
+  /** The A and AAAA records of a name. Throws as node:dns does if there are none. */
   records(name: string): Promise<string[]>
+  /** The addresses that any program here would connect to. */
+  anyRecords(name: string): Promise<string[]>
   port: number
 }
 
-const network: Network = { records, port: 80 }
+const network: Network = { records, anyRecords, port: 80 }
 
-/** Looks at the server before an order as the certificate authority will: by its name, from outside, on port 80. */
+/** Before an order, looks at the server as the certificate authority will: by its name, from outside, on port 80. */
 export class Preflight {
   readonly #domain: string
   readonly #network: Network
+  readonly #several: boolean
   #addresses: string[] = []
 
-  constructor(domain: string, own: Partial<Network> = {}) {
+  /** `several` says whether the name leads to several servers, which pass each other’s challenges on. */
+  constructor(domain: string, own: Partial<Network> = {}, several = false) {
     this.#domain = domain
     this.#network = { ...network, ...own }
+    this.#several = several
   }
 
   /**
-   * Returns the addresses of the name. Throws a sentence if it leads nowhere, for then no order can succeed. `local` are the
+   * Returns the addresses of the name. Throws a sentence if there are none, because no order could succeed. `local` are the
    * server's own addresses.
    */
   async resolve(local: readonly string[]): Promise<readonly string[]> {
@@ -55,14 +64,28 @@ export class Preflight {
 
   #local: readonly string[] = []
 
+  /** A sentence about where the name leads, if not everybody can get there. It does not matter for an order by DNS. */
+  async whereabouts(): Promise<string | undefined> {
+    const addresses = await this.#network.anyRecords(this.#domain).catch(() => [])
+    if (addresses.length === 0)
+      return `${this.#domain} has no address that this runner can find; the certificate does not need one, but clients do`
+    const near = addresses.filter(privateAddress)
+    return near.length === 0
+      ? undefined
+      : `${this.#domain} points to ${near.join(', ')}, which only your own network can reach; with \`acme-dns\` that is fine`
+  }
+
   /**
-   * Looks for the server's token on every address of the name. If it is there, asks for it under a second name, which is
-   * what the server waits for; if not, returns a sentence that says what is there instead.
+   * Looks for the server's token on every address of the name. If it is there, requests it under a second name, which the server
+   * waits for. If not, returns a failure that says what is there instead.
    */
   async confirm(token: string): Promise<Failure | undefined> {
     const path = `/.well-known/acme-challenge/berth-${token}`
     const looks = await Promise.all(this.#addresses.map(address => this.#look(address, path, token)))
-    const failure = joined(looks.filter(each => each !== undefined))
+    const found = looks.filter(each => each !== undefined)
+    // One of several servers may be down.
+    const down = this.#several && found.length < looks.length
+    const failure = joined(down ? found.filter(({ topic }) => topic !== 'port80') : found)
     if (failure) return failure
     for (const address of this.#addresses) {
       const answer = await this.#get(address, `${path}-seen`).catch(() => undefined)
@@ -78,7 +101,8 @@ export class Preflight {
     const mend = own
       ? 'open port 80 to everyone there, in the firewall of the server and of its provider'
       : `does it point to this server${server}? If not, correct or remove the record; if so, open port 80 to everyone`
-    const until = Date.now() + settling
+    const now = Date.now()
+    const until = now + (this.#several ? settlingTogether : settling)
     for (;;) {
       try {
         const { status, body } = await this.#get(address, path)
@@ -86,14 +110,15 @@ export class Preflight {
         if (Date.now() > until) {
           return new Failure(
             own ? 'rival' : 'dns',
-            `${record} points to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name, or is something else in front of nginx?' : `point it to this server${server}`}`,
+            `${record} points to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name or `listen` on that address alone, or is something else in front of nginx?' : `point it to this server${server}`}`,
           )
         }
       } catch (error) {
         const { code = '', message } = error as NodeJS.ErrnoException
-        // The server's own IPv6 address is not translated by anything on the way, so that it is its own is all one can know.
+        // Nothing on the way translates IPv6 addresses. This one is the server's own, and more can't be known from here.
         if (isIP(address) === 6 && noRoute.includes(code) && own) return undefined
-        if (Date.now() > until || code === 'ETIMEDOUT') {
+        const patience = this.#several && code === 'ECONNREFUSED' ? refusingTogether : settling
+        if (Date.now() > now + patience || code === 'ETIMEDOUT') {
           return new Failure('port80', `${record} ${silenceOf(code, message)}; ${mend}`)
         }
       }
@@ -128,16 +153,20 @@ export class Preflight {
   }
 }
 
-/** From DNS alone: what this machine has in /etc/hosts, the authority will never see. */
+/** From DNS alone: the authority does not see this machine’s /etc/hosts. */
 async function records(name: string): Promise<string[]> {
   const resolver = new dns.Resolver({ timeout: 5_000, tries: 2 })
   const found = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
   const addresses = found.flatMap(each => (each.status === 'fulfilled' ? each.value : []))
   const failed = found.find(each => each.status === 'rejected')
-  // One family may be missing; that one could not be asked for must not pass for that.
+  // One kind of record may be missing. A query that failed must not count as that.
   if (failed && (addresses.length === 0 || !/^(ENODATA|ENOTFOUND)$/.test(failed.reason.code)))
     throw failed.reason
   return addresses
+}
+
+async function anyRecords(name: string): Promise<string[]> {
+  return (await dns.lookup(name, { all: true })).map(({ address }) => address)
 }
 
 function unresolved(domain: string, error: unknown): string {
@@ -166,7 +195,21 @@ for (const [net, bits] of [
 ] as const)
   nowhere.addSubnet(net, bits, 'ipv6')
 
-// Private addresses are not among them: a private authority may be in the same network.
+const near = new BlockList()
+for (const [net, bits, family] of [
+  ['10.0.0.0', 8, 'ipv4'],
+  ['172.16.0.0', 12, 'ipv4'],
+  ['192.168.0.0', 16, 'ipv4'],
+  ['100.64.0.0', 10, 'ipv4'],
+  ['fc00::', 7, 'ipv6'],
+] as const)
+  near.addSubnet(net, bits, family)
+
+function privateAddress(address: string): boolean {
+  return near.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4') || unreachable(address)
+}
+
+// Private addresses are not included: a private authority may be in the same network.
 function unreachable(address: string): boolean {
   return nowhere.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
@@ -175,7 +218,7 @@ function kind(address: string): 'A' | 'AAAA' {
   return isIP(address) === 6 ? 'AAAA' : 'A'
 }
 
-/** How an address fails to answer, after its name. */
+/** How an address fails to answer: the end of a sentence. */
 function silenceOf(code: string, message: string): string {
   if (noRoute.includes(code)) return 'can’t be reached from this runner and is not an address of the server'
   if (code === 'ECONNREFUSED') return 'refuses connections on port 80'

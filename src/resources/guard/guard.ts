@@ -1,9 +1,8 @@
-import type { Desired } from '../../desired.ts'
+import { type Desired, onDisk } from '../../desired.ts'
 import { Failure } from '../../failure.ts'
 import type { ServerFile, Unit } from '../../server/facts.ts'
 import { library, line, notice } from '../../shell.ts'
-import { prefix } from '../names.ts'
-import { onDisk } from '../registry/config.ts'
+import { account, prefix } from '../names.ts'
 import { change, fileChanges, resource } from '../resource.ts'
 
 interface Guard {
@@ -11,11 +10,16 @@ interface Guard {
   unit: ServerFile | undefined
   /** Whether it runs, and will after a reboot. */
   guarding: boolean
-  /** How much is free on the data's disk, in words; empty if that is plenty. */
+  /** How much is free on the data's disk, as `room` says it; empty if there is plenty. */
   room: string
+  /** Whether the registry’s storage does not answer at the moment. */
+  silent: boolean
 }
 
-/** A service that has nginx refuse uploads while the disk is nearly full. */
+/**
+ * A service that has nginx refuse uploads while the disk is nearly full. Where images are in object storage, it has nginx refuse all
+ * requests while the storage does not answer.
+ */
 export const guard = resource<Guard>({
   name: 'guard',
 
@@ -28,17 +32,28 @@ export const guard = resource<Guard>({
     unit: facts.file('guard.unit'),
     guarding: isGuarding(facts.unit(`${unit(domain)}.service`)),
     room: facts.get('guard.room'),
+    silent: facts.is('guard.silent'),
   }),
 
-  warnings: (desired, { room }) =>
-    room === '' || !onDisk(desired)
+  warnings: (desired, { room, silent }) => {
+    if (!onDisk(desired))
+      return silent
+        ? [
+            new Failure(
+              'bucket',
+              'the object storage does not answer the registry, so clients get 503; look at the storage, and at the way there from the server: all comes back by itself as soon as it answers',
+            ),
+          ]
+        : []
+    return room === ''
       ? []
       : [
           new Failure(
             'diskFull',
-            `the disk is nearly full, ${room}; delete what is not needed or enlarge it, for uploads are refused when less than a tenth or 2 GiB is left, whichever is smaller`,
+            `the disk is nearly full, ${room}; delete what is not needed or enlarge the disk: uploads are refused when less than a tenth or 2 GiB is left, whichever is smaller`,
           ),
-        ],
+        ]
+  },
 
   steps(desired, seen) {
     const { domain, directory } = desired
@@ -65,9 +80,9 @@ export const guard = resource<Guard>({
         ],
 })
 
-/** What belongs before the site's servers: where to look for the guard's word, for requests that take room. */
+/** What belongs before the site's servers: the file by which the guard stops a request, for requests that need room. */
 export function guardMaps({ domain }: Pick<Desired, 'domain'>): string {
-  const uploads = ['POST', 'PUT', 'PATCH'].map(method => `    ${method} ${flag(domain)};\n`).join('')
+  const uploads = ['POST', 'PUT', 'PATCH'].map(method => `    ${method} ${fullFlag(domain)};\n`).join('')
   return `map $request_method $${prefix(domain)}_full {
     default "";
 ${uploads}}
@@ -75,13 +90,18 @@ ${uploads}}
 }
 
 /**
- * What belongs in the location that proxies. Docker shows a 403's words and does not try again, of a 507 it shows the
- * number only.
+ * What belongs in the location that proxies. Docker shows the text of a 403 and does not try again; of a 507 it shows only the
+ * number.
  */
-export function guardLocation({ domain }: Pick<Desired, 'domain'>): string {
+export function guardLocation(desired: Pick<Desired, 'domain' | 'registry'>): string {
+  const { domain } = desired
+  if (!onDisk(desired))
+    return `
+        # The object storage does not answer, says berth-guard: so that nobody waits for it in vain.
+        if (-f ${silentFlag(domain)}) { return 503 '{"errors":[{"code":"UNAVAILABLE","message":"the object storage of this registry does not answer; try again in a minute"}]}'; }
+`
   return `
         # The disk is nearly full, says berth-guard.
-        open_file_cache off;
         if (-f $${prefix(domain)}_full) { return 403 '{"errors":[{"code":"DENIED","message":"no space left: the disk of this registry is nearly full, so nothing can be pushed until something is deleted"}]}'; }
 `
 }
@@ -94,19 +114,28 @@ function unit(domain: string): string {
   return `berth-guard-${domain}`
 }
 
-function flag(domain: string): string {
+export function fullFlag(domain: string): string {
   return `/run/${unit(domain)}/full`
+}
+
+function silentFlag(domain: string): string {
+  return `/run/${unit(domain)}/silent`
 }
 
 function guardScript(desired: Desired): string {
   const { domain, directory } = desired
-  const data = onDisk(desired) ? [`${directory}/data`] : []
-  const call = line(['guard', flag(domain), domain, ...data])
-  return `#!/bin/sh\n${notice}\n${library('resources/guard/guard')}\n${call}\n`
+  const start = `#!/bin/sh\n${notice}\n${library('resources/guard/guard')}\n`
+  if (!onDisk(desired))
+    return `${start}${line(['guard_storage', silentFlag(domain), `${directory}/registry.sock`])}\n`
+  const call = ['guard', fullFlag(domain), domain] as const
+  const store = `store=$(\n  cat <<'END_OF_STORE'\n${library('retention/store.pl')}\nEND_OF_STORE\n)\n`
+  return `${start}${store}${line([...call, `${directory}/data`, account])} "$store"\n`
 }
 
-/** It needs root to speak to Docker, and of root's powers no other. */
-function serviceUnit({ domain, directory }: Desired): string {
+/** It needs to be root for Docker. Of root's powers it needs one, to read the data or to connect to the registry's socket. */
+function serviceUnit(desired: Desired): string {
+  const { domain, directory } = desired
+  const power = onDisk(desired) ? 'CAP_DAC_READ_SEARCH' : 'CAP_DAC_OVERRIDE'
   return `${notice}
 [Unit]
 Description=Guards the disk of the registry ${domain}
@@ -115,12 +144,12 @@ PartOf=docker.service
 
 [Service]
 ExecStart=/bin/sh ${directory}/guard.sh
-Environment=LC_ALL=C
+Environment=LC_ALL=C DOCKER_CONTEXT=default
 RuntimeDirectory=${unit(domain)}
 Restart=always
 RestartSec=5
 NoNewPrivileges=yes
-CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+CapabilityBoundingSet=${power}
 ProtectSystem=strict
 ReadWritePaths=/run
 PrivateTmp=yes

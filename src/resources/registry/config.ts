@@ -1,56 +1,84 @@
 import { stringify } from 'yaml'
-import { type Desired, ownAuth } from '../../desired.ts'
+import { type Bucket, type Desired, onDisk, ownAuth } from '../../desired.ts'
 import { isObject } from '../../json.ts'
 
-type Wanted = Pick<Desired, 'registry'>
+export type Wanted = Pick<Desired, 'registry' | 'shared'>
 
-/** Minutes in which a registry that is being replaced may finish what it has begun: as long as nginx waits. */
+/** How long a registry that is being replaced may take to finish its requests: as long as nginx waits for it. */
 const drainTimeout = '15m'
 
-/** config.yml: what Berth needs, with the user's `registry-config` merged over it. */
 export function configYaml(desired: Wanted): string {
-  return stringify(config(desired), { lineWidth: 0 })
+  return stringify(configOf(desired), { lineWidth: 0 })
 }
 
-function config({ registry }: Wanted): Record<string, unknown> {
+/** The content of config.yml: what Berth needs, with the user's `registry-config` merged over it. */
+export function configOf({ registry, shared }: Wanted): Record<string, unknown> {
   const base = {
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
     storage: {
-      filesystem: { rootdirectory: '/var/lib/registry' },
-      cache: { blobdescriptor: 'inmemory' },
+      ...(registry.bucket
+        ? { s3: s3(registry.bucket), redirect: { disable: !registry.bucket.redirect } }
+        : { filesystem: { rootdirectory: '/var/lib/registry' } }),
       delete: { enabled: true },
     },
     http: {
       net: 'unix',
-      // Each generation has a socket of its own, which its environment names.
+      // Each generation has its own socket, which its environment sets.
       addr: '/run/berth/registry.sock',
-      // Uploads go on at a path, not at a URL that a proxy could have got wrong.
+      // Uploads continue at a path, not at a URL, which a proxy could get wrong.
       relativeurls: true,
       draintimeout: drainTimeout,
+      // With several servers, an upload may continue at any of them. A single server has its own secret, see secret.env.
+      ...(shared && { secret: shared.secret }),
     },
+    // Registry 3 would look for everything in an index among images, and never find the layers of a BuildKit cache there.
+    validation: { manifests: { indexes: { platforms: 'none' } } },
     health: { storagedriver: { enabled: true, interval: '10s', threshold: 3 } },
   }
   return merge(base, registry.config)
 }
 
-/** Whether images are kept on the server's disk, and not in an object storage that `registry-config` names. */
-export function onDisk(desired: Wanted): boolean {
-  const { storage } = config(desired)
-  return isObject(storage) && storage.filesystem !== undefined
+/** Registry 2 and 3 have the same names for these, and ignore unknown ones. */
+function s3({ name, folder, region, endpoint, accessKey, secretKey }: Bucket): Record<string, unknown> {
+  return {
+    ...{ region, bucket: name, accesskey: accessKey, secretkey: secretKey },
+    // Only AWS has a DNS name for each bucket, but registry 3 expects one everywhere.
+    ...(endpoint && { regionendpoint: endpoint, forcepathstyle: true }),
+    ...(folder && { rootdirectory: folder }),
+    chunksize,
+  }
 }
 
-/** What of a configuration makes the registry speak to others. */
+/** Bytes: the least that S3 accepts. Each upload has several chunks in memory, and larger ones are no faster. */
+const chunksize = 5 * 1024 * 1024
+
+/** The kind of the cache of layers’ descriptions, which outlives deleted layers; `undefined` unless `registry-config` has one. */
+export function cacheOf(desired: Wanted): string | undefined {
+  const { storage } = configOf(desired)
+  const cache = isObject(storage) && isObject(storage.cache) ? storage.cache : {}
+  const kind = cache.blobdescriptor ?? cache.layerinfo
+  return typeof kind === 'string' ? kind : undefined
+}
+
+/** The folder in the container where the registry keeps images; `undefined` if they are not on disk. */
+export function rootOf(desired: Wanted): string | undefined {
+  const { storage } = configOf(desired)
+  const disk = isObject(storage) && isObject(storage.filesystem) ? storage.filesystem : {}
+  return typeof disk.rootdirectory === 'string' ? disk.rootdirectory : undefined
+}
+
+/** Parts of a configuration that make the registry connect to others. */
 const talkative = ['middleware', 'notifications', 'proxy', 'redis', 'reporting']
 
-/** Whether the registry has anybody to speak to but nginx. */
+/** Whether the registry connects to anybody. */
 export function needsNetwork(desired: Wanted): boolean {
-  const whole = config(desired)
+  const whole = configOf(desired)
   const hooks = isObject(whole.log) && whole.log.hooks !== undefined
   return !onDisk(desired) || hooks || ownAuth(desired) || talkative.some(key => whole[key] !== undefined)
 }
 
-/** Maps are merged, key by key; anything else is replaced; `null` takes a key away. */
+/** Maps are merged, key by key; anything else is replaced; `null` removes a key. */
 export function merge(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {
   const merged = { ...base }
   for (const [key, value] of Object.entries(over)) {

@@ -1,44 +1,51 @@
 import type { Desired } from '../../desired.ts'
 import { Failure } from '../../failure.ts'
+import { shortReference } from '../../format.ts'
 import type { ServerFile } from '../../server/facts.ts'
 import { account, container } from '../names.ts'
 import { type Change, change, fileChanges, resource, type Step } from '../resource.ts'
+import { bucketTrial } from './bucket.ts'
+import { needsNetwork } from './config.ts'
+import { cutOffFailure, stepFailure } from './failure.ts'
+import { type Folder, folder, parentFailure } from './folder.ts'
 import { type Generation, generation } from './generation.ts'
 
 interface Registry {
-  /** Whose registry is in the directory; empty if there is none. */
+  /** The domain of the registry in the directory; empty if there is none. */
   domain: string
+  /** Another domain whose registry was begun there and never served, so that nothing is worth keeping; empty if there is none. */
+  abandoned: string
+  /** The registry’s directory, as its site names it; empty if there is no site. */
+  place: string
   /** The folders from `/` to the directory. */
   parents: Folder[]
-  /** The generation that serves: the hash that it was made from, and a suffix if that was not the first time. */
+  /** The name of the generation that serves: a hash, and a number if it was started more than once; empty if none does. */
   generation: string
   start: ServerFile | undefined
   config: ServerFile | undefined
-  /** Its container as Docker says it (`running`, `exited`, …); `absent` if there is none. */
+  /** The state of its container, as Docker says it (`running`, `exited`, …); `absent` if there is none. */
   status: string
   restart: string
-  /** What a run that was cut off has left of other generations. */
+  /** Other generations that a run which was cut off has left. */
   leftovers: string[]
   /** Whether the server has its own `http.secret` already. */
   secret: boolean
-  /** Whose the images are, as `uid:gid`; `absent` if there are none. */
+  /** The owner of the images, as `uid:gid`; `absent` if there are none. */
   data: string
   /** The group that owns the registry’s sockets, and the one that nginx’s workers have. */
   group: { socket: string; nginx: string }
   /** Whether Docker starts with the machine. */
   enabled: boolean
-  /** The container of a Berth that published a port; `absent` if there is none. */
+  /** Whether Docker, if it is there, is the service docker.service. */
+  service: boolean
+  /** The state of the container of an older Berth, which published a port; `absent` if there is none. */
   published: string
   /** Containers with a registry that somebody set up by hand. */
   predecessors: string[]
-}
-
-interface Folder {
-  path: string
-  /** Numeric user id. */
-  owner: string
-  /** Octal. */
-  mode: string
+  /** Whether Docker’s firewall rules are gone, without which the registry can’t reach others as it must. */
+  cutOff: boolean
+  /** Whether the server trusts authorities that the registry does not know yet. */
+  distrustful: boolean
 }
 
 const dockerUnit = 'docker.service'
@@ -47,20 +54,24 @@ const dockerUnit = 'docker.service'
 export const registry = resource<Registry>({
   name: 'registry',
 
-  libraries: ['registry', 'adoption'],
+  libraries: ['registry', 'adoption', 'bucket', 'network'],
 
   units: () => [dockerUnit],
 
-  probe: ({ domain, directory, adopt }) => [
+  probe: ({ domain, directory, adopt, registry }) => [
     ['registry_probe', directory, container(domain), domain],
     ['adoption_probe', directory, adopt ? 'wanted' : ''],
+    ...(needsNetwork({ registry }) ? [['network_probe', directory] as const] : []),
   ],
 
-  read(facts) {
+  read(facts, { registry }) {
     const [status = '', restart = ''] = facts.get('registry.container').split(' ')
-    return {
-      domain: facts.get('registry.domain'),
-      parents: list(facts.get('registry.parents'), ';').map(folder),
+    const [owner = '', isVoid] = facts.get('registry.domain').split(' ')
+    const seen = {
+      domain: owner,
+      abandoned: '',
+      place: /server unix:(.*)\/registry\.sock[; ]/.exec(facts.file('site.file')?.content ?? '')?.[1] ?? '',
+      parents: [...new Set(list(facts.get('registry.parents'), ';'))].map(folder),
       generation: facts.get('registry.generation'),
       start: facts.file('registry.start'),
       config: facts.file('registry.config'),
@@ -70,20 +81,43 @@ export const registry = resource<Registry>({
       data: facts.get('registry.data'),
       group: { socket: facts.get('registry.group'), nginx: facts.get('site.group') },
       enabled: facts.unit(dockerUnit).enabled,
+      service: facts.unit(dockerUnit).known || !facts.is('packages.docker'),
       published: facts.get('registry.published'),
       predecessors: list(facts.get('registry.predecessors')),
+      cutOff: needsNetwork({ registry }) && !facts.is('registry.rules'),
+      distrustful: needsNetwork({ registry }) && !facts.is('registry.trust'),
     }
+    return isVoid === undefined ? seen : { ...seen, ...nothing, abandoned: owner }
   },
 
-  failures(desired, { domain, parents, predecessors }) {
+  claims(desired, { domain, place }) {
+    const { directory } = desired
+    if (domain !== '' && domain !== desired.domain)
+      return [
+        new Failure(
+          'rival',
+          `${directory} belongs to the registry ${domain}, with its images and users; give ${desired.domain} a \`directory\` of its own, such as ${directory}-${desired.domain}`,
+        ),
+      ]
+    if (place !== '' && place !== directory)
+      return [
+        new Failure(
+          'rival',
+          `the registry ${desired.domain} is in ${place} on this server and not in ${directory}; give \`directory: ${place}\`, or run mode \`down\` with that, move the folder, and run again`,
+        ),
+      ]
+    return []
+  },
+
+  failures(desired, { parents, predecessors, service }) {
     const { directory, adopt } = desired
     return [
-      ...(domain === '' || domain === desired.domain
+      ...(service
         ? []
         : [
             new Failure(
-              'rival',
-              `${directory} belongs to the registry ${domain}; give ${desired.domain} a \`directory\` of its own`,
+              'serverDocker',
+              'the server has a Docker that is not the service docker.service, such as a snap or podman; replace it with the engine from the server’s distribution or from Docker itself (`apt-get install docker.io`), and run again',
             ),
           ]),
       ...parents.flatMap(parent => parentFailure(parent, directory)),
@@ -98,21 +132,33 @@ export const registry = resource<Registry>({
     ]
   },
 
-  warnings: ({ adopt }, { generation, predecessors, published }) =>
-    adopt || generation !== '' || published !== 'absent' || predecessors.length === 0
+  warnings: ({ adopt }, { generation, predecessors, published, cutOff }) => [
+    ...(cutOff && generation !== '' ? [cutOffFailure()] : []),
+    ...(adopt || generation !== '' || published !== 'absent' || predecessors.length === 0
       ? []
       : [
           new Failure(
             'rival',
             `container ${predecessors.join(', ')} on this server is a registry that somebody set up by hand, and Berth starts an empty one beside it; to take over its images and users instead, set \`adopt: true\``,
           ),
-        ],
+        ]),
+  ],
 
   steps(desired, seen) {
     const { directory, domain, adopt } = desired
     const wanted = generation(desired)
     const changes = changesTo(desired, wanted, seen)
     const steps: Step[] = []
+    if (seen.abandoned !== '') {
+      steps.push({
+        resource: 'registry',
+        changes: [
+          { action: 'delete', summary: `what a first run for ${seen.abandoned} left, which never served` },
+        ],
+        call: ['registry_abandon', directory, seen.abandoned],
+      })
+    }
+    steps.push(...bucketTrial(desired, seen))
     const [predecessor] = seen.predecessors
     if (changes.length > 0) {
       const made = [directory, domain, wanted.name, wanted.start, wanted.config] as const
@@ -134,29 +180,10 @@ export const registry = resource<Registry>({
     return steps
   },
 
-  explain(_, output) {
-    const engine = /^Docker does not start: (.*)$/m.exec(output)?.[1]
-    if (engine !== undefined)
-      return new Failure(
-        'serverDocker',
-        `Docker does not start on the server (${engine}); mend that until \`systemctl start docker\` succeeds there, and run again`,
-      )
-    if (/exec: "\/bin\/sh": .*no such file/.test(output))
-      return new Failure(
-        'registryStart',
-        'the image in `registry-image` has no /bin/sh, which opens the registry’s socket to nginx; use an image of registry 2.8 or 3.x that has a shell, such as the official one',
-      )
-    const full = /^\S+ holds images already; .*$/m.exec(output)?.[0]
-    if (full !== undefined) return new Failure('rival', full)
-    // What Docker said before that only hides it.
-    const words = /^the (new )?registry (serves as before|does not start)\b.*/ms
-      .exec(output)?.[0]
-      .trimEnd()
-      .replaceAll('\n', '\n  ')
-    return words === undefined ? undefined : new Failure('registryStart', words)
-  },
+  explain: ({ registry }, output) => stepFailure(registry.image, output),
 
-  removal({ directory, domain, purge }, { status, generation, leftovers, published, data }) {
+  removal({ directory, domain, purge }, seen) {
+    const { status, generation, leftovers, published, data } = seen
     const steps: Step[] = []
     if (status !== 'absent' || generation !== '' || leftovers.length > 0 || published !== 'absent') {
       steps.push({
@@ -165,7 +192,8 @@ export const registry = resource<Registry>({
         call: ['registry_down', directory, container(domain), domain],
       })
     }
-    if (purge && data !== 'absent') {
+    // Never a folder that Berth did not make.
+    if (purge && data !== 'absent' && (seen.domain === domain || seen.secret)) {
       steps.push({
         resource: 'registry',
         changes: [{ action: 'delete', summary: `${directory}, with every image and user` }],
@@ -175,6 +203,12 @@ export const registry = resource<Registry>({
     return steps
   },
 })
+
+/** What a registry that never served counts as. */
+const nothing = {
+  ...{ domain: '', generation: '', start: undefined, config: undefined },
+  ...{ status: 'absent', restart: '', leftovers: [], data: 'absent' },
+} satisfies Partial<Registry>
 
 function changesTo(desired: Desired, wanted: Generation, seen: Registry): Change[] {
   const { directory, registry, adopt } = desired
@@ -193,17 +227,18 @@ function changesTo(desired: Desired, wanted: Generation, seen: Registry): Change
       },
     ]
   }
-  if (seen.generation === '') return [...files, ...change(false, `start ${registry.image}`)]
+  if (seen.generation === '') return [...files, ...change(false, `start ${shortReference(registry.image)}`)]
   const reasons = [
     files.some(({ file }) => file) && 'its settings have changed',
     files.some(({ file }) => !file) && 'others could read or change its settings',
     seen.status === 'absent' && 'it is gone',
-    !['absent', 'running'].includes(seen.status) && `it is ${seen.status}`,
+    !['absent', 'running'].includes(seen.status) && `its state is ${seen.status}`,
     seen.status !== 'absent' && seen.restart !== 'always' && 'it would not restart by itself',
     seen.leftovers.length > 0 && 'an earlier change was cut off',
     !seen.secret && 'its secret is gone',
     seen.data !== account && 'its images belong to another account',
     seen.group.nginx !== '' && seen.group.socket !== seen.group.nginx && 'nginx can’t reach its socket',
+    seen.distrustful && 'it does not know yet which authorities the server trusts',
     !seen.enabled && 'Docker does not start with the machine',
   ].filter(reason => typeof reason === 'string')
   return reasons.length === 0
@@ -212,42 +247,9 @@ function changesTo(desired: Desired, wanted: Generation, seen: Registry): Change
         ...files,
         ...change(
           true,
-          `replace the container with a new one of ${registry.image}, because ${reasons.join(', ')}`,
+          `replace the container with a new one of ${shortReference(registry.image)}, because ${reasons.join(', ')}`,
         ),
       ]
-}
-
-/** Whoever may write to a parent of the directory could put there what root runs; nginx’s workers must get through it. */
-function parentFailure({ path, owner, mode }: Folder, directory: string): Failure[] {
-  const bits = Number.parseInt(mode, 8)
-  const choose = 'choose another `directory`, such as /opt/berth'
-  if (owner !== '0')
-    return [
-      new Failure(
-        'input',
-        `the user ${owner} owns ${path} and could become root through it; make root its owner (\`chown root ${path}\`), or ${choose}`,
-      ),
-    ]
-  if ((bits & 0o022) !== 0)
-    return [
-      new Failure(
-        'input',
-        `users other than root can write to ${path} and could become root through it; forbid that (\`chmod go-w ${path}\`), or ${choose}`,
-      ),
-    ]
-  if ((bits & 0o001) === 0)
-    return [
-      new Failure(
-        'input',
-        `nginx can’t get to ${directory}, for ${path} is closed to others; open it (\`chmod o+x ${path}\`), or ${choose}`,
-      ),
-    ]
-  return []
-}
-
-function folder(text: string): Folder {
-  const [owner = '', mode = '', path = ''] = text.split(' ')
-  return { owner, mode, path }
 }
 
 function list(text: string, separator = ' '): string[] {

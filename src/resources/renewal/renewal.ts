@@ -1,50 +1,85 @@
 import { X509Certificate } from 'node:crypto'
-import type { Desired } from '../../desired.ts'
-import { due, type Lineage, order, readLineage } from '../certificate/certificate.ts'
+import type { AcmeDns, Desired } from '../../desired.ts'
+import type { Failure } from '../../failure.ts'
+import {
+  credentialSum,
+  due,
+  type Lineage,
+  order,
+  orderWords,
+  readLineage,
+  rehearsal,
+} from '../certificate/certificate.ts'
 import { orderFailure } from '../certificate/failure.ts'
 import { chainFile, ownFile, siteFile } from '../names.ts'
 import { change, resource, type Step } from '../resource.ts'
-import { renewable, setting } from './conf.ts'
+import { renewable, renewableByDns, setting, unmeasured } from './conf.ts'
+import { hindering, preventing, readSettings, type Setting, settingsFailure } from './settings.ts'
 import { readTimer, type Timer, timerSteps, timerUnits } from './timer.ts'
 
 interface Renewal extends Timer {
   lineage: Lineage
+  /** certbot’s settings for all certificates. */
+  settings: Setting[]
 }
 
-/** The certificate is the right one, is served, and the server renews it by itself. */
+/** Makes sure that the certificate is the right one and is served, and that the server renews it by itself. */
 export const renewal = resource<Renewal>({
   name: 'renewal',
 
   units: () => timerUnits,
 
-  probe: ({ domain }) => [['renewal_probe', domain]],
+  probe: ({ domain, acme }) => [
+    ['renewal_probe', domain],
+    ...(acme.dns?.name === 'route53' ? [['renewal_probe_aws', domain] as const] : []),
+  ],
 
-  read: facts => ({ ...readTimer(facts), lineage: readLineage(facts) }),
+  read: (facts, { domain, acme }) => ({
+    ...readTimer(facts, acme.dns?.name === 'route53'),
+    lineage: readLineage(facts, domain),
+    settings: readSettings(facts.get('renewal.settings')),
+  }),
+
+  failures(desired, { lineage, settings }) {
+    if (desired.certificate || lineage.leaf) return []
+    return list(settingsFailure(preventing(hindering(settings, desired, lineage)), desired))
+  },
+
+  warnings: (desired, { lineage, settings }) =>
+    desired.certificate ? [] : list(settingsFailure(hindering(settings, desired, lineage), desired)),
 
   steps(desired, seen) {
-    const { domain, directory, certificate } = desired
+    const { domain, directory, certificate, acme } = desired
     if (certificate) {
       const leaf = new X509Certificate(certificate.chain)
-      return serve(domain, ownFile(directory), leaf.fingerprint256, seen.lineage)
+      const steps = serve(domain, ownFile(directory), leaf.fingerprint256, seen.lineage)
+      return [...steps, ...forget(domain, seen.lineage)]
     }
-    return [...timerSteps(desired, seen), ...current(desired, seen.lineage)]
+    const steps = [...timerSteps(desired, seen), ...current(desired, seen.lineage)]
+    return acme.dns ? steps : [...steps, ...forget(domain, seen.lineage)]
   },
 
   explain: orderFailure,
 
-  removal: ({ domain }, seen) =>
-    seen.hook === undefined
+  removal: ({ domain }, seen) => [
+    ...forget(domain, seen.lineage),
+    ...(seen.hook === undefined
       ? []
       : [
           {
             resource: 'renewal',
-            changes: [{ action: 'delete', summary: 'the hook that reloads nginx' }],
-            call: ['renewal_unhook', siteFile(domain)],
+            changes: [{ action: 'delete' as const, summary: 'the hook that reloads nginx' }],
+            call: ['renewal_unhook', siteFile(domain)] as const,
           },
-        ],
+        ]),
+  ],
 })
 
-/** The steps to the right certificate. None while there is no certificate at all, which is `certificate`’s to mend. */
+function list(failure: Failure | undefined): Failure[] {
+  return failure ? [failure] : []
+}
+
+/** The steps to the right certificate. None while there is no certificate at all: `certificate` brings the first one. */
 function current(desired: Desired, lineage: Lineage): Step[] {
   const { domain, acme, renewBefore } = desired
   const { leaf, conf } = lineage
@@ -52,7 +87,7 @@ function current(desired: Desired, lineage: Lineage): Step[] {
   const step = { resource: 'renewal' }
   const now = Date.now()
   const server = setting(conf, 'server')
-  const settings = conf === undefined ? undefined : renewable(conf.content, domain)
+  const settings = conf && renewed(conf.content, desired)
   const reason =
     settings === undefined
       ? 'order again, because certbot has lost the settings to renew it'
@@ -66,11 +101,15 @@ function current(desired: Desired, lineage: Lineage): Step[] {
   if (reason !== undefined) return [{ ...step, changes: change(true, reason), call: order(desired, lineage) }]
 
   const steps: Step[] = []
-  if (settings !== undefined && settings !== conf?.content) {
+  const dueNow = due(leaf, renewBefore, now)
+  if (acme.dns && settings !== undefined) {
+    // An order also brings the credential and the settings.
+    if (!dueNow) steps.push(...byDns(desired, acme.dns, lineage, settings))
+  } else if (settings !== undefined && settings !== conf?.content) {
     steps.push({
       ...step,
       changes: change(true, 'renew through nginx’s port 80, without stopping it'),
-      call: ['renewal_conf', domain, settings],
+      call: ['renewal_conf', lineage.name, settings],
     })
   }
   const contact = `${acme.server} ${acme.email}\n`
@@ -78,10 +117,10 @@ function current(desired: Desired, lineage: Lineage): Step[] {
     steps.push({
       ...step,
       changes: change(true, `tell the authority your address, ${acme.email}`),
-      call: ['certificate_contact', domain, acme.server, acme.email, acme.ca ?? ''],
+      call: ['certificate_contact', domain, lineage.name, acme.server, acme.email, acme.ca ?? ''],
     })
   }
-  if (due(leaf, renewBefore, now)) {
+  if (dueNow) {
     const until = leaf.validToDate.toISOString()
     steps.push({
       ...step,
@@ -89,19 +128,63 @@ function current(desired: Desired, lineage: Lineage): Step[] {
       call: order(desired, lineage, 'renewal_order'),
     })
   } else {
-    steps.push(...serve(domain, chainFile(desired), leaf.fingerprint256, lineage))
+    steps.push(...serve(domain, chainFile(desired, lineage.name), leaf.fingerprint256, lineage))
   }
   return steps
 }
 
-/** certbot says that it has renewed, also when nginx never took the new certificate. */
+function renewed(content: string, { domain, acme }: Desired): string | undefined {
+  return acme.dns ? renewableByDns(content, domain, acme.dns) : renewable(content, domain)
+}
+
+/** The step to settings and a credential that renew by DNS. They are rehearsed, and nothing is ordered. */
+function byDns(
+  desired: Desired,
+  dns: AcmeDns,
+  { name, conf, credential }: Lineage,
+  settings: string,
+): Step[] {
+  const moves = settings !== conf?.content
+  if (!moves && credential === credentialSum(dns)) return []
+  return [
+    {
+      resource: 'renewal',
+      changes: change(
+        true,
+        moves ? `renew by DNS (${dns.name})` : `replace the credential for DNS (${dns.name})`,
+      ),
+      call: [
+        'dns_renew',
+        orderWords(desired, name),
+        desired.acme.ca ?? '',
+        dns.credentials ?? '',
+        rehearsal,
+        unmeasured(settings),
+      ],
+    },
+  ]
+}
+
+function forget(domain: string, { name, credential }: Lineage): Step[] {
+  return credential === 'absent'
+    ? []
+    : [
+        {
+          resource: 'renewal',
+          changes: [{ action: 'delete', summary: 'the credential for DNS' }],
+          call: ['dns_forget', domain, name],
+        },
+      ]
+}
+
+/** The step that makes nginx serve the certificate on disk: certbot reports success even if nginx never loaded it. */
 function serve(domain: string, file: string, wanted: string | undefined, { served }: Lineage): Step[] {
   return wanted === undefined || served === undefined || served.fingerprint256 === wanted
     ? []
     : [
         {
           resource: 'renewal',
-          changes: change(true, 'reload nginx, which serves another certificate than the one on disk'),
+          changes: change(true, 'reload nginx, which serves a different certificate from the one on disk'),
           call: ['certificate_serve', domain, siteFile(domain), file],
         },
       ]

@@ -1,14 +1,15 @@
 import type { Desired } from '../../desired.ts'
 import type { Facts, ServerFile } from '../../server/facts.ts'
 import { library, notice } from '../../shell.ts'
+import { credentialFile } from '../names.ts'
 import { change, type Step } from '../resource.ts'
 
 /**
- * What renews on the server itself, without any workflow.
+ * What renews the certificate on the server itself, without a workflow.
  *
- * It is the timer that certbot came with, for all certificates of the server: a second one for this certificate alone
- * would have to be kept from meeting the first. All that Berth adds to the timer's service is a look at what is served
- * afterwards, and a private authority if there is one.
+ * It is the timer that came with certbot, for all certificates of the server. A second one for this certificate alone would get in
+ * the way of the first. Berth only adds to the timer's service a check of what is served afterwards, and a private authority if
+ * there is one.
  */
 export interface Timer {
   hook: ServerFile | undefined
@@ -17,11 +18,12 @@ export interface Timer {
   /** Settings of the timer's service. */
   care: ServerFile | undefined
   trust: ServerFile | undefined
+  aws?: ServerFile | undefined
   /** Whether it runs, and will after a reboot. */
   timer: boolean
 }
 
-export function readTimer(facts: Facts): Timer {
+export function readTimer(facts: Facts, aws = false): Timer {
   const unit = units.find(each => facts.unit(`${each}.timer`).known) ?? ownUnit
   const { active, enabled } = facts.unit(`${unit}.timer`)
   return {
@@ -29,6 +31,7 @@ export function readTimer(facts: Facts): Timer {
     ca: facts.file('renewal.ca'),
     care: facts.file(`renewal.care.${unit}`),
     trust: facts.file(`renewal.trust.${unit}`),
+    ...(aws && { aws: facts.file(`renewal.aws.${unit}`) }),
     timer: active && enabled,
   }
 }
@@ -36,7 +39,7 @@ export function readTimer(facts: Facts): Timer {
 /** Berth’s own, where certbot came without a timer (pip). */
 const ownUnit = 'berth-renewal'
 
-/** The one that certbot came with, from a package or a snap, comes first. As `renewal_unit` has them. */
+/** In the order of `renewal_unit`: first those that come with certbot, from a package or a snap. */
 const units = ['certbot', 'snap.certbot.renew', ownUnit] as const
 
 export const timerUnits = units.map(unit => `${unit}.timer`)
@@ -53,7 +56,7 @@ export function timerSteps({ domain, acme }: Pick<Desired, 'domain' | 'acme'>, s
     )
   }
   if (seen.care?.content !== care) {
-    add(['renewal_care', care], ...change(seen.care !== undefined, 'look at what is served after each round'))
+    add(['renewal_care', care], ...change(seen.care !== undefined, 'check what is served after each round'))
   }
   if (acme.ca !== undefined && (seen.ca?.content !== acme.ca || seen.trust?.content !== trust)) {
     add(
@@ -67,32 +70,48 @@ export function timerSteps({ domain, acme }: Pick<Desired, 'domain' | 'acme'>, s
       summary: 'trust in the private certificate authority',
     })
   }
+  const { dns } = acme
+  const aws = awsSettings(domain)
+  if (dns?.name === 'route53' && dns.credentials !== undefined && seen.aws?.content !== aws) {
+    add(
+      ['dns_trust', domain, aws],
+      ...change(seen.aws !== undefined, 'give the timer the credential for route53'),
+    )
+  }
   if (!seen.timer) {
     add(['renewal_timer', service, timer], ...change(false, 'a timer that renews the certificate'))
   }
   return steps
 }
 
-// certbot runs it after a renewal and then never again: were nginx’s configuration broken just then (by another site), the
-// old certificate would be served until it expires. So it asks what is served, and is run after each round of the timer too.
+// certbot runs a hook only once after a renewal. If another site broke nginx’s configuration just then, the old certificate would be
+// served until it expires. So the hook checks what is served, and also runs after each round of the timer.
 const hook = `#!/bin/sh\n${notice}\n${library('resources/site/reload')}\n${library('resources/renewal/hook')}`
 
 // ExecStopPost runs after a failed round too.
-// What nginx did not take at a renewal, it takes now.
+// nginx then loads what it could not load at the renewal.
 const care = `${notice}
 [Service]
 ExecStopPost=/etc/letsencrypt/renewal-hooks/deploy/berth
 `
 
-// The system’s authorities come with it, as they are at that time: the service renews the other certificates of the server too.
-// The authorities of `ca`, besides the system's own.
+// The authorities of `ca`, and the system’s as they are at that time, because the service also renews the server’s other certificates.
 const trust = `${notice}
 [Service]
 ExecStartPre=/bin/sh -c 'cat /etc/ssl/certs/ca-certificates.crt /etc/letsencrypt/berth/authorities/*.pem >/run/berth-authorities.pem'
 Environment=REQUESTS_CA_BUNDLE=/run/berth-authorities.pem
 `
 
-// As Debian has it for a certbot that comes with a timer; the timer has a random delay already.
+// Amazon's library knows only the environment, so all certificates of a server share one account.
+function awsSettings(domain: string): string {
+  const file = credentialFile(domain)
+  return `${notice}
+[Service]
+Environment=AWS_CONFIG_FILE=${file} AWS_SHARED_CREDENTIALS_FILE=${file}
+`
+}
+
+// As in Debian's own service. The timer already has a random delay.
 const service = `${notice}
 [Unit]
 Description=Renew certificates with certbot

@@ -2,16 +2,26 @@ import type { Desired } from '../../desired.ts'
 import { notice, withoutComments } from '../../shell.ts'
 import { brakeMaps, brakePassed, brakeServer, isLocked } from '../brake/brake.ts'
 import { guardLocation, guardMaps } from '../guard/guard.ts'
-import { chainFile, htpasswdFile, prefix, socket } from '../names.ts'
+import { berthWebroot, chainFile, htpasswdFile, prefix } from '../names.ts'
+import { pageLocations, pageMaps, pageServer } from '../page/nginx.ts'
+import { nobody, patient, plain, straight, streamed, unlimited } from './inherited.ts'
+import {
+  challengeLocation,
+  challengeUpstream,
+  failover,
+  peerMap,
+  peerServer,
+  registryUpstream,
+} from './peers.ts'
 import { rightsLocation, rightsMaps } from './rights.ts'
 
-/** What differs between versions of nginx: the newest first, each from the version that brought it. */
+/** Differences between versions of nginx, newest first, each with the version that brought it. */
 export const dialects = [
   { since: '1.25.1', http2: true },
   { since: '1.19.4', http2: false },
 ] as const
 
-/** The oldest nginx that can refuse a stranger without showing a certificate. */
+/** The oldest nginx that can refuse a client without showing a certificate. */
 export const oldest = '1.19.4'
 
 type Dialect = (typeof dialects)[number]
@@ -19,35 +29,51 @@ type Dialect = (typeof dialects)[number]
 /** What a site has to fit in with. */
 export interface Neighbours {
   ipv6: boolean
-  /** On which of `4` and `6` another site answers on port 443 for names that nobody knows. */
+  /** certbot's name for the registry's certificate. */
+  lineage: string
+  /** Another folder with certbot's challenge for this domain, for somebody else's certificate. */
+  webroot: string | undefined
+  /** Those directives of `optional` that the configuration of other sites names. */
+  named: readonly string[]
+  /** `4`, `6` or both: for which of IPv4 and IPv6 another site answers for unknown names on port 443. */
   others: string
+  /** IP addresses of the registry’s other servers. */
+  peers: readonly string[]
 }
 
-/** Is there while nginx is about to be reloaded. */
+/** A file that exists while nginx is about to be reloaded. */
 const draining = '/run/berth-draining'
 
-/** The one that a version of nginx understands. */
+/** The dialect that a version of nginx understands. */
 export function dialect(version: string): Dialect {
   return dialects.find(({ since }) => rank(version) >= rank(since)) ?? dialects[1]
 }
 
-/** To compare versions: `1.25.1` is 1025001. To compare as a language collates would have Node load all of that first, for 20 ms. */
+/** A number to compare versions by: `1.25.1` is 1025001. A collator would take Node 20 ms to load. */
 export function rank(version: string): number {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
   return (major * 1000 + minor) * 1000 + patch
 }
 
-/** Port 80: the authority's challenge, and the way to HTTPS. It is all there is before the first certificate. */
-export function challengeConf(domain: string, ipv6: boolean): string {
+/** What the server on port 80 has to fit in with. */
+type Port80 = Pick<Neighbours, 'ipv6' | 'webroot' | 'named' | 'peers'>
+
+/** Port 80: the authority's challenge, and a redirect to HTTPS. Before the first certificate, this is the whole site. */
+export function challengeConf(domain: string, { ipv6, webroot, named, peers }: Port80): string {
+  const id = prefix(domain)
+  const last = peers.length === 0 ? '' : ' try_files $uri @peers;'
+  const fallback = webroot === undefined ? last : ' try_files $uri @elsewhere;'
+  // Somebody else's certificate that has this name too is renewed by it.
+  const elsewhere = webroot === undefined ? '' : `\n    location @elsewhere { root ${webroot};${last} }`
   return `${notice}
-server {
+${nobody(id)}${challengeUpstream(domain, peers)}server {
     ${listen('80', ipv6)}
     server_name ${domain};
     server_tokens off;
     access_log /var/log/nginx/${domain}.access.log;
     error_log /var/log/nginx/${domain}.error.log;
-
-    location /.well-known/acme-challenge/ { root /var/www/berth; }
+${plain(id, named)}${unlimited(id)}
+    location /.well-known/acme-challenge/ { root ${berthWebroot};${fallback} }${elsewhere}${challengeLocation(domain, peers)}
     location / { return 301 https://${domain}$request_uri; }
 }
 `
@@ -57,17 +83,17 @@ function listen(port: string, ipv6: boolean): string {
   return [`listen ${port};`, ...(ipv6 ? [`listen [::]:${port};`] : [])].join('\n    ')
 }
 
-/** Both of Berth's servers, and one for strangers where no other site wants them. */
-export function siteConf(desired: Site, dialect: Dialect, { ipv6, others }: Neighbours): string {
+/** Berth's servers for ports 80 and 443, and one for unknown names unless another site answers for them. */
+export function siteConf(desired: Site, dialect: Dialect, neighbours: Neighbours): string {
   const { domain, certificate } = desired
   const id = prefix(domain)
-  const chain = chainFile(desired)
-  const key = certificate ? chain : `/etc/letsencrypt/live/${domain}/privkey.pem`
+  const { ipv6, others, lineage, named, peers } = neighbours
+  const chain = chainFile(desired, lineage)
+  const key = certificate ? chain : `/etc/letsencrypt/live/${lineage}/privkey.pem`
   const tls = dialect.http2 ? `${listen('443 ssl', ipv6)}\n    http2 on;` : listen('443 ssl http2', ipv6)
   const text = `# The registry's socket, whichever of its containers serves.
-upstream ${id} { server unix:${socket(desired)}; }
-
-${guardMaps(desired)}${isLocked(desired) ? brakeMaps(desired) + rightsMaps(desired) : ''}
+${registryUpstream(desired, peers)}
+${guardMaps(desired)}${isLocked(desired) ? peerMap(domain, peers) + brakeMaps(desired) + rightsMaps(desired) : ''}${pageMaps(desired)}
 server {
     ${tls}
     server_name ${domain};
@@ -88,10 +114,7 @@ ${protocols}
     set $${id}_connection "";
     if (-f ${draining}) { set $${id}_connection close; }
     if ($server_protocol = HTTP/2.0) { set $${id}_connection ""; }
-    add_header Connection $${id}_connection always;
-    add_header Strict-Transport-Security "max-age=63072000" always;
-    add_header X-Content-Type-Options nosniff always;
-    add_header Docker-Distribution-Api-Version registry/2.0 always;
+${headers(id, '    ')}    add_header Docker-Distribution-Api-Version registry/2.0 always;
 
     # Layers are as large as they are, and go straight through: a proxy that first writes them to its own disk halves
     # the speed of an upload. In pieces of some size, for with the default of 4 to 64 KB the switching costs more than the work.
@@ -102,21 +125,36 @@ ${protocols}
     chunked_transfer_encoding on;
     client_body_timeout 60s;
     default_type application/json;
-${isLocked(desired) ? brakeServer(desired) : ''}
-${locations(desired)}}
-${stranger(dialect, others, ipv6)}`
-  return `${challengeConf(domain, ipv6)}\n${withoutComments(text)}`
+
+    # In place of what is meant for other sites.
+${plain(id, named)}${patient}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : unlimited(id)}${pageServer(desired)}
+${pageLocations(desired, headers(id, '        '), isLocked(desired) ? brakePassed(desired) : '')}${locations(desired, peers)}}
+${peerServer(desired, named, peers)}${stranger(dialect, others, ipv6)}`
+  return `${challengeConf(domain, neighbours)}\n${withoutComments(text)}`
 }
 
-type Site = Pick<Desired, 'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access'>
+/** The headers of every answer. */
+function headers(id: string, indent: string): string {
+  return `${indent}add_header Connection $${id}_connection always;
+${indent}add_header Strict-Transport-Security "max-age=63072000" always;
+${indent}add_header X-Content-Type-Options nosniff always;
+`
+}
+
+type Site = Pick<
+  Desired,
+  'domain' | 'registry' | 'directory' | 'certificate' | 'users' | 'access' | 'page' | 'acme'
+>
 
 /**
- * nginx lets in whom it finds in the file of users, which it reads in each request, and asks what they may do only then:
- * `try_files` comes after the check of the password, and finds nothing. The registry itself asks nobody.
+ * nginx lets in whoever is in the file of users, which it reads for each request, and only then checks what they may do: `try_files`
+ * comes after the check of the password, and finds nothing. The registry itself checks no password.
  */
-function locations(desired: Site): string {
-  if (!isLocked(desired)) return `    location / {${proxy(desired)}    }\n`
+function locations(desired: Site, peers: Neighbours['peers']): string {
+  if (!isLocked(desired)) return `    location / {${proxy(desired, peers)}    }\n`
   return `    location / {
+        # Even where all sites have "satisfy any": an address is not a password.
+        satisfy all;
         auth_basic "Registry";
         auth_basic_user_file ${htpasswdFile(desired)};
         root /nonexistent;
@@ -129,21 +167,14 @@ function locations(desired: Site): string {
     location @registry {
         auth_basic off;
 ${brakePassed(desired)}        proxy_set_header Authorization "";
-${rightsLocation(desired)}${proxy(desired)}    }
+${rightsLocation(desired)}${proxy(desired, peers)}    }
 `
 }
 
-function proxy(desired: Site): string {
+function proxy(desired: Site, peers: Neighbours['peers']): string {
   return `${guardLocation(desired)}
         proxy_pass http://${prefix(desired.domain)};
-        proxy_http_version 1.1;
-        proxy_request_buffering off;
-        proxy_max_temp_file_size 0;
-        proxy_buffer_size 256k;
-        proxy_buffers 8 256k;
-        proxy_busy_buffers_size 512k;
-        proxy_set_header Connection "";
-        proxy_set_header Host $http_host;
+${streamed}\
         proxy_set_header X-Real-IP $remote_addr;
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
@@ -153,21 +184,23 @@ function proxy(desired: Site): string {
         proxy_send_timeout 900s;
         proxy_read_timeout 900s;
         send_timeout 900s;
-`
+${failover(desired, peers)}${straight}`
 }
 
 /**
- * Mozilla's intermediate configuration, version 6.0. It names no curves: OpenSSL 3.5's own list begins with the
- * post-quantum X25519MLKEM768, and an older OpenSSL would refuse a list that has it. Tickets would be encrypted with a key
- * that lives as long as nginx does.
+ * Mozilla's intermediate configuration, version 6.0, without its curves: OpenSSL 3.5's own list begins with the post-quantum
+ * X25519MLKEM768, and an older OpenSSL would refuse a list that has it. Tickets are off because nginx would encrypt them with one
+ * key for as long as it runs.
  */
 const protocols = `    # Mozilla's intermediate configuration, version 6.0.
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;
     ssl_prefer_server_ciphers off;
-    ssl_session_tickets off;`
+    ssl_session_tickets off;
+    # The same once more, so that commands for other sites are none for this one.
+    ssl_conf_command Options -SessionTicket;`
 
-/** Who asks for a name that nobody knows gets no certificate, where no other site has claimed such visitors. */
+/** A server that shows no certificate to whoever asks for an unknown name, unless another site answers for those. */
 function stranger({ http2 }: Dialect, others: string, ipv6: boolean): string {
   const kind = http2 ? 'ssl' : 'ssl http2'
   const listens = [

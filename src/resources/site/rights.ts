@@ -2,56 +2,63 @@ import { type Access, type Desired, type Rights, rightsOf } from '../../desired.
 import { prefix } from '../names.ts'
 
 /**
- * Who may pull and push what (`access`), as parts of the site. Each is empty where there are no rules.
+ * Who may pull and push what (`access`), as parts of the site. Each is empty if there are no rules.
  *
- * nginx comes here only after it has checked the password, so that nobody learns a rule who has none.
+ * nginx comes here only after it has checked the password, so that nobody without one learns the rules.
  */
 
+type Ruled = Pick<Desired, 'domain' | 'users' | 'access' | 'page'>
+
 /** What belongs before the site's servers. */
-export function rightsMaps({ domain, users, access }: Pick<Desired, 'domain' | 'users' | 'access'>): string {
+export function rightsMaps({ domain, users, access, page }: Ruled): string {
   if (users === null || access === undefined) return ''
   return ruleMaps(
     prefix(domain),
     access,
     users.map(({ name }) => name),
+    page,
   )
 }
 
 /** What belongs in the location that proxies, before anything is read of the request’s body. */
-export function rightsLocation({
-  domain,
-  users,
-  access,
-}: Pick<Desired, 'domain' | 'users' | 'access'>): string {
+export function rightsLocation(desired: Ruled): string {
+  const { domain, users, access } = desired
   if (users === null || access === undefined) return ''
   const id = prefix(domain)
   return `
-        if ($${id}_denied) { return 403 '{"errors":[{"code":"DENIED","message":"$${id}_denied"}]}'; }
-        if ($${id}_source_denied) { return 403 '{"errors":[{"code":"DENIED","message":"$${id}_source_denied"}]}'; }
+${rightsDenied(desired)}        if ($${id}_source_denied) { return 403 '{"errors":[{"code":"DENIED","message":"$${id}_source_denied"}]}'; }
         proxy_set_header Content-Type $${id}_content_type;
 `
 }
 
-// No name that the registry takes has a percent sign, an empty part or one of dots, so a path that is spelled otherwise
-// is not on the list. In a query, Docker writes the slash as %2F.
+/** What belongs in every location that gives something away. */
+export function rightsDenied({ domain, users, access }: Ruled): string {
+  if (users === null || access === undefined) return ''
+  const id = prefix(domain)
+  return `        if ($${id}_denied) { return 403 '{"errors":[{"code":"DENIED","message":"$${id}_denied"}]}'; }
+`
+}
+
+// No name that the registry accepts has a percent sign, an empty part or one made of dots, so no path that is written in another way
+// matches. In a query, Docker writes the slash as %2F.
 const part = '[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?'
 const repository = `${part}(?:/${part})*`
 const quotedRepository = `${part}(?:(?:/|%2[Ff])${part})*`
 /** A tag or a digest. */
 const reference = '(?:[\\w.+:-]|%3[Aa])+'
 const query = '(?:\\?[!-~]*)?'
-// The registry decodes the names of parameters: with `%66rom` or a second `from` it would see what nginx does not.
+// The registry decodes the names of parameters, so it would understand `%66rom` or a second `from` when nginx does not.
 const parameter = '(?!from=)[a-z_-]+=[\\w.:%+~/=-]*'
 const mountQuery = `(?:\\?(?:${parameter}(?:&${parameter})*)?)?`
 const mountFromQuery = `\\?(?:${parameter}&)*from=${quotedRepository}(?:&${parameter})*`
 
 /**
- * What is asked, with nothing else before it or behind. A name has at most 255 characters, and a query in which a client has
- * something to say some hundreds: what is longer is not matched piece by piece, which would cost a worker 180 ms.
+ * Limits the length of the whole request. A name has at most 255 characters, and a client’s query some hundreds. Matching longer ones
+ * piece by piece would cost a worker 180 ms.
  */
 const bounded = '(?=[^?]{1,700}(?:\\?.{0,2000})?\\z)'
 
-function ruleMaps(id: string, access: Access, names: readonly string[]): string {
+function ruleMaps(id: string, access: Access, names: readonly string[], page: boolean): string {
   const lines = (each: readonly string[]) => each.map(line => `    ${line}\n`).join('')
   const rules = ruleLines(names, access)
   const everything = groups(names, access)
@@ -62,6 +69,10 @@ function ruleMaps(id: string, access: Access, names: readonly string[]): string 
   const asks = (methods: string, path: string, what: string) =>
     `"~^(?:${methods}) ${bounded}${path}\\z" "${what}";`
   const v2 = `/v2/${repo}`
+  const pageAsks = [
+    asks('GET|HEAD', `/page/(?:page\\.css|page\\.js|user|repositories)?${query}`, 'log in'),
+    asks('GET|HEAD', `/page/tags/${repo}`, `pull $${id}_repository`),
+  ]
   return `# What is asked for, from a list of all that a client may ask; deleting is pushing.
 map "$request_method $request_uri" $${id}_asks {
     default "ask for this path";
@@ -73,7 +84,7 @@ map "$request_method $request_uri" $${id}_asks {
     ${asks('GET|HEAD|PATCH|PUT|DELETE', `${v2}/blobs/uploads/[\\w.=-]+${query}`, `push $${id}_repository`)}
     ${asks('POST', `${v2}/blobs/uploads/${mountQuery}`, `push $${id}_repository`)}
     ${asks('POST', `${v2}/blobs/uploads/${mountFromQuery}`, `push $${id}_repository`)}
-}
+${page ? lines(pageAsks) : ''}}
 # A layer may be taken over from another repository.
 map "$request_method $request_uri" $${id}_source {
     default "";
@@ -101,7 +112,7 @@ function ruleLines(names: readonly string[], access: Access): string[] {
     (['pull', 'push'] as const).flatMap(verb =>
       chunks(group.rights[verb].map(patternRegex), 1500).flatMap(patterns =>
         chunks(group.names.map(escaped), 2000).map(
-          // Nobody can push without looking at what is there.
+          // Nobody can push without reading what is there.
           each => `"~^(?:${each}) ${verb === 'push' ? '(?:pull|push)' : 'pull'} (?:${patterns})\\z" "";`,
         ),
       ),
@@ -109,8 +120,8 @@ function ruleLines(names: readonly string[], access: Access): string[] {
   )
 }
 
-/** Users with the same rights, in the order of their first. */
-function groups(names: readonly string[], access: Access): { names: string[]; rights: Rights }[] {
+/** Groups of users with the same rights, in the order of their first members. */
+export function groups(names: readonly string[], access: Access): { names: string[]; rights: Rights }[] {
   const byRights = new Map<string, { names: string[]; rights: Rights }>()
   for (const name of names) {
     const rights = rightsOf(name, access)
@@ -122,18 +133,18 @@ function groups(names: readonly string[], access: Access): { names: string[]; ri
   return [...byRights.values()]
 }
 
-/** Alternatives of a regular expression, in pieces: nginx takes no parameter of more than 4 KB. */
-function chunks(alternatives: readonly string[], limit: number): string[] {
+/** Splits the alternatives of a regular expression, because nginx takes no parameter of more than 4 KB. */
+export function chunks(alternatives: readonly string[], limit: number, separator = '|'): string[] {
   const pieces: string[] = []
   for (const each of alternatives) {
     const last = pieces.at(-1)
     if (last === undefined || last.length + each.length >= limit) pieces.push(each)
-    else pieces[pieces.length - 1] = `${last}|${each}`
+    else pieces[pieces.length - 1] = `${last}${separator}${each}`
   }
   return pieces
 }
 
-/** `*` is any part of a name between slashes, `**` goes over slashes too. */
+/** `*` matches any part of a name between slashes, `**` matches slashes too. */
 export function patternRegex(pattern: string): string {
   return pattern
     .split(/(\*\*|\*|\/)/)
@@ -143,6 +154,6 @@ export function patternRegex(pattern: string): string {
     .join('')
 }
 
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(/[.+]/g, '\\$&')
 }

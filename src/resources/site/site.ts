@@ -1,15 +1,19 @@
 import { Failure } from '../../failure.ts'
 import type { ServerFile } from '../../server/facts.ts'
+import { readLineage, readPeers } from '../certificate/certificate.ts'
 import { ownFile, siteFile } from '../names.ts'
 import { change, fileChanges, resource, type Step } from '../resource.ts'
+import { optional } from './inherited.ts'
+import { type Neighbour, neighbourFailure, readNeighbours } from './neighbours.ts'
 import { dialect, dialects, type Neighbours, oldest, rank, siteConf } from './nginx.ts'
+import { passedTo, peersTrust } from './peers.ts'
 
 interface Site extends Neighbours {
   /** Version of nginx; empty if it is not installed yet. */
   nginx: string
   file: ServerFile | undefined
   enabled: boolean
-  /** Whether nginx has taken the file as it is. */
+  /** Whether nginx has loaded the file as it is. */
   loaded: boolean
   running: boolean
   /** Whether nginx starts with the machine. */
@@ -18,8 +22,20 @@ interface Site extends Neighbours {
   rival: string
   /** Whether that file serves other names too. */
   shared: boolean
+  /** Other sites that leave no room for Berth’s servers. */
+  neighbours: Neighbour[]
+  /** Bytes that nginx reserves for a site’s name; `undefined` if it does not say. */
+  names: number | undefined
+  /** Whether nginx reads any of the folders that sites are put in. */
+  included: boolean
   /** Whether a certificate of the user's own is on the server. */
   own: boolean
+  /** The authorities that nginx trusts for the other servers. */
+  trust: ServerFile | undefined
+  /** Names of other servers for which this one finds no address. */
+  lost: string[]
+  /** Addresses that nginx still passes requests on to, and that are no longer servers of the registry. */
+  former: string[]
   /** Who listens on ports 80 and 443 (`container NAME` or `program NAME`). */
   holders: { port: number; holder: string }[]
 }
@@ -30,15 +46,28 @@ const nginxUnit = 'nginx.service'
 export const site = resource<Site>({
   name: 'site',
 
-  libraries: ['site', 'reload'],
+  libraries: ['site', 'reload', 'peers'],
 
   units: () => [nginxUnit],
 
-  probe: ({ domain, directory }) => [['site_probe', siteFile(domain), domain, ownFile(directory)]],
+  probe: ({ domain, directory, shared }) => [
+    ['site_probe', siteFile(domain), domain, ownFile(directory), Object.keys(optional).join(' ')],
+    ['site_peers_probe', directory, ...(shared?.peers ?? [])],
+  ],
 
-  read(facts) {
+  read(facts, { domain }) {
     const [rival = '', ...others] = facts.get('site.rival').split(' ')
+    const { name, webroot, named, peers } = readLineage(facts, domain)
     return {
+      lineage: name,
+      webroot,
+      named,
+      peers,
+      lost: readPeers(facts)
+        .filter(({ address }) => address === '')
+        .map(({ name }) => name),
+      former: passedTo(facts.file('site.file')?.content ?? '', domain).filter(each => !peers.includes(each)),
+      trust: facts.file('site.trust'),
       nginx: facts.get('site.nginx'),
       ipv6: facts.is('site.ipv6'),
       file: facts.file('site.file'),
@@ -49,18 +78,21 @@ export const site = resource<Site>({
       rival,
       shared: others.length > 0,
       others: facts.get('site.others'),
+      neighbours: readNeighbours(facts.get('site.neighbours'), facts.get('certificate.addresses').split(' ')),
+      names: Number(facts.get('site.names')) || undefined,
+      included: facts.get('site.folder') !== '',
       own: facts.is('site.own'),
       holders: [80, 443].map(port => ({ port, holder: facts.get(`site.port${port}`) })),
     }
   },
 
-  failures({ domain, adopt }, { holders, rival, shared, nginx }) {
+  failures({ domain, adopt }, { holders, rival, shared, nginx, neighbours, included, names, running, lost }) {
     const old =
       nginx !== '' && rank(nginx) < rank(oldest)
         ? [
             new Failure(
               'serverProgram',
-              `the server’s nginx is ${nginx}, and ${oldest} is the oldest that will do; update it`,
+              `the server’s nginx is ${nginx}, and ${oldest} is the oldest that works; update it`,
             ),
           ]
         : []
@@ -73,17 +105,57 @@ export const site = resource<Site>({
             `port ${port} is taken by ${holder}, and nginx needs it; stop it or move it to another port`,
           ),
       )
-    if (rival === '' || (adopt && !shared)) return [...old, ...taken]
+    const foreign =
+      !running && holders.some(({ holder }) => holder === 'program nginx')
+        ? [
+            new Failure(
+              'port',
+              'an nginx that is not the service nginx.service uses port 80 or 443 (OpenResty, a control panel’s, or one started by hand); stop it for good, or give the registry another server, and run again',
+            ),
+          ]
+        : []
+    const long = names !== undefined && names < bytesFor(domain) ? [longName(domain)] : []
+    const unread = included
+      ? []
+      : [
+          new Failure(
+            'nginx',
+            'nginx would not read the registry’s site, because its nginx.conf includes neither sites-enabled nor conf.d; add `include /etc/nginx/conf.d/*.conf;` to its `http` block, make that folder, and run again',
+          ),
+        ]
+    // A site that is taken over is removed.
+    const staying = neighbours.filter(({ file }) => !adopt || shared || file !== rival)
+    const peerless = lost.map(
+      name =>
+        new Failure(
+          'servers',
+          `this server finds no address for ${name}, another one of the registry; write one behind it in \`ssh-host\` that the servers reach each other at, as \`${name} 10.0.0.2\``,
+        ),
+    )
+    const failures = [
+      ...[...old, ...taken, ...foreign, ...long, ...unread, ...peerless],
+      ...staying.map(neighbourFailure),
+    ]
+    if (rival === '' || (adopt && !shared)) return failures
     const sentence = shared
       ? `${rival} serves ${domain} together with other names; move ${domain} out of it`
-      : `${rival} serves ${domain} already; replace it by \`adopt: true\`, or take it away`
-    return [...old, ...taken, new Failure('rival', sentence)]
+      : `${rival} serves ${domain} already; take it over with \`adopt: true\`, or remove it`
+    return [...failures, new Failure('rival', sentence)]
   },
+
+  warnings: ({ domain }, { former }) =>
+    former.map(
+      address =>
+        new Failure(
+          'servers',
+          `${address} is no server of ${domain} any more, and goes on with the users, rights and keys of its last run; take the registry away there, with mode \`down\` and its \`ssh-host\` alone, or give the line back`,
+        ),
+    ),
 
   check: ({ domain }) => ['site_check', siteFile(domain), domain],
 
   steps(desired, seen) {
-    // Before nginx is there, nobody knows which one it will be: the server gets them all and takes what fits.
+    // Before nginx is installed its version is not known, so the server gets all dialects and takes the one that fits.
     const known = seen.nginx === '' ? undefined : dialect(seen.nginx)
     const wanted = (known ? [known] : dialects).map(
       each => [each.since, siteConf(desired, each, seen)] as const,
@@ -100,6 +172,12 @@ export const site = resource<Site>({
       ...(seen.file && reasons.length > 0 ? change(true, `${file}: ${reasons.join(', ')}`) : []),
     ]
     const steps: Step[] = []
+    const trust = desired.shared && desired.acme.ca
+    const trusting =
+      trust === undefined ? [] : fileChanges(peersTrust(desired.directory), seen.trust, trust, '644')
+    if (trust !== undefined && trusting.length > 0) {
+      steps.push({ resource: 'site', changes: trusting, call: ['site_trust', desired.directory, trust] })
+    }
     if (changes.length > 0) {
       steps.push({ resource: 'site', changes, call: ['site_write', file, ...wanted.flat()] })
     }
@@ -112,6 +190,9 @@ export const site = resource<Site>({
         call: ['site_retire', seen.rival, desired.directory],
       })
     }
+    if (seen.trust && trust === undefined) {
+      steps.push(distrust(desired.directory))
+    }
     // Only now does no site need it any more.
     if (seen.own && !desired.certificate) {
       steps.push({
@@ -123,26 +204,47 @@ export const site = resource<Site>({
     return steps
   },
 
-  explain(_, output) {
-    const words = /^nginx was told to reload and keeps .*/ms.exec(output)?.[0].trimEnd()
+  explain({ domain }, output) {
+    if (/could not build (the )?server_names_hash/.test(output)) return longName(domain)
+    const words = /^nginx was told to reload but keeps .*/ms.exec(output)?.[0].trimEnd()
     if (words === undefined) return undefined
     const address = /bind\(\) to (\S+) failed/.exec(words)?.[1]
     return new Failure(
       address === undefined ? 'nginx' : 'port',
       address === undefined
         ? words.replaceAll('\n', '\n  ')
-        : `nginx can’t listen on ${address}, for a site or a program of the server does already; the site was taken back, so see who it is with \`nginx -T | grep listen\` and \`ss -ltnp\`, and run again`,
+        : `nginx can’t listen on ${address}, because another site or program on the server already does; Berth took its site back, so see which one it is with \`nginx -T | grep listen\` and \`ss -ltnp\`, and run again`,
     )
   },
 
-  removal: ({ domain }, { file }) =>
-    file === undefined
+  removal: ({ domain, directory }, { file, trust }) => [
+    ...(file === undefined
       ? []
       : [
           {
             resource: 'site',
-            changes: [{ action: 'delete', summary: siteFile(domain) }],
-            call: ['site_remove', siteFile(domain)],
+            changes: [{ action: 'delete' as const, summary: siteFile(domain) }],
+            call: ['site_remove', siteFile(domain)] as const,
           },
-        ],
+        ]),
+    ...(trust === undefined ? [] : [distrust(directory)]),
+  ],
 })
+
+function distrust(directory: string): Step {
+  const changes: Step['changes'] = [{ action: 'delete', summary: peersTrust(directory) }]
+  return { resource: 'site', changes, call: ['site_distrust', directory] }
+}
+
+/** Bytes that nginx needs for a name: its buckets have a power of two, with a pointer before and after the name. */
+function bytesFor(name: string): number {
+  const bytes = 16 + Math.ceil((name.length + 2) / 8) * 8
+  return 2 ** Math.ceil(Math.log2(bytes))
+}
+
+function longName(domain: string): Failure {
+  return new Failure(
+    'nginx',
+    `${domain} is too long for nginx as it is set; put \`server_names_hash_bucket_size ${bytesFor(domain)};\` into the \`http\` block of /etc/nginx/nginx.conf on the server, and run again`,
+  )
+}

@@ -3,23 +3,23 @@ import { compareSync, hashSync } from 'bcryptjs'
 import type { User } from '../../desired.ts'
 import type { Change } from '../resource.ts'
 
-/** What becomes of a file of users. */
+/** The new file of users, and what changes. */
 export interface Htpasswd {
   content: string
-  /** The same without those who are new: nobody gets in by it who did not before. */
+  /** The same without new users, so that it lets nobody in who could not log in before. */
   narrowed: string
   /** Whoever loses access, or logs in with another password. */
   revoked: Change[]
   added: Change[]
   /** Names of those who log in as before. */
   kept: string[]
-  /** Lines that must not be in the file any more. */
+  /** Lines that must no longer be in the file. */
   gone: string[]
 }
 
 /**
- * The file that lets exactly these users in, in their order. A line that is still right is kept byte for byte, so that
- * whoever did not change is not disturbed. It is known to be right by its seal, or else by checking the password.
+ * The file that lets exactly these users in, in their order. A line that is still right is kept byte for byte. Its seal shows that it
+ * is right; without one, the password is checked.
  */
 export function htpasswd(users: readonly User[], current: string, sealKey: Uint8Array | undefined): Htpasswd {
   const entries = parse(current)
@@ -50,7 +50,7 @@ export function htpasswd(users: readonly User[], current: string, sealKey: Uint8
     if (entry !== undefined) result.narrowed += lines
   }
   for (const [name, { line }] of entries) {
-    // A damaged file may hold anything, and most of that is nobody.
+    // A damaged file may have anything in it, most of which is not a user.
     if (!/^[^#:\0\uFFFD]+:/.test(line)) continue
     const subject = printable(name)
     result.revoked.push({ action: 'delete', summary: `revoke ${subject}`, subject })
@@ -65,7 +65,7 @@ interface Entry {
   seals: string[]
 }
 
-/** Entries by name. As for nginx, the first line of a name counts. */
+/** Entries by name. As in nginx, the first line with a name counts. */
 function parse(content: string): Map<string, Entry> {
   const entries = new Map<string, Entry>()
   let seals: string[] = []
@@ -79,22 +79,22 @@ function parse(content: string): Map<string, Entry> {
 }
 
 /**
- * nginx checks the hash in every request, hundreds of times in a push. A password that a machine made out of 128 bits of
- * chance or more can’t be guessed however fast one can try, so it is kept as GitHub and AWS keep their tokens and NIST SP
- * 800-63B allows for such secrets: salted, by a hash that takes a microsecond. What a person may have thought of needs
- * all the help that it can get: see `cost`.
+ * nginx checks the hash for every request, hundreds of times in a push. A password that a machine made from 128 random bits or more
+ * can’t be guessed however fast one tries. So it is stored as GitHub and AWS store their tokens, and as NIST SP 800-63B allows
+ * for such secrets: salted, with a hash that takes a microsecond. A person’s password needs all the help that it can get: see
+ * `cost`.
  */
 function hashed({ password, strong }: User): string {
   return strong ? ssha(password, randomBytes(16)) : hashSync(password, cost)
 }
 
 /**
- * Of bcrypt. nginx’s worker does nothing else while it checks a password: 19 ms at this cost on a core that needs 1.2 ms for
- * cost 4, and twice that with each step up. More would hold up everybody else.
+ * The cost of bcrypt. nginx’s worker does nothing else while it checks a password: 19 ms at this cost on a core that needs 1.2 ms for
+ * cost 4. Each step up takes twice as long, and would slow down everybody else.
  */
 export const cost = 8
 
-/** RFC 2307: the SHA-1 of password and salt, and the salt, in base64. Of the fast hashes it is nginx’s only one with a salt. */
+/** RFC 2307: the SHA-1 of password and salt, and the salt, in base64. It is nginx’s only fast hash with a salt. */
 function ssha(password: string, salt: Buffer): string {
   const digest = createHash('sha1').update(password).update(salt).digest()
   return `{SSHA}${Buffer.concat([digest, salt]).toString('base64')}`
@@ -118,13 +118,12 @@ function suits({ strong }: User, hash: string): boolean {
 }
 
 /**
- * A seal says that a line was made for this password: bcrypt is slow by design, and to ask it about many users who did not
- * change would take seconds in every run.
+ * A seal shows that a line was made for this password. bcrypt is slow by design, and checking many users who did not change would
+ * take seconds in every run.
  *
- * It is an HMAC-SHA256 over name, password and line, and SHA-256 is fast: with the key, one could guess passwords far
- * faster than bcrypt allows. But the key comes from the SSH private key, which has some 256 bits of chance and is never
- * on the server. Without it a seal is indistinguishable from random bytes, so whoever steals the file has only the
- * bcrypt hashes to try guesses on.
+ * It is an HMAC-SHA256 over name, password and line. SHA-256 is fast, so with the key one could guess passwords far faster than
+ * bcrypt allows. But the key is derived from the SSH private key, which has some 256 random bits and is never on the server. Without
+ * it a seal looks like random bytes, so whoever steals the file can only try guesses on the bcrypt hashes.
  */
 function seal(key: Uint8Array, { name, password }: User, line: string): string {
   return createHmac('sha256', key)
@@ -132,7 +131,7 @@ function seal(key: Uint8Array, { name, password }: User, line: string): string {
     .digest('base64url')
 }
 
-/** Workflows with SSH keys of their own may share a server; each finds its seal as long as there are no more of them. */
+/** Several workflows may share a server, each with its own SSH key. So many of them find their seals. */
 const maxSeals = 4
 
 /** The comment before a line; nginx skips it. */
@@ -147,7 +146,7 @@ function opens(line: string): boolean {
   return /^[^#:\0]+:[^\0]+$/.test(line)
 }
 
-// A name that a person wrote into the file may hold anything, terminal escapes too.
+// A name that a person wrote into the file may have anything in it, even terminal escapes.
 function printable(name: string): string {
   return name.replace(/[^\w.@+-]/g, '?')
 }

@@ -6,17 +6,16 @@ import { htpasswd } from './htpasswd.ts'
 
 interface Users {
   file: ServerFile | undefined
-  /** Where users are read for the first time: the file of a registry to adopt, or of a Berth before this one. */
+  /** The file from which users are taken over at first: that of a registry to adopt, or of an older Berth. */
   before: ServerFile | undefined
   /** The group of nginx’s workers; empty if nginx is not there yet. */
   group: string
 }
 
 /**
- * Who may log in. What the `users` input says is the whole truth.
+ * Who may log in: exactly those in the `users` input.
  *
- * Nobody must have more rights for a moment than before or after: so whoever loses access goes before the site changes, and
- * whoever is new comes after it.
+ * Nobody must have more rights for a moment than before or after. So users are removed before the site changes, and added after it.
  */
 export const users = resource<Users>({
   name: 'users',
@@ -38,7 +37,7 @@ export const users = resource<Users>({
         : [
             {
               resource: 'users',
-              changes: [{ action: 'delete', summary: 'everybody: nginx asks nobody any more' }],
+              changes: [{ action: 'delete', summary: 'everybody: nginx no longer asks for passwords' }],
               call: ['users_remove', directory],
               after: 'site',
             },
@@ -81,12 +80,12 @@ export const users = resource<Users>({
   },
 })
 
-/** Whether others than root and nginx may read it, or nginx may not. Writing it puts that right. */
+/** Whether others than root and nginx may read the file, or nginx may not. Writing it puts that right. */
 function isOpen({ mode, owner }: ServerFile, group: string): boolean {
   return mode !== '640' || (group !== '' && owner !== `root:${group}`)
 }
 
-/** Whom nginx is to ask for a password: nobody if the registry is open, or asks for itself. */
+/** The users whose passwords nginx checks; `null` if the registry is open, or checks passwords itself. */
 function wanted(desired: Desired): User[] | null {
   return ownAuth(desired) ? null : desired.users
 }
@@ -95,7 +94,7 @@ function change(action: Change['action'], summary: string): Change[] {
   return [{ action, summary }]
 }
 
-/** Users who have a password that they did not have before these steps. */
+/** The users who got a new password by these steps. */
 export function freshUsers(users: readonly User[], steps: readonly Step[]): User[] {
   const subjects = new Set(
     steps
@@ -105,10 +104,10 @@ export function freshUsers(users: readonly User[], steps: readonly Step[]): User
   return users.filter(({ name }) => subjects.has(name))
 }
 
-/** More names than this are told by their number. */
+/** If there are more names than this, the rest is only counted. */
 const maxNames = 50
 
-/** A list for the reader of a log. */
+/** The names as a list for the log. */
 export function names(all: readonly string[]): string {
   const rest = all.length - maxNames
   return all.slice(0, maxNames).join(', ') + (rest > 0 ? ` and ${rest} more` : '')

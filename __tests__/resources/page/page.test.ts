@@ -1,0 +1,311 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from '@jest/globals'
+import { certificate } from '../../../lab/content.ts'
+import { page } from '../../../src/resources/page/page.ts'
+import { asset, library, notice } from '../../../src/shell.ts'
+import { recorded } from '../../recorded.ts'
+
+const { desired: without, facts } = recorded('trixie', 'converged')
+const desired = { ...without, page: true }
+const { domain } = desired
+const none = page.read(facts, desired)
+const service = `berth-page-${domain}.service`
+const folder = '/opt/berth/page'
+const names = ['index.html', 'page.css', 'page.js']
+
+const [, serve] = page.steps(desired, none)
+const file = (content = '') => ({ mode: '644', owner: 'root:root', content })
+const well = {
+  files: [
+    ...names.map(name => `${name} 644 root:root;`),
+    ...names.map(
+      name =>
+        `${createHash('sha256')
+          .update(asset(`resources/page/${name}`))
+          .digest('hex')}  ${name};`,
+    ),
+  ].join(''),
+  socket: true,
+  serving: true,
+  script: file(`#!/usr/bin/perl\n${notice}\n${library('resources/page/catalog.pl')}`),
+  unit: file(serve?.call[4]),
+}
+const inS3 = {
+  ...desired,
+  registry: { ...desired.registry, config: { storage: { filesystem: null, s3: { bucket: 'images' } } } },
+}
+
+const summaries = (steps: ReturnType<typeof page.steps>) =>
+  steps.flatMap(({ changes }) => changes.map(({ action, summary }) => `${action} ${summary}`))
+
+describe('plan', () => {
+  test.each([
+    ['nothing wanted, nothing there', without, none, []],
+    ['as it should be', desired, well, []],
+    [
+      'wanted for the first time',
+      desired,
+      none,
+      [...names.map(name => `create ${folder}/${name}`), 'create /opt/berth/catalog.pl', `create ${service}`],
+    ],
+    ['not wanted any more', without, well, [`delete ${service}`, `delete ${folder}`]],
+    [
+      'somebody has changed a file',
+      desired,
+      { ...well, files: well.files.replace(/[0-9a-f]{64} {2}page\.js/, `${'0'.repeat(64)}  page.js`) },
+      [`update ${folder}/page.js`],
+    ],
+    [
+      'somebody else may write to one',
+      desired,
+      { ...well, files: well.files.replace('page.css 644', 'page.css 666') },
+      [`update ${folder}/page.css`],
+    ],
+    ['the service does not run', desired, { ...well, serving: false }, [`update start ${service}`]],
+    ['its socket is gone', desired, { ...well, socket: false }, [`update start ${service}`]],
+    ['images have moved to object storage', inS3, well, [`update ${service}`]],
+  ])('%s', (_, wanted, seen, expected) => {
+    expect(summaries(page.steps(wanted, seen))).toEqual(expected)
+  })
+
+  test('what nginx still asks for goes only after the site', () => {
+    for (const step of page.steps(without, well)) expect(step.after).toBe('site')
+  })
+
+  test('`down` takes it away', () => {
+    expect(summaries(page.removal?.(desired, well) ?? [])).toEqual([`delete ${service}`, `delete ${folder}`])
+    expect(page.removal?.(desired, none)).toEqual([])
+  })
+})
+
+test('the files are plain: nothing inline, nothing from elsewhere, no markup from text', () => {
+  const html = asset('resources/page/index.html')
+  expect(html).not.toMatch(/<script(?![^>]* src="\/page\/page\.js")|<style|\sstyle=|\son\w+=/)
+  const linked = [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, link]) => link)
+  expect(linked.filter(link => !/^(\/page\/page\.(css|js)|#.*|data:.*)$/.test(link ?? ''))).toEqual([])
+  expect(asset('resources/page/page.css')).not.toMatch(/url\(|@import/)
+  expect(asset('resources/page/page.js')).not.toMatch(
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|Storage\b|cookie|^import /m,
+  )
+})
+
+/** Not by a literal: it has no types, and is not built. */
+const script = '../../../src/resources/page/page.js'
+const {
+  ago,
+  bytes,
+  commandsFor,
+  companion,
+  grouped,
+  kindOf,
+  matches,
+  membersOf,
+  platformOf,
+  proofName,
+  queue,
+  route,
+  signersOf,
+  sizeOf,
+  sizes,
+  sorted,
+} = await import(script)
+
+const hex = 'a'.repeat(64)
+
+test.each([
+  ['', {}],
+  ['#/', {}],
+  ['#/team/app', { repository: 'team/app' }],
+  ['#/team/app:1.0', { repository: 'team/app', tag: '1.0' }],
+  [`#/team/app@sha256:${hex}`, { repository: 'team/app', digest: `sha256:${hex}` }],
+  ['#/team/../app', {}],
+  ['#/Team', {}],
+  ['#/team/app:<script>', {}],
+  ['#//evil.example.com', {}],
+  ['#/team%2fapp', {}],
+])('the address %s', (hash, expected) => {
+  expect(route(hash)).toEqual({ repository: undefined, tag: undefined, digest: undefined, ...expected })
+})
+
+test.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.0 kB'],
+  [79_960_000, '80.0 MB'],
+  [314_159_265, '314 MB'],
+  [5e12, '5.0 TB'],
+  [Number.NaN, '–'],
+  [-1, '–'],
+])('%d bytes: %s', (count, expected) => {
+  expect(bytes(count)).toBe(expected)
+})
+
+test.each([
+  [10, 'just now'],
+  [-100, 'just now'],
+  [50, '1 minute ago'],
+  [3540, '59 minutes ago'],
+  [3600, '1 hour ago'],
+  [86_400, 'yesterday'],
+  [86_400 * 12, '12 days ago'],
+  [86_400 * 28, '28 days ago'],
+  [86_400 * 45, 'last month'],
+  [86_400 * 364, 'last year'],
+  [86_400 * 800, '2 years ago'],
+])('%d seconds ago: %s', (seconds, expected) => {
+  expect(ago(1_000_000_000 - seconds, 1_000_000_000)).toBe(expected)
+})
+
+test('the newest tag comes first, and without times the highest version', () => {
+  const names = (tags: [string, number?][]) => sorted(tags).map(([name]: [string]) => name)
+  expect(
+    names([
+      ['b', 1],
+      ['a', 3],
+      ['c', 2],
+    ]),
+  ).toEqual(['a', 'c', 'b'])
+  expect(names([['1.9'], ['1.10'], ['1.2']])).toEqual(['1.10', '1.9', '1.2'])
+})
+
+test('repositories are grouped by their path', () => {
+  const repositories = ['team/b', 'alone', 'team/a', 'team/sub/x'].map(name => [name, 1])
+  expect(
+    grouped(repositories).map(([path, members]: [string, [string][]]) => [
+      path,
+      ...members.map(([name]) => name),
+    ]),
+  ).toEqual([
+    ['', 'alone'],
+    ['team', 'team/b', 'team/a'],
+    ['team/sub', 'team/sub/x'],
+  ])
+})
+
+test.each([
+  ['team/app', 'APP', true],
+  ['team/app', 'app tea', true],
+  ['team/app', '', true],
+  ['team/app', 'apps', false],
+  ['team/app', '.*', false],
+])('%s is found by “%s”: %s', (name, typed, expected) => {
+  expect(matches(name, typed)).toBe(expected)
+})
+
+test.each([
+  [`sha256-${hex}`, { digest: `sha256:${hex}`, kind: '' }],
+  [`sha256-${hex}.sig`, { digest: `sha256:${hex}`, kind: 'sig' }],
+  ['sha256-abc', undefined],
+  ['1.0', undefined],
+])('%s belongs to an image', (tag, expected) => {
+  expect(companion(tag)).toEqual(expected)
+})
+
+test('attestations are no platforms', () => {
+  const amd64 = { digest: 'a', platform: { os: 'linux', architecture: 'amd64' } }
+  const unknown = { digest: 'b', platform: { os: 'unknown', architecture: 'unknown' } }
+  const marked = { digest: 'c', annotations: { 'vnd.docker.reference.type': 'attestation-manifest' } }
+  expect(membersOf({ manifests: [amd64, unknown, marked, null, 'x'] })).toEqual({
+    images: [amd64],
+    proofs: [unknown, marked],
+  })
+  expect(membersOf({ manifests: 'x' })).toEqual({ images: [], proofs: [] })
+})
+
+test.each([
+  [{ os: 'linux', architecture: 'arm64', variant: 'v8' }, 'linux/arm64/v8'],
+  [{ os: 'linux', architecture: 7, variant: {} }, 'linux'],
+  [{}, 'unknown'],
+])('the platform %j', (platform, expected) => {
+  expect(platformOf(platform)).toBe(expected)
+})
+
+test.each([
+  [{ config: { size: 10 }, layers: [{ size: 5 }, { size: 1 }] }, 16],
+  [{ config: null, layers: [{ size: 'x' }, null, {}] }, 0],
+  [{}, 0],
+])('the size of %j', (manifest, expected) => {
+  expect(sizeOf(manifest)).toBe(expected)
+})
+
+test.each([
+  [[81_900_000, 80_000_000], '80.0 – 81.9 MB'],
+  [[999_000, 2_000_000], '999 kB – 2.0 MB'],
+  [[5, 5], '5 B'],
+  [[Number.NaN], ''],
+])('platforms of %j bytes: %s', (each, expected) => {
+  expect(sizes(each.map(size => ({ size })))).toBe(expected)
+})
+
+test.each([
+  [
+    'an image',
+    { config: { mediaType: 'application/vnd.oci.image.config.v1+json' } },
+    [
+      'docker pull r.example.com/team/app:1.0',
+      'podman pull r.example.com/team/app:1.0',
+      `docker pull r.example.com/team/app@sha256:${hex}`,
+    ],
+  ],
+  [
+    'a chart',
+    { config: { mediaType: 'application/vnd.cncf.helm.config.v1+json' } },
+    ['helm pull oci://r.example.com/team/app --version 1.0'],
+  ],
+  [
+    'something else',
+    { artifactType: 'application/vnd.example.thing' },
+    ['oras pull r.example.com/team/app:1.0'],
+  ],
+])('how %s is fetched', (_, manifest, expected) => {
+  const commands = commandsFor(kindOf(manifest), 'r.example.com/team/app', '1.0', `sha256:${hex}`)
+  expect(commands.map(([, command]: string[]) => command)).toEqual(expected)
+})
+
+test.each([
+  ['https://slsa.dev/provenance/v1', 'Provenance'],
+  ['https://spdx.dev/Document', 'SBOM (SPDX)'],
+  ['https://cyclonedx.org/bom', 'SBOM (CycloneDX)'],
+  ['application/vnd.dev.cosign.simplesigning.v1+json', 'Signature'],
+  ['application/vnd.cncf.notary.signature', 'Signature (Notation)'],
+  ['application/x.else', 'x.else'],
+  ['', 'Attachment'],
+])('what %s is', (type, expected) => {
+  expect(proofName(type)).toBe(expected)
+})
+
+test('a certificate names who signed and who vouches for that', () => {
+  const signer = 'https://github.com/example/app/.github/workflows/release.yml@refs/heads/main'
+  const issuer = 'https://token.actions.githubusercontent.com'
+  expect(signersOf(certificate(signer, issuer))).toEqual([signer, issuer])
+  // Longer than a byte can say.
+  const long = `https://example.com/${'x'.repeat(300)}`
+  expect(signersOf(certificate(long, issuer))).toEqual([long, issuer])
+})
+
+test('what is no certificate names nobody, and ends', () => {
+  for (const bytes of [
+    [],
+    [0x30],
+    [0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 6],
+    Array(1000).fill(0x30),
+    Array(999).fill(0),
+  ])
+    expect(signersOf(Buffer.from(bytes).toString('base64'))).toEqual([])
+})
+
+test('a few at a time, and not what has left the screen', async () => {
+  const { add, drop } = queue(2)
+  const begun: number[] = []
+  const ends: (() => void)[] = []
+  for (const key of [1, 2, 3, 4, 5])
+    add(key, () => {
+      begun.push(key)
+      return new Promise<void>(resolve => ends.push(resolve))
+    })
+  expect(begun).toEqual([1, 2])
+  drop(3)
+  for (const end of ends.splice(0)) end()
+  await new Promise(resolve => setImmediate(resolve))
+  expect(begun).toEqual([1, 2, 4, 5])
+})

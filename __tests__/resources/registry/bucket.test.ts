@@ -1,0 +1,58 @@
+import { expect, test } from '@jest/globals'
+import { bucketOf, bucketTrial } from '../../../src/resources/registry/bucket.ts'
+import { configYaml } from '../../../src/resources/registry/config.ts'
+import { recorded } from '../../recorded.ts'
+
+const bucket = {
+  ...{ name: 'my-images', folder: '/registry', region: 'eu-central-1', endpoint: 'https://s3.example.com' },
+  ...{ accessKey: 'id', secretKey: 'secret', redirect: false },
+}
+const given = (config: Record<string, unknown> = {}) => ({ registry: { image: '', config } })
+
+test('the way to a bucket is known, whether an input or `registry-config` names it', () => {
+  const access = {
+    ...{
+      bucket: 'my-images',
+      folder: 'registry/',
+      region: 'eu-central-1',
+      endpoint: 'https://s3.example.com',
+    },
+    ...{ accessKey: 'id', secretKey: 'secret', pathStyle: true, skipVerify: false },
+  }
+  expect(bucketOf({ registry: { image: '', config: {}, bucket } })).toEqual(access)
+  const s3 = {
+    ...{ region: 'eu-central-1', bucket: 'my-images', rootdirectory: 'registry' },
+    ...{ regionendpoint: 's3.example.com', accesskey: 'id', secretkey: 'secret' },
+  }
+  expect(bucketOf(given({ storage: { filesystem: null, s3 } }))).toEqual(access)
+  const { accesskey, secretkey, ...ofRole } = s3
+  expect(bucketOf(given({ storage: { filesystem: null, s3: ofRole } }))).toBeUndefined()
+  expect(bucketOf(given())).toBeUndefined()
+})
+
+const { desired } = recorded('trixie', 'bare')
+const wanted = (changes = {}) => ({
+  ...desired,
+  registry: { ...desired.registry, bucket: { ...bucket, ...changes } },
+})
+const seen = (to: typeof desired) => ({
+  generation: '0badcafe',
+  config: { content: configYaml(to), mode: '600', owner: '65532:65532' },
+})
+const tried = (before: Parameters<typeof bucketTrial>[1], to: typeof desired) =>
+  bucketTrial(to, before).flatMap(({ changes }) => changes)
+
+test('a bucket is tried when the way there is new, and not again when it is the same', () => {
+  expect(tried({ generation: '', config: undefined }, wanted())).toMatchObject([{ action: 'create' }])
+  expect(tried(seen(desired), wanted())).toMatchObject([{ action: 'update' }])
+  expect(tried(seen(wanted()), wanted({ secretKey: 'another' }))).toHaveLength(1)
+  expect(tried(seen(wanted()), wanted({ redirect: true }))).toEqual([])
+  expect(tried(seen(wanted()), desired)).toEqual([])
+})
+
+test('the plan names the bucket, and not its key', () => {
+  const [change] = tried(seen(desired), wanted({ secretKey: 'hidden' }))
+  expect(change?.summary).toBe(
+    'keep images in the bucket my-images at https://s3.example.com, after a round trip there',
+  )
+})

@@ -1,0 +1,76 @@
+import { isIP } from 'node:net'
+import type { AcmeDns, Mode } from '../desired.ts'
+import { isHostname } from './hosts.ts'
+import type { Reader } from './reader.ts'
+
+/** Reads `acme-dns` and `acme-dns-credentials`: who sets the record that answers the authority. */
+export function readDns(reader: Reader, mode: Mode): AcmeDns | undefined {
+  const text = reader
+    .raw('acme-dns-credentials')
+    .replace(/^\uFEFF/, '')
+    .replaceAll('\r', '')
+    .trim()
+  for (const secret of secretsOf(text)) reader.secret(secret)
+  const name = reader.checked(
+    'acme-dns',
+    reader.text('acme-dns'),
+    value => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(value),
+    '`hook`, or the name of one of certbot’s plugins, such as cloudflare',
+  )
+  const mistake = reader.mistake('acme-dns-credentials')
+  if (name === '') {
+    if (text !== '') mistake('is given without `acme-dns`; name there what it is for')
+    return undefined
+  }
+  if (reader.text('certificate') !== '')
+    reader.mistake('acme-dns')('is for certificates by ACME, but `certificate` is your own; omit one of them')
+  // These need none.
+  if (name === 'hook' && mode !== 'down' && mode !== 'push') {
+    if (text === '')
+      mistake(
+        'is missing; give a script that sets and clears a record (is the secret that it comes from set?)',
+      )
+    else if (!text.startsWith('#!'))
+      mistake('is not a script; with `acme-dns: hook` it must begin with a line such as `#!/bin/sh`')
+  }
+  return { name, credentials: text === '' ? undefined : `${text}\n` }
+}
+
+/**
+ * The parts of a credential that must be masked one by one, because GitHub masks a secret only where it appears as a whole.
+ *
+ * In a file of settings these are the values; in a script or in JSON, the words that look random.
+ */
+export function secretsOf(text: string): string[] {
+  const values = [...text.matchAll(/^(?:export\s+)?([\w.-]+)\s*[=:]\s*(.+?)\s*$/gm)]
+    .filter(([, key = '']) => !publicKeys.test(key))
+    .map(([, , value = '']) => value)
+  const named = text.startsWith('#!') ? [...text.matchAll(namedSecret)].map(([, value = '']) => value) : []
+  const words = text.replace(/^[\w.-]+\s*[=:]/gm, '').split(/[\s"'`=,;:(){}[\]<>|&$]+|\\n/)
+  return [
+    ...new Set([
+      ...values
+        .map(value => value.replace(/^(["'])(.*)\1$/, '$2'))
+        .filter(value => value.length >= 6 && !isPublic(value)),
+      ...named.filter(value => !isPublic(value)),
+      ...words.filter(word => word.length >= 16 && /\d/.test(word) && /[a-z]/i.test(word) && !isPublic(word)),
+    ]),
+  ]
+}
+
+/** A value after a name that sounds secret, such as `X-Api-Key: …` or `--token …`; not a variable. */
+const namedSecret =
+  /(?:--[\w-]*(?:passw\w*|secret|token|key)[= ]|(?:passw\w*|secret\w*|token|key|authorization)["']?[ \t]*[=:])[ \t]*(?:Basic |Bearer |Token )?["']?([^\s"'`$=,;(){}[\]<>|&-][^\s"'`$,;(){}[\]<>|&]{5,})/gi
+
+/** Settings whose values are not secret, such as the name of a TSIG key. */
+const publicKeys = /(name|algorithm|server|port|email|endpoint|region|zone|project)$/i
+
+/** Values that anybody may know, and that readers of a log would miss. */
+function isPublic(value: string): boolean {
+  const host = value.replace(/\.$/, '')
+  return (
+    isIP(value) !== 0 ||
+    (host.includes('.') && isHostname(host) && /\.[a-z]{2,}$/i.test(host)) ||
+    /^(hmac-\w+|[\w.+-]+@[\w.-]+|\d{1,6}|\/[\w./-]*|.*:\/\/[\w.:/-]*)$/i.test(value)
+  )
+}

@@ -1,0 +1,70 @@
+import { parse } from 'yaml'
+import type { Desired } from '../../desired.ts'
+import { isObject } from '../../json.ts'
+import type { ServerFile } from '../../server/facts.ts'
+import { library } from '../../shell.ts'
+import { change, type Step } from '../resource.ts'
+import { configOf, type Wanted } from './config.ts'
+
+/** How to reach the bucket in which a registry keeps its images, as `s3.py` reads it. */
+export interface BucketAccess {
+  bucket: string
+  /** What all keys begin with: empty, or a path that ends with a slash. */
+  folder: string
+  region: string
+  endpoint: string | undefined
+  accessKey: string
+  secretKey: string
+  pathStyle: boolean
+  skipVerify: boolean
+}
+
+/** The bucket of a wanted registry; `undefined` if it has none over S3, or one whose key is not in the configuration. */
+export function bucketOf(desired: Wanted): BucketAccess | undefined {
+  return bucketIn(configOf(desired))
+}
+
+/** The bucket that a config.yml names. */
+function bucketIn({ storage }: Record<string, unknown>): BucketAccess | undefined {
+  const s3 = isObject(storage) && isObject(storage.s3) ? storage.s3 : {}
+  const text = (key: string) => (s3[key] === undefined || s3[key] === null ? '' : String(s3[key]))
+  if (text('bucket') === '' || text('accesskey') === '' || text('secretkey') === '') return undefined
+  const endpoint = text('regionendpoint')
+  const scheme = /^https?:/.test(endpoint) ? '' : `${text('secure') === 'false' ? 'http' : 'https'}://`
+  const folder = text('rootdirectory').replace(/^\/+|\/+$/g, '')
+  return {
+    bucket: text('bucket'),
+    folder: folder === '' ? '' : `${folder}/`,
+    region: text('region'),
+    endpoint: endpoint === '' ? undefined : scheme + endpoint,
+    accessKey: text('accesskey'),
+    secretKey: text('secretkey'),
+    pathStyle: endpoint !== '' || text('forcepathstyle') === 'true',
+    skipVerify: text('skipverify') === 'true',
+  }
+}
+
+/**
+ * A trial of the bucket before anything is changed. None if the present registry reaches it in the same way, because that was tried
+ * already.
+ */
+export function bucketTrial(
+  desired: Desired,
+  seen: { generation: string; config: ServerFile | undefined },
+): Step[] {
+  const wanted = bucketOf(desired)
+  const before: unknown = wanted && seen.config && parse(seen.config.content)
+  const same = isObject(before) && JSON.stringify(bucketIn(before)) === JSON.stringify(wanted)
+  if (wanted === undefined || same) return []
+  const { bucket, endpoint = 'AWS' } = wanted
+  return [
+    {
+      resource: 'registry',
+      changes: change(
+        seen.generation !== '',
+        `keep images in the bucket ${bucket} at ${endpoint}, after a round trip there`,
+      ),
+      call: ['bucket_check', library('bucket/s3.py') + library('bucket/check.py'), JSON.stringify(wanted)],
+    },
+  ]
+}

@@ -1,0 +1,92 @@
+import type { Desired, Keep } from '../desired.ts'
+import { Failure } from '../failure.ts'
+import { lastMarker, marker } from '../server/protocol.ts'
+import type { Server } from '../server/server.ts'
+import { compose, line } from '../shell.ts'
+import { type Collected, parseCollected } from './collected.ts'
+import { type Inventory, parseInventory } from './inventory.ts'
+import { type Logs, otherLogs, pullsProgram } from './logs.ts'
+import { unpack } from './packed.ts'
+import { planRetention, type Retention } from './retention.ts'
+import { storageOf } from './storage.ts'
+
+/** Which registry is cleaned, and how. */
+export interface Cleaned {
+  desired: Desired
+  keep: Keep | undefined
+  /** Seconds for which garbage collection spares what was pushed. */
+  grace: number
+}
+
+/** What `clean` would do, for mode `plan`; `undefined` if there is no registry yet. `logs` are those of other servers. */
+export async function foreseeRetention(
+  server: Pick<Server, 'run'>,
+  cleaned: Cleaned,
+  logs: Logs,
+): Promise<Retention | undefined> {
+  const inventory = await takeInventory(server, cleaned, logs)
+  return inventory && planRetention(cleaned.keep ?? [], inventory, cleaned.grace)
+}
+
+/** Seconds by which the server’s clock may be wrong. Rules are about days. */
+const maxDrift = 15 * 60
+
+/** Which images there are; `undefined` if there is no such registry. Changes nothing. */
+export async function takeInventory(
+  server: Pick<Server, 'run'>,
+  { desired, keep, grace }: Cleaned,
+  logs: Logs,
+): Promise<Inventory | undefined> {
+  const said = await server.run(
+    compose(
+      ['server/protocol', 'server/facts', 'resources/registry/registry', 'retention/retention'],
+      [...otherLogs(logs), line(storageOf(desired, grace).look(pullsProgram(keep)))],
+    ),
+  )
+  if (lastMarker(said, 'retention.domain') !== desired.domain) return undefined
+  const inventory = parseInventory([...logs.pulls, unpack(lastMarker(said, 'retention.store'))].join('\n'))
+  const drift = Math.abs(Date.now() / 1000 - inventory.time)
+  if (drift > maxDrift)
+    throw new Failure(
+      'clock',
+      `the server’s clock and the runner’s are ${Math.round(drift / 60)} minutes apart, and rules about days would delete the wrong images; set the clock (\`timedatectl set-ntp true\`) and run again`,
+    )
+  return inventory
+}
+
+/** Seconds that a run waits for another one on the same server. */
+const lockSeconds = 900
+
+/** Sets aside what `orders` names, and garbage; or puts back what the last run set aside. */
+export async function collect(
+  server: Pick<Server, 'run'>,
+  { desired, grace }: Cleaned,
+  command: 'collect' | 'undo',
+  orders: string,
+  logs: Logs,
+): Promise<Collected> {
+  const said = await server.run(
+    compose(
+      [
+        'server/apply',
+        'server/protocol',
+        'server/facts',
+        'resources/registry/registry',
+        'resources/site/site',
+        'retention/retention',
+      ],
+      [
+        `lock ${lockSeconds}`,
+        ...otherLogs(logs),
+        ...storageOf(desired, grace).run(command, orders).map(line),
+        `echo ${marker('end')}`,
+      ],
+    ),
+  )
+  if (lastMarker(said, 'busy') !== undefined)
+    throw new Failure(
+      'busy',
+      `another run of Berth has been at work on this server for ${lockSeconds} s; wait for it and run again`,
+    )
+  return parseCollected(unpack(lastMarker(said, 'retention.result')))
+}

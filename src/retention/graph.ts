@@ -1,0 +1,71 @@
+import type { Blob, Inventory, Manifest, Repository } from './inventory.ts'
+
+/** Manifests, and what they need. */
+export class Graph {
+  readonly #blobs: readonly Blob[]
+  readonly #manifests: ReadonlyMap<number, Manifest>
+  readonly #numbers: ReadonlyMap<string, number>
+
+  readonly #time: number
+  readonly #grace: number
+
+  constructor({ blobs, manifests, time }: Inventory, grace: number) {
+    this.#time = time
+    this.#grace = grace
+    this.#blobs = blobs
+    this.#manifests = manifests
+    this.#numbers = new Map(blobs.map(({ digest }, number) => [digest, number]))
+  }
+
+  readonly blob = (number: number): Blob => this.#blobs[number] ?? { digest: '', bytes: 0, fresh: false }
+
+  digest(number: number): string {
+    return this.blob(number).digest
+  }
+
+  subject(number: number): number | undefined {
+    return this.#manifests.get(number)?.subject
+  }
+
+  isFresh(pushed: number): boolean {
+    return this.#time - pushed < this.#grace
+  }
+
+  /** Whether somebody may be pulling it. Disks update the time of the last access only once a day, so the grace counts twice. */
+  isAsked(asked: number): boolean {
+    return this.#time - asked < 2 * this.#grace
+  }
+
+  isList(manifest: number): boolean {
+    return this.#manifests.get(manifest)?.list ?? true
+  }
+
+  /** Whether a digest is one of `among`. */
+  has(digest: string, among: ReadonlySet<number>): boolean {
+    const number = this.#numbers.get(digest)
+    return number !== undefined && among.has(number)
+  }
+
+  /** Everything that manifests need, including themselves. */
+  closure(manifests: readonly number[]): Set<number> {
+    const reached = new Set<number>()
+    const queue = [...manifests]
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      if (reached.has(next)) continue
+      reached.add(next)
+      queue.push(...(this.#manifests.get(next)?.refers ?? []))
+    }
+    return reached
+  }
+
+  /** Manifests that a repository’s lists name or that belong to another manifest. They stay or go with that. */
+  partsOf({ revisions }: Repository): Set<number> {
+    const parts = new Set<number>()
+    for (const { manifest } of revisions) {
+      const { list, refers = [], subject } = this.#manifests.get(manifest) ?? {}
+      if (list) for (const each of refers) parts.add(each)
+      if (subject !== undefined) parts.add(manifest)
+    }
+    return parts
+  }
+}

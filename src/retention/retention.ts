@@ -1,0 +1,281 @@
+import type { Keep, KeepRule } from '../desired.ts'
+import { Failure, joined } from '../failure.ts'
+import { count } from '../format.ts'
+import { Graph } from './graph.ts'
+import type { Blob, Inventory, Repository, Tag } from './inventory.ts'
+import { matches, matchesTag } from './pattern.ts'
+import { type Candidate, reasonToGo, reasonToKeep } from './reason.ts'
+
+/** What `keep` means for a registry as it is now: which tags go, which stay, and why. */
+export interface Retention {
+  repositories: RepositoryPlan[]
+  /** Manifests that go, by repository, with the time when each was pushed. */
+  manifests: { repository: string; digest: string; pushed: number }[]
+  /** Bytes that nothing needs any more after this. */
+  unneeded: number
+  /** Those of them that this run frees. */
+  freed: number
+  disk: Inventory['disk']
+  aside: number
+  /** When the server was looked at, by its clock. */
+  time: number
+}
+
+export interface RepositoryPlan {
+  name: string
+  /** The rule that applies; `undefined` if none does. */
+  rule: KeepRule | undefined
+  goes: Verdict[]
+  stays: Verdict[]
+  /** How many images without a tag go. */
+  untagged: number
+}
+
+/** The decision about a tag. */
+export interface Verdict {
+  tag: string
+  digest: string
+  /** Seconds since 1970. */
+  pushed: number
+  /** Bytes of everything that it needs, which other tags may need too. */
+  bytes: number
+  /** Why it stays, or why no line keeps it. */
+  reason: string
+}
+
+const day = 24 * 60 * 60
+
+/** Seconds that a time may be in the future, because clocks differ. */
+const maxAhead = 15 * 60
+
+/**
+ * `grace` is in seconds: images that were pushed within that time may still be pulled by their digest, or wait for the list that
+ * names them. Throws if nothing would stay in a repository whose rule does not allow that, and names all such repositories.
+ */
+export function planRetention(keep: Keep, inventory: Inventory, grace: number): Retention {
+  const failures = pullFailures(keep, inventory)
+  if (failures) throw failures
+  const graph = new Graph(inventory, grace)
+  const drafts = inventory.repositories.map(repository => draft(repository, keep, inventory, graph))
+  // What a list needs stays in every repository that has the list.
+  const stays = graph.closure(drafts.flatMap(({ kept }) => [...kept]))
+  for (const each of drafts) attach(each, graph, stays)
+  const needed = graph.closure([...stays])
+  const plans = drafts.map(each => verdicts(each, graph, needed))
+  const failure = joined(drafts.flatMap((each, index) => emptied(each, plans[index], graph)))
+  if (failure) throw failure
+
+  const manifests = drafts.flatMap(({ repository, rule, kept }) =>
+    rule === undefined
+      ? []
+      : repository.revisions
+          .filter(({ manifest }) => !needed.has(manifest) && !kept.has(manifest))
+          .map(({ manifest, pushed }) => ({
+            repository: repository.name,
+            digest: graph.digest(manifest),
+            pushed,
+          })),
+  )
+  const unneeded = inventory.blobs.filter((blob, number) => blob.bytes > 0 && !needed.has(number))
+  const { disk, aside, time } = inventory
+  return {
+    repositories: plans,
+    manifests,
+    unneeded: bytes(unneeded),
+    freed: bytes(unneeded.filter(({ fresh }) => !fresh)),
+    ...{ disk, aside, time },
+  }
+}
+
+/** A repository while its plan is made. */
+interface Draft {
+  repository: Repository
+  rule: KeepRule | undefined
+  /** The reasons of the tags that stay. */
+  reasons: Map<Tag, string>
+  /** Numbers of manifests that stay. */
+  kept: Set<number>
+  /** The tags that the rule is about: those that people gave, not those of signatures. */
+  candidates: Map<Tag, Candidate>
+}
+
+function draft(repository: Repository, keep: Keep, inventory: Inventory, graph: Graph): Draft {
+  const rule = keep.find(({ pattern }) => matches(pattern, repository.name))
+  const reasons = new Map<Tag, string>()
+  const kept = new Set<number>()
+  if (rule === undefined) {
+    for (const tag of repository.tags) reasons.set(tag, 'no rule fits this repository')
+    for (const { manifest } of [...repository.tags, ...repository.revisions]) kept.add(manifest)
+    return { repository, rule, reasons, kept, candidates: new Map() }
+  }
+  const stay = (tag: Tag, reason: string) => {
+    reasons.set(tag, reason)
+    kept.add(tag.manifest)
+  }
+  const people: Tag[] = []
+  for (const tag of repository.tags) {
+    const pattern = rule.tags.find(each => matchesTag(each, tag.name))
+    if (isPersons(tag, graph)) people.push(tag)
+    else if (pattern !== undefined) stay(tag, `tags: ${pattern}`)
+  }
+  const lastPull = pullsOf(repository, inventory, graph)
+  const candidates = new Map<Tag, Candidate>()
+  // A tag that was pushed while the clock was ahead would count as newer than all later ones until that time comes.
+  const isAhead = ({ pushed }: Tag) => pushed > inventory.time + maxAhead
+  for (const tag of people.filter(isAhead)) stay(tag, 'pushed when the server’s clock was ahead')
+  const dated = people.filter(tag => !isAhead(tag)).sort((a, b) => b.pushed - a.pushed)
+  dated.forEach((tag, newer) => {
+    const candidate: Candidate = {
+      ...{ name: tag.name, newer, age: inventory.time - tag.pushed },
+      idle: inventory.time - lastPull(tag.manifest, tag.name, tag.asked),
+    }
+    candidates.set(tag, candidate)
+    const reason = reasonToKeep(candidate, rule)
+    if (reason !== undefined) stay(tag, reason)
+  })
+  // Images without a tag: pushed by digest, or left behind when a tag moved.
+  const below = graph.partsOf(repository)
+  const tagged = new Set(repository.tags.map(({ manifest }) => manifest))
+  for (const { manifest, pushed, asked, left } of repository.revisions) {
+    const since = Math.max(pushed, left)
+    if (graph.isFresh(since) || graph.isAsked(asked)) kept.add(manifest)
+    if (tagged.has(manifest) || below.has(manifest)) continue
+    const age = inventory.time - since
+    const isPulled =
+      rule.pulled !== undefined && inventory.time - lastPull(manifest, '', asked) < rule.pulled * day
+    if (age < (rule.untagged ?? 0) * day || isPulled) kept.add(manifest)
+  }
+  return { repository, rule, reasons, kept, candidates }
+}
+
+/** Tells when an image of a repository was last pulled, by its manifest and a tag, which may be empty; `-Infinity` if no pull is known. */
+function pullsOf(
+  { name, revisions }: Repository,
+  { pulls, pullsSince }: Inventory,
+  graph: Graph,
+): (manifest: number, tag: string, asked: number) => number {
+  const byDigest = new Map(revisions.map(({ manifest, asked }) => [manifest, asked]))
+  return (manifest, tag, asked) => {
+    const logged = [tag, graph.digest(manifest)].map(each => pulls.get(`${name} ${each}`) ?? -Infinity)
+    // If the disk does not record reads, its time is that of the push.
+    const ofDisk = pullsSince === 0 ? [asked, byDigest.get(manifest) ?? -Infinity] : []
+    return Math.max(...logged, ...ofDisk)
+  }
+}
+
+/** Keeps signatures, attestations and the like if what they belong to stays. */
+function attach({ repository, rule, reasons, kept }: Draft, graph: Graph, stays: Set<number>): void {
+  if (rule === undefined) return
+  for (let before = -1; before !== kept.size + reasons.size; ) {
+    before = kept.size + reasons.size
+    for (const tag of repository.tags) {
+      const owner = ownerDigest(tag.name)
+      if (owner === undefined || reasons.has(tag) || isPersons(tag, graph)) continue
+      if (graph.has(owner, stays)) reasons.set(tag, `belongs to ${owner.slice(0, 19)}`)
+      else if (graph.isFresh(tag.pushed)) reasons.set(tag, 'pushed just now')
+      else continue
+      kept.add(tag.manifest)
+    }
+    for (const { manifest } of repository.revisions) {
+      const subject = graph.subject(manifest)
+      if (subject !== undefined && stays.has(subject)) kept.add(manifest)
+    }
+    for (const each of graph.closure([...kept])) stays.add(each)
+  }
+}
+
+function verdicts(
+  { repository, rule, reasons, kept, candidates }: Draft,
+  graph: Graph,
+  needed: Set<number>,
+): RepositoryPlan {
+  const order = [...repository.tags].sort((a, b) => b.pushed - a.pushed)
+  const verdict = (tag: Tag, reason: string): Verdict => ({
+    tag: tag.name,
+    digest: graph.digest(tag.manifest),
+    pushed: tag.pushed,
+    bytes: bytes([...graph.closure([tag.manifest])].map(graph.blob)),
+    reason,
+  })
+  const tagged = new Set(repository.tags.map(({ manifest }) => manifest))
+  const gone = repository.revisions.filter(({ manifest }) => !needed.has(manifest) && !kept.has(manifest))
+  return {
+    name: repository.name,
+    rule,
+    stays: order.flatMap(tag => (reasons.has(tag) ? [verdict(tag, reasons.get(tag) ?? '')] : [])),
+    goes: order.flatMap(tag => {
+      if (reasons.has(tag) || rule === undefined) return []
+      const candidate = candidates.get(tag)
+      return [verdict(tag, candidate ? reasonToGo(candidate, rule) : 'its image goes or is gone')]
+    }),
+    untagged: rule === undefined ? 0 : gone.filter(({ manifest }) => !tagged.has(manifest)).length,
+  }
+}
+
+function emptied(
+  { repository, rule, kept }: Draft,
+  plan: RepositoryPlan | undefined,
+  graph: Graph,
+): Failure[] {
+  if (rule === undefined || plan === undefined || rule.empty) return []
+  const people = new Set(repository.tags.filter(tag => isPersons(tag, graph)).map(({ name }) => name))
+  if (plan.stays.some(({ tag }) => people.has(tag))) return []
+  const goes = plan.goes.filter(({ tag }) => people.has(tag)).length
+  const tagged = new Set(repository.tags.map(({ manifest }) => manifest))
+  const parts = graph.partsOf(repository)
+  const bare = repository.revisions.filter(({ manifest }) => !tagged.has(manifest) && !parts.has(manifest))
+  if (goes === 0 && (bare.length === 0 || bare.some(({ manifest }) => kept.has(manifest)))) return []
+  const has = goes > 0 ? count(goes, 'tag') : `${count(bare.length, 'image')} without a tag`
+  return [
+    new Failure(
+      'keep',
+      `keep: ${JSON.stringify(rule.pattern)} would leave nothing in ${repository.name}, which has ${has}; fix the rule, or add \`empty: true\` to it if this is meant`,
+    ),
+  ]
+}
+
+/** Fails if a rule’s `pulled` goes back further than pulls are known. */
+function pullFailures(keep: Keep, { time, pullsSince, disk }: Inventory): Failure | undefined {
+  if (pullsSince === 0) return undefined
+  const known = Math.floor((time - pullsSince) / day)
+  return joined(
+    keep
+      .filter(({ pulled }) => pulled !== undefined && pulled > known)
+      .map(
+        ({ pattern, pulled }) =>
+          new Failure(
+            'keep',
+            `keep: ${JSON.stringify(pattern)}.pulled is ${pulled}, and pulls are known for ${count(known, 'day')} only: ${disk.bytes === 0 ? 'a bucket does not record them' : 'the server’s disk is mounted with noatime'}, and nginx’s logs go back no further; ${disk.bytes === 0 ? '' : 'mount it with relatime, '}keep more logs (\`rotate\` in /etc/logrotate.d/nginx), or ask for fewer days`,
+          ),
+      ),
+  )
+}
+
+/** Whether a person gave this tag, not a program that signs or describes an image. */
+function isPersons({ name, manifest }: Tag, graph: Graph): boolean {
+  const isReferrers = name.includes('.') || graph.isList(manifest)
+  return ownerDigest(name) === undefined || !isReferrers
+}
+
+/** The image that a tag such as `sha256-HEX.sig` belongs to: signatures, attestations, SBOMs and lists of referrers. */
+function ownerDigest(tag: string): string | undefined {
+  const [, hex] = /^sha256-([0-9a-f]{64})(?:\.[a-z]+)?$/.exec(tag) ?? []
+  return hex === undefined ? undefined : `sha256:${hex}`
+}
+
+function bytes(blobs: readonly Blob[]): number {
+  return blobs.reduce((sum, each) => sum + Math.max(0, each.bytes), 0)
+}
+
+/** What the server is told to set aside, as `store.pl collect` reads it. */
+export function orders({ repositories, manifests, time }: Retention): string {
+  return [
+    `planned ${time}\n`,
+    ...repositories.flatMap(({ name, goes }) =>
+      goes.map(({ tag, digest, pushed }) => `tag ${name} ${tag} ${digest} ${Math.floor(pushed)}\n`),
+    ),
+    ...manifests.map(
+      ({ repository, digest, pushed }) => `manifest ${repository} ${digest} ${Math.floor(pushed)}\n`,
+    ),
+  ].join('')
+}
