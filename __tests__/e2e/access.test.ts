@@ -2,11 +2,19 @@ import { createHash, randomBytes } from 'node:crypto'
 import { connect as connect2 } from 'node:http2'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { createServer, key, runStep, type Server, type StepRun, type World, world } from '../../lab/index.ts'
+import {
+  createServer,
+  key,
+  password,
+  runStep,
+  type Server,
+  type StepRun,
+  type World,
+  world,
+} from '../../lab/index.ts'
 
 jest.setTimeout(180_000)
 
-const password = () => randomBytes(24).toString('base64')
 const users = { ci: password(), 'ci+next': password(), alice: password(), bob: password(), carol: password() }
 type Name = keyof typeof users
 
@@ -251,6 +259,23 @@ describe('what a user may not', () => {
     },
   )
 })
+
+test('where a request says that it goes and comes from is not believed', async () => {
+  const curl = (args: string) => lab.consumer.sh(`curl -4 -sk -o /dev/null ${args}`)
+  // Without another site, Berth’s answers for every name.
+  await server.sh('rm /etc/nginx/sites-enabled/default && systemctl reload nginx')
+  for (const host of ['evil.example', `evil.example#${server.domain}`, '']) {
+    const to = await curl(`-w '%{redirect_url}' -H 'Host: ${host}' http://${server.domain}/v2/`)
+    expect(to.replace(`https://${server.domain}/v2/`, '')).toBe('')
+  }
+  const spoofed = ['X-Forwarded-For', 'X-Real-IP', 'Forwarded'].map(name => `-H '${name}: 203.0.113.9'`)
+  await curl(
+    `-u 'ci:${users.ci}' ${spoofed.join(' ')} https://${server.domain}/v2/team/none/manifests/spoofed`,
+  )
+  const log = await server.sh('docker logs $(docker ps -q) 2>&1 | grep spoofed')
+  expect(log).toContain(`remoteaddr=${lab.consumer.address.v4}`)
+  expect(log).not.toContain('203.0.113.9')
+}, 60_000)
 
 interface Answer {
   status: number

@@ -19,7 +19,7 @@ systemctl stop nginx
 REQUESTS_CA_BUNDLE=/etc/berth-lab-ca.pem certbot certonly --standalone --non-interactive --agree-tos -m ops@example.com \\
   -d ${domain} --server ${here.world.acme.directory} 2>&1
 mkdir -p /home/ops/registry/auth && cd /home/ops/registry
-python3 -c 'import crypt; print("ci:" + crypt.crypt(input(), "$2y$05$" + "abcdefghijklmnopqrstuv"))' >auth/htpasswd 2>/dev/null
+perl -e 'chomp($_ = <STDIN>); print "ci:", crypt($_, q($2y$05$abcdefghijklmnopqrstuv)), "\\n"' >auth/htpasswd
 echo '${stranger}' >>auth/htpasswd
 cat >docker-compose.yml <<'END'
 version: '3'

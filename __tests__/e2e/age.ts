@@ -1,8 +1,8 @@
 import { type Acme, type Server, until } from '../../lab/index.ts'
 
 /** Puts a certificate for the same key in the place of the one on disk, which has one day of ninety left, and has it served. */
-export async function age(server: Server, authority: Acme): Promise<void> {
-  const live = `/etc/letsencrypt/live/${server.domain}`
+export async function age(server: Server, authority: Acme, lineage = server.domain): Promise<void> {
+  const live = `/etc/letsencrypt/live/${lineage}`
   const date = (days: number) => `$(date -u -d '${days} days' +%Y%m%d%H%M%SZ)`
   const csr = await server.sh(
     `openssl req -new -key ${live}/privkey.pem -subj / -addext subjectAltName=DNS:${server.domain}`,

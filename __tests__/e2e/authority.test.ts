@@ -68,7 +68,7 @@ test('the authority is not there, or is none', async () => {
     each(/the server can’t resolve nowhere-.*; is `acme-server` right/),
   )
   expect(await errors(() => ({ 'acme-server': `https://${authority.domain}/dir` }))).toEqual(
-    each(/wordy-.* does not answer the server, or is out of order; see its status page/),
+    each(/wordy-.* does not answer the server, or is down; see its status page/),
   )
   expect(await errors(() => ({ 'acme-server': `https://${authority.domain}:14000/nothing` }))).toEqual(
     each(/answers, but not as an ACME server does; is `acme-server` the URL of its directory\?/),
@@ -86,7 +86,7 @@ test('the authority issues no certificate for this name', async () => {
       domain: `${suite}-${forbidden}`,
       directory: '/opt/forbidden',
     })),
-  ).toEqual(each(/issues no certificate for .*-forbidden-.*, by its policy; use another name/))
+  ).toEqual(each(/issues no certificate for .*-forbidden-.*because of its policy; use another name/))
 })
 
 test('the authority sees another Internet than the runner', async () => {
@@ -96,7 +96,7 @@ test('the authority sees another Internet than the runner', async () => {
   expect(await errors()).toEqual(each(/can’t reach http:\/\/server-.* on port 80, though this runner can/))
   for (const [at, { domain }] of servers.entries())
     await names.set(domain, { v4: [servers[1 - at]?.address.v4 ?? ''] })
-  expect(await errors()).toEqual(each(/got another answer than this server’s from http:\/\/server-/))
+  expect(await errors()).toEqual(each(/got an answer that is not this server’s from http:\/\/server-/))
 })
 
 /** Everything goes to the authority, but orders are refused with this. */
@@ -141,13 +141,13 @@ test('the authority refuses', async () => {
     detail:
       'too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2026-12-01 06:30:00 UTC: see https://letsencrypt.org/docs/rate-limits/',
   })
-  expect(await errors()).toEqual(each(/takes the next one after 2026-12-01 06:30:00 UTC; run again then/))
+  expect(await errors()).toEqual(each(/accepts the next one after 2026-12-01 06:30:00 UTC; run again then/))
   await refuseOrders({
     type: 'serverInternal',
     status: 503,
     detail: 'Service is down for maintenance',
   })
-  expect(await errors()).toEqual(each(/wordy-.* does not answer the server, or is out of order/))
+  expect(await errors()).toEqual(each(/wordy-.* does not answer the server, or is down/))
 })
 
 test('when all of that is over, the same step succeeds', async () => {

@@ -112,9 +112,9 @@ test('a blocked port 80 and a stale AAAA record cost no order', async () => {
 })
 
 test('a clock that is a year off is said', async () => {
-  await server.write('/usr/local/bin/date', '#!/bin/sh\nexec /bin/date -d "1 year ago" "$@"\n', '755')
+  await server.write('/usr/local/sbin/date', '#!/bin/sh\nexec /bin/date -d "1 year ago" "$@"\n', '755')
   const run = await step()
-  await server.sh('rm /usr/local/bin/date')
+  await server.sh('rm /usr/local/sbin/date')
   expect(run.errors).toEqual([
     expect.stringMatching(/clock shows \d{4}-\d\d-\d\d, more than a day off.*timedatectl/),
   ])
@@ -123,7 +123,7 @@ test('a clock that is a year off is said', async () => {
 test('an authority without an account of ours says so, in words', async () => {
   const run = await step({ 'acme-eab': '' })
   expect(run.errors).toEqual([
-    expect.stringMatching(/wants an account that is bound to one of yours; give `acme-eab`/),
+    expect.stringMatching(/requires an account that is bound to one of yours; give `acme-eab`/),
   ])
 })
 
@@ -188,7 +188,7 @@ test('a lineage that is lost is ordered anew while the old certificate is served
   const run = await step()
   expect(run.errors).toEqual([])
   expect(changes(run)).toContain(`certificate: order for ${server.domain}`)
-  expect(run.log).toContain('does not know this account any more; registering anew')
+  expect(run.log).toContain('no longer knows this account; registering a new one')
   expect((await step()).outputs.changed).toBe('false')
 })
 

@@ -121,7 +121,7 @@ test('a network that does not come back ends the run within two minutes, and the
   const run = await cutOff({}, () => here.server.sh(drop('I')), 0, 'registry')
   await here.server.sh(drop('D'))
   expect(run.errors).toEqual([
-    `the connection to ${here.server.domain} was lost half way; run the workflow again, which goes on from there`,
+    `the connection to ${here.server.domain} was lost halfway; run the workflow again, which continues from there`,
   ])
   expect(run.orphans).toEqual([])
   expect(Date.now() - started).toBeLessThan(120_000)

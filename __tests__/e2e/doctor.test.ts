@@ -33,7 +33,7 @@ test('a registry that is well', async () => {
   const { domain, address } = here.server
   const found = await doctor(`${domain} --ca /berth/ca.pem --login`, `ci:${passwords.ci}\n`)
   const [v4, v6] = [address.v4, address.v6].map(each => [
-    `ok     port 80 at ${each}: leads to HTTPS`,
+    `ok     port 80 at ${each}: redirects to HTTPS`,
     `ok     port 443 at ${each}: HTTPS, with a certificate that is trusted here`,
     expect.stringMatching(/^ok {5}certificate: valid for 89 days more, until 20/),
     'ok     registry: asks for a password',
@@ -76,7 +76,7 @@ test('a name that does not exist', async () => {
 test('a registry that is down behind its nginx', async () => {
   await here.server.sh('docker stop $(docker ps -q)')
   const found = await doctor(`${here.server.domain} --ca /berth/ca.pem --login`, `ci:${passwords.ci}\n`)
-  expect(wrong(found)[0]).toMatch(/login as ci: answers 502: nginx is there and the registry is not/)
+  expect(wrong(found)[0]).toMatch(/login as ci: answers 502: nginx is up but the registry is not/)
   expect(found.code).toBe(1)
 })
 

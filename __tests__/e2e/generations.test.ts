@@ -104,7 +104,12 @@ const alone = () =>
     )) === '1\n4'
       ? true
       : undefined,
-  )
+  ).catch(async error => {
+    throw new Error(`${error.message}:\n${await here.server.sh(left)}`)
+  })
+/** What is there of all generations, and what still has to do with them. */
+const left = `docker ps --all; ls -R /opt/berth/run /opt/berth/generations; ss -xp | grep /berth/run; systemctl list-units --no-legend 'berth-*'
+journalctl --unit 'berth-*' --lines 30 --no-pager; for each in $(docker ps --all --quiet); do docker logs --tail 5 $each 2>&1 | cut -c 1-500; done`
 
 test('ten changes under load: no request fails, none is done twice, and an upload lives through them', async () => {
   const images = here.world.hub.registryTags.includes('3.1.2')
@@ -156,10 +161,9 @@ test('ten changes under load: no request fails, none is done twice, and an uploa
     expect({ what, failures }).toEqual({ what, failures: '' })
     expect(done).toBeGreaterThan(3)
   }
-  // Nobody waits for a container: that takes a second. The slowest of all says more of the machine than of the switch.
-  expect(Number(at(near, 0.99))).toBeLessThan(Number(at(far, 0.99)) * 2 + 100)
-  await here.world.runner.sh(`rm -f ${stop}`)
-  await here.world.consumer.sh(`rm -f ${stop}`)
+  // Nobody waits for a container, which takes a second to come up. The slowest of all say more of the machine than of
+  // the switch: bench/rows/change.ts measures them, on free cores.
+  expect(Number(at(near, 0.5))).toBeLessThan(Number(at(far, 0.99)) + 100)
   await alone()
 })
 
@@ -209,6 +213,35 @@ test('what a run that was killed has left is cleared by the next', async () => {
   )
   const run = succeeded(await here.step({ 'registry-config': 'log: { level: debug }' }))
   expect(run.outputs.plan).toContain('an earlier change was cut off')
+  await alone()
+})
+
+test('what removes a generation that ended early leaves alone what comes after it', async () => {
+  const level = async (name: string) =>
+    succeeded(await here.step({ 'registry-config': `log: { level: ${name} }` }))
+  await level('debug')
+  await alone()
+  // As on a server that has too much to do.
+  await here.server.write(
+    '/usr/local/sbin/docker',
+    '#!/bin/sh\n[ "$1" = kill ] && sleep 10\nexec /usr/bin/docker "$@"\n',
+    '755',
+  )
+  const first = await container()
+  await level('info')
+  await here.server.sh(`docker stop ${first.split(' ')[0]}`)
+  await level('debug')
+  const last = await container()
+  await until(
+    'all that was retired is gone',
+    60,
+    async () =>
+      (await here.server.sh(
+        `systemctl list-units --type service --no-legend 'run-*' 'berth-${domain.replaceAll('.', '-')}-*'`,
+      )) === '',
+  )
+  await here.server.sh('rm /usr/local/sbin/docker')
+  expect(await container()).toBe(last)
   await alone()
 })
 

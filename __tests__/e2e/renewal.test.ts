@@ -16,6 +16,7 @@ import {
 } from '../../lab/index.ts'
 import { age } from './age.ts'
 import { underLoad } from './load.ts'
+import { passwords } from './registry.ts'
 
 jest.setTimeout(600_000)
 
@@ -39,7 +40,7 @@ beforeAll(async () => {
     domain: server.domain,
     'ssh-key': (await key()).private,
     'ssh-known-hosts': server.knownHosts,
-    users: `ci:${randomBytes(24).toString('base64')}`,
+    users: `ci:${passwords.ci}`,
     'acme-server': authority.directory,
     ca: authority.trust,
   }
@@ -136,7 +137,7 @@ test('while the authority is down the old certificate stays, one issue is open, 
   expect(up.outputs.changed).toBe('false')
   expect(up.annotations.map(({ level, message }) => `${level}: ${message}`)).toEqual([
     expect.stringMatching(
-      /^warning: renewal .*was not possible: brief-.*:14000 does not answer the server, or is out of order/,
+      /^warning: renewal .*was not possible: brief-.*:14000 does not answer the server, or is down/,
     ),
   ])
 
@@ -176,7 +177,7 @@ test('a rate limit is answered with the time to try again, and the issue says so
   )
   await server.sh('nginx -t -q && systemctl reload nginx')
   const run = await renew()
-  expect(run.errors).toEqual([expect.stringContaining('takes the next one after 2026-12-01 06:30:00 UTC')])
+  expect(run.errors).toEqual([expect.stringContaining('accepts the next one after 2026-12-01 06:30:00 UTC')])
   expect(hubbub.issues).toMatchObject([
     { state: 'open', body: expect.stringContaining('2026-12-01 06:30:00') },
   ])
@@ -204,6 +205,6 @@ f = open("/var/lib/letsencrypt/.certbot.lock", "w"); fcntl.lockf(f, fcntl.LOCK_E
   const run = await renew()
   await hold
   expect(run.errors).toEqual([])
-  expect(run.log).toContain('waiting for certbot, which is already at work')
+  expect(run.log).toContain('waiting for certbot, which is already running')
   expect((await served()).fingerprint256).toBe(await onDisk())
 })

@@ -1,5 +1,5 @@
-import { ready, runner, server } from '../../lab/images.ts'
-import { world } from '../../lab/index.ts'
+import { browser, ready, runner, rust, server, store } from '../../lab/images.ts'
+import { rusty, world } from '../../lab/index.ts'
 
 /**
  * Brings up the lab before any end-to-end test, for on a fresh machine its images take minutes to build: more than a
@@ -12,5 +12,8 @@ export default async function setup(): Promise<void> {
     await server(suite)
     await runner(suite)
   }
-  await ready('forky')
+  for (const suite of ['trixie', 'forky']) await rust(suite, await ready(suite))
+  if (rusty) await rust('trixie', await server('trixie'))
+  await browser()
+  await store()
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import type { Machine } from '../../lab/index.ts'
+import { type Machine, password } from '../../lab/index.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 
 /** How often users rotate, the certificate is renewed and nginx reloaded: a few times here, a hundred by `script/soak`. */
@@ -29,7 +29,7 @@ beforeAll(async () => {
     succeeded(
       await here.step({
         image: `${name} => team/app:1`,
-        users: usersWith(randomBytes(18).toString('base64')),
+        users: usersWith(password()),
       }),
     ).outputs.digest ?? ''
   for (const machine of [runner, consumer]) {
@@ -100,7 +100,7 @@ test(`${rounds} rotations, renewals and reloads under load: nothing fails`, asyn
     for (let round = 0; round < rounds; round++) {
       // So that the step reloads nginx too.
       await here.server.sh(`echo '# by hand' >>/etc/nginx/sites-available/berth-${domain}.conf`)
-      const run = succeeded(await here.step({ users: usersWith(randomBytes(18).toString('base64')) }))
+      const run = succeeded(await here.step({ users: usersWith(password()) }))
       expect(run.outputs.plan).toContain('new password for rotated')
       expect(run.outputs.plan).toContain(`berth-${domain}.conf`)
       await here.server.sh(

@@ -3,6 +3,7 @@ import {
   createServer,
   key,
   runStep,
+  rusty,
   type Server,
   type StepRun,
   testssl,
@@ -17,7 +18,8 @@ const suites = [
   { suite: 'bookworm', nginx: '1.22', quantum: false },
   { suite: 'trixie', nginx: '1.26', quantum: true },
   { suite: 'forky', nginx: '1.30', quantum: true },
-]
+].filter(({ suite }) => suite !== 'bookworm' || !rusty)
+if (rusty) console.warn('Debian 12 has no sudo in Rust: its nginx 1.22 is left out')
 
 const app = 'tls-test'
 
@@ -134,11 +136,12 @@ const exceptions =
 
 test('testssl.sh finds nothing to mend on Debian 12 and 13', async () => {
   const checks = ['--protocols', '--server-defaults', '--headers', '--vulnerable']
+  const scanned = suites.filter(({ suite }) => suite !== 'forky')
   const scans = await Promise.all(
-    ['bookworm', 'trixie'].map(async suite => {
+    scanned.map(async ({ suite }) => {
       const findings = await testssl((servers.get(suite) as Server).domain, checks, lab.acme.trust)
       return [suite, findings.filter(finding => !exceptions.test(finding))]
     }),
   )
-  expect(Object.fromEntries(scans)).toEqual({ bookworm: [], trixie: [] })
+  expect(scans).toEqual(scanned.map(({ suite }) => [suite, []]))
 })

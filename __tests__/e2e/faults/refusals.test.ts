@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, jest, test } from '@jest/globals'
-import type { StepOptions } from '../../../lab/index.ts'
-import { scene, secret, silence } from './scene.ts'
+import { password, type StepOptions } from '../../../lab/index.ts'
+import { succeeded } from '../registry.ts'
+import { scene, silence } from './scene.ts'
 
 jest.setTimeout(240_000)
 
@@ -56,7 +57,7 @@ test('a key that is truncated, damaged, public or PuTTY’s, and an empty secret
 })
 
 test('a passphrase that is missing or wrong', async () => {
-  const passphrase = secret()
+  const passphrase = password()
   here.secrets.push(passphrase)
   const encrypted = await here.world.runner.sh(
     'd=$(mktemp -d); read -r phrase; ssh-keygen -q -t ed25519 -f $d/key -N "$phrase" && cat $d/key; rm -r $d',
@@ -64,7 +65,7 @@ test('a passphrase that is missing or wrong', async () => {
   )
   here.secrets.push(...encrypted.split('\n').slice(3, -2))
   const key = { 'ssh-key': `${encrypted}\n` }
-  expect(await refused(key)).toEqual(like(/^ssh-key-passphrase: is missing, and `ssh-key` is encrypted/))
+  expect(await refused(key)).toEqual(like(/^ssh-key-passphrase: is missing, but `ssh-key` is encrypted/))
   expect(await refused({ ...key, 'ssh-key-passphrase': `not ${passphrase}` })).toEqual(
     like(/^`ssh-key-passphrase` does not open `ssh-key`; give the right one/),
   )
@@ -87,7 +88,7 @@ test('host key changed', async () => {
   await server.sh('cp -p /root/keys/* /etc/ssh/ && systemctl restart ssh')
   expect(run.errors).toEqual([
     expect.stringContaining(
-      `it offers ${now}, pinned are ${before.join(', ')}. If that machine was set up anew`,
+      `it offers ${now}, pinned are ${before.join(', ')}. If that machine was reinstalled`,
     ),
   ])
   expect(await server.sh('journalctl --unit ssh --output cat --lines 20')).not.toMatch(
@@ -118,7 +119,7 @@ test('a black hole, a name that leads nowhere, nobody there, and one who never s
       /port 2222 does not answer \(Connection timed out\); is the machine up/,
       /^the name nowhere\.berth\.test does not resolve; add its DNS record/,
       /^nothing listens for SSH at .* port 2224; is sshd running there/,
-      /port 2223 takes the connection and does not speak SSH/,
+      /port 2223 accepts the connection but does not speak SSH/,
     ),
   )
   expect(Date.now() - started).toBeLessThan(45_000)
@@ -162,7 +163,7 @@ describe('injection', () => {
   test('is rejected in each input, by its name', async () => {
     for (const payload of payloads) {
       const bad = Object.fromEntries(names.map(name => [name, payload]))
-      const users = `${payload.replace('\n', '')}:${secret()}`
+      const users = `${payload.replace('\n', '')}:${password()}`
       const errors = await refused({ ...bad, users, access: `${JSON.stringify(payload)}: push` })
       const accepted = [...names, 'users'].filter(
         name => !errors.some(error => error.startsWith(`${name}: `)),
@@ -194,7 +195,7 @@ describe('injection', () => {
 })
 
 test('users that can’t be: all at once, by line, and none repeated', async () => {
-  const long = secret().repeat(3)
+  const long = password().repeat(3)
   here.secrets.push(long)
   const lines = [
     ...['nocolon-hunter2', ':no-name-hunter2', 'empty:', '#comment:hunter2hunter2', 'a:x', `long:${long}`],
@@ -217,7 +218,7 @@ test('users that can’t be: all at once, by line, and none repeated', async () 
 
 test('users empty, because the secret is missing', async () => {
   expect(await refused({ users: '' })).toEqual(
-    like(/^users: is empty, and nobody could log in; is the secret/),
+    like(/^users: is empty, so nobody could log in; is the secret/),
   )
   expect(await refused({ users: '  \n' })).toEqual(like(/^users: is empty/))
 })
@@ -236,11 +237,53 @@ test('a pull request from a fork: nothing is contacted, in any mode', async () =
 })
 
 test('an image that is not there, a tag that is none, a repository in capital letters: named before anything is pushed', async () => {
-  const uploads = () => here.server.sh(`grep -c '"P' /var/log/nginx/${here.domain}.access.log || :`)
+  const uploads = () =>
+    here.server.sh(`grep -c '"P[A-Z]* [^"]*" 20' /var/log/nginx/${here.domain}.access.log || :`)
   const before = await uploads()
   const errors = []
   for (const inputs of [{ image: 'no-such-image' }, { tags: 'a tag' }, { image: 'app => Team/App' }])
     errors.push(...(await here.step({ image: here.app, ...inputs })).errors)
   expect(errors).toEqual(like(/no image no-such-image/, /^tags: /, /is not a repository; write “team\/app”/))
   expect(await uploads()).toBe(before)
+})
+
+test('a domain in letters that DNS lacks: named as DNS has it', async () => {
+  expect(await refused({ domain: 'registry.münchen.example', 'ssh-host': here.domain })).toEqual(
+    like(/^domain: .* has letters that DNS does not allow; write registry\.xn--mnchen-3ya\.example$/),
+  )
+})
+
+test('folders and archives that can’t be pushed: the advice leads to one that can', async () => {
+  const { runner } = here.world
+  const place = `/tmp/${here.app}`
+  const as = { user: 'runner' }
+  await runner.sh(`skopeo copy -q docker-daemon:${here.app}:latest dir:${place}`, as)
+  const [said = ''] = (await here.step({ image: `${place} => team/app` })).errors
+  const advice = /`(skopeo copy [^`]*)`/.exec(said)?.[1] ?? ''
+  await runner.sh(advice, as)
+  succeeded(await here.step({ image: `${place}-oci => team/app` }))
+
+  const two = `${place}-two`
+  await runner.sh(`printf 'FROM ${here.app}\\nLABEL two=2\\n' | docker build -q -t ${here.app}-two -`, as)
+  for (const [name, image] of [
+    ['one', here.app],
+    ['two', `${here.app}-two`],
+  ])
+    await runner.sh(`skopeo copy -q docker-daemon:${image}:latest oci:${two}:${name}`, as)
+  const [which = ''] = (await here.step({ image: `${two} => team/app` })).errors
+  const source = /: write (\S+)$/.exec(which)?.[1] ?? ''
+  expect(source).toBe(`oci:${two}:one`)
+  succeeded(await here.step({ image: `${source} => team/app` }))
+  await runner.sh(`rm -r ${place} ${place}-oci ${two}; docker rmi ${here.app}-two`, as)
+})
+
+test('a proxy in the runner’s environment that leads nowhere: a push goes straight to the registry', async () => {
+  const { runner } = here.world
+  const place = `/tmp/${here.app}.tar`
+  const as = { user: 'runner' }
+  await runner.sh(`skopeo copy -q docker-daemon:${here.app}:latest oci-archive:${place}:app`, as)
+  const proxy = 'http://127.0.0.1:9'
+  const env = { HTTPS_PROXY: proxy, https_proxy: proxy, HTTP_PROXY: proxy, http_proxy: proxy }
+  succeeded(await here.step({ image: `${place} => team/app\n${here.app} => team/other` }, { env }))
+  await runner.sh(`rm ${place}`, as)
 })

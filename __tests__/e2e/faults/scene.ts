@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect } from '@jest/globals'
 import {
   createServer,
   key,
+  password,
   runStep,
   type Server,
   type StepOptions,
@@ -35,6 +36,10 @@ interface Options {
   suite?: string
   /** A folder of the server that is to be a disk of its own, and its size. */
   disk?: [folder: string, size: string]
+  /** More names that lead to the server. */
+  aliases?: string[]
+  /** What is on the server before Berth first comes. */
+  before?(): Promise<void>
 }
 
 /**
@@ -49,9 +54,9 @@ export function scene(options: Options = {}): Scene {
 
   beforeAll(async () => {
     here.world = await world()
-    here.server = await createServer({ suite: options.suite ?? 'trixie' })
+    here.server = await createServer({ suite: options.suite ?? 'trixie', aliases: options.aliases ?? [] })
     here.domain = here.server.domain
-    here.passwords = { ci: secret(), alice: secret() }
+    here.passwords = { ci: password(), alice: password() }
     here.app = `faults-${id}`
     here.inputs = {
       domain: here.domain,
@@ -80,13 +85,14 @@ export function scene(options: Options = {}): Scene {
     if (options.disk) {
       const [folder, size] = options.disk
       await here.server.sh(
-        `mkdir -p ${folder} && cp -a ${folder} /root/below && mount -t tmpfs -o mode=755,size=${size} tmpfs ${folder} && cp -aT /root/below ${folder} && rm -r /root/below`,
+        `mkdir -p ${folder} && cp -a ${folder} /root/below && mount -t tmpfs -o mode=755,size=${size} tmpfs ${folder} && cp -a /root/below/. ${folder} && rm -r /root/below`,
       )
     }
     await runner.sh(
       `d=$(mktemp -d) && cd $d && head -c 2000000 /dev/urandom >layer && printf 'FROM scratch\\nCOPY layer /\\n' >Dockerfile && docker build -q -t ${here.app} . && rm -r $d`,
       { user: 'runner' },
     )
+    await options.before?.()
     here.digest = succeeded(await here.step({ image: `${here.app} => team/app:1` })).outputs.digest ?? ''
   })
 
@@ -107,9 +113,6 @@ export function scene(options: Options = {}): Scene {
   })
   return here
 }
-
-/** What `openssl rand -base64 24` makes. */
-export const secret = () => randomBytes(24).toString('base64')
 
 /** Has a port of the server take connections and never say a word: a socket whose owner does not accept. */
 export const silence = (server: Server, port: number) =>

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import { type Acme, acme, type GitHub, github } from '../../../lab/index.ts'
+import { type Acme, acme, type GitHub, github, password } from '../../../lab/index.ts'
 import { succeeded } from '../registry.ts'
 import { watch } from '../watch.ts'
-import { scene, secret } from './scene.ts'
+import { scene } from './scene.ts'
 
 jest.setTimeout(240_000)
 
@@ -11,8 +11,8 @@ const here = scene()
 
 /** One of each kind, and none of them is masked by anybody but Berth. */
 const canaries = {
-  passphrase: secret(),
-  sudo: secret(),
+  passphrase: password(),
+  sudo: password(),
   hmac: randomBytes(32).toString('base64url'),
   token: `ghs_${randomBytes(18).toString('hex')}`,
   storage: randomBytes(20).toString('hex'),

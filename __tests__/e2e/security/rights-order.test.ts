@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { password } from '../../../lab/index.ts'
 import { moment } from '../moment.ts'
 import { type Registry, registry, succeeded } from '../registry.ts'
 
@@ -15,7 +15,6 @@ beforeAll(async () => {
 })
 afterAll(() => here?.server.remove())
 
-const password = () => randomBytes(24).toString('base64')
 const passwords = { ci: password(), alice: password(), bob: password(), carol: password() }
 type Name = keyof typeof passwords
 
@@ -33,11 +32,13 @@ const ruled: Settings = {
 const inputs = ({ users, access }: Settings) => ({
   users: users.map(name => `${name}:${passwords[name]}`).join('\n'),
   access,
+  page: 'true',
 })
 
 const asks = {
   'pull team/app': 'https://DOMAIN/v2/team/app/tags/list',
   'pull secret/app': 'https://DOMAIN/v2/secret/app/tags/list',
+  'see secret/app on the page': 'https://DOMAIN/page/tags/secret/app',
   'push team/app': '-X POST https://DOMAIN/v2/team/app/blobs/uploads/',
 }
 
