@@ -2,16 +2,20 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { head, type Line, row } from './line.ts'
+import { cache } from './rows/cache.ts'
 import { change } from './rows/change.ts'
 import { thousandClients } from './rows/clients.ts'
 import { first, firstBare } from './rows/first.ts'
+import { images } from './rows/images.ts'
 import { latency } from './rows/latency.ts'
 import { layers } from './rows/layers.ts'
 import { repositories } from './rows/repositories.ts'
 import { requests } from './rows/requests.ts'
 import { rotation } from './rows/rotation.ts'
+import { servers } from './rows/servers.ts'
 import { shared } from './rows/shared.ts'
 import { start } from './rows/start.ts'
+import { through } from './rows/through.ts'
 import { transfer } from './rows/transfer.ts'
 import { unchanged } from './rows/unchanged.ts'
 import { userCounts } from './rows/users.ts'
@@ -26,12 +30,16 @@ const rows: Record<string, (stage: Stage) => Promise<Line[]>> = {
   users: userCounts,
   repositories,
   rotation,
+  servers,
   requests,
   clients: thousandClients,
   change,
   layers,
   shared,
+  through,
   transfer,
+  cache,
+  images,
 }
 
 const chosen = process.argv.slice(2)
@@ -78,12 +86,15 @@ function notes(): string {
   return text.slice(text.indexOf('## Notes'))
 }
 
-/** The file as it is, with the rows of this run in it. */
+/** The file as it is, with the rows of this run in it; those that it did not have come last. */
 function mended(): string {
   let text = readFileSync(file, 'utf8')
   for (const [name, lines] of results) {
-    const block = new RegExp(`(\\| \\*\\*${name}\\*\\* .*\\n)(\\| (?!\\*\\*).*\\n)*`)
-    text = text.replace(block, (_, title: string) => `${title}${lines.join('\n')}\n`)
+    const block = new RegExp(`\\| \\*\\*${name}\\*\\* .*\\n(\\| (?!\\*\\*).*\\n)*`)
+    const whole = `| **${name}** | | | | | | |\n${lines.join('\n')}\n`
+    text = block.test(text)
+      ? text.replace(block, () => whole)
+      : text.replace('\n\n## Notes', () => `\n${whole}\n## Notes`)
   }
   return text
 }

@@ -1,4 +1,4 @@
-type Unit = 'ms' | 'kB' | '/s' | 'MB/s' | '%'
+type Unit = 'ms' | 'kB' | '/s' | '/min' | 'MB/s' | '%'
 
 /** A line of the table: what two of the same work took, in pairs. */
 export interface Line {

@@ -22,7 +22,10 @@ export async function state({ server, runner, world }: Stage): Promise<void> {
   for (const [name, path] of Object.entries(files))
     await runner.write(`${folder}/${name}`, await server.read(path))
   await runner.write(`${folder}/generation`, name)
-  await runner.write(`${folder}/challenge.conf`, challengeConf(server.domain, true))
+  await runner.write(
+    `${folder}/challenge.conf`,
+    challengeConf(server.domain, { ipv6: true, webroot: undefined, named: [], peers: [] }),
+  )
   await runner.write(`${folder}/ca.pem`, world.acme.trust)
   await runner.write(
     `${home}/inventory`,

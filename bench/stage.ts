@@ -121,6 +121,28 @@ export class Stage {
   }
 }
 
+/** An address of the runner on which the far server answers. */
+const far = '127.0.0.77'
+
+/** Does the work while the server is so many milliseconds away, there and back, for SSH and for HTTPS. */
+export async function delayed(
+  { runner, server }: Stage,
+  rtt: number,
+  work: () => Promise<void>,
+): Promise<void> {
+  await runner.sh(`echo '${far} ${server.domain}' >>/etc/hosts
+systemd-run --quiet --unit bench-delay node ${home}/delay.mjs ${rtt} ${server.address.v4} ${far} 22 443
+until ss -ltnH 'sport = :443' | grep -q ${far}; do sleep 0.1; done`)
+  try {
+    await work()
+  } finally {
+    // Docker mounts the file, so it can't be renamed.
+    await runner.sh(
+      `systemctl stop bench-delay; hosts=$(grep -v '^${far} ' /etc/hosts); echo "$hosts" >/etc/hosts`,
+    )
+  }
+}
+
 export const openDomain = 'bench-open.berth.test'
 const aliases = [openDomain]
 
