@@ -120,6 +120,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns");
 
 /***/ }),
 
+/***/ 1553:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
+
+/***/ }),
+
 /***/ 8474:
 /***/ ((module) => {
 
@@ -307,22 +314,38 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   DY: () => (/* binding */ rightsOf),
+/* harmony export */   FC: () => (/* binding */ onDisk),
 /* harmony export */   Lz: () => (/* binding */ ownAuth),
+/* harmony export */   XS: () => (/* binding */ defaultImage),
 /* harmony export */   bf: () => (/* binding */ ownerOf)
 /* harmony export */ });
-/** What the user asks for, after parsing and validation: the left-hand side of every plan. */
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9368);
+
 /** The rights of a user: by a rule of its own, by that of `NAME` for `NAME+anything`, or by that for all others. */
 function rightsOf(name, access) {
     return access.get(name) ?? access.get(ownerOf(name)) ?? access.get('*') ?? { pull: [], push: [] };
 }
-/** `ci+next` is a second password of `ci`. An address such as `me+x@example.com` is nobody's second. */
+/** `ci+next` is a second password of `ci`. An address such as `me+x@example.com` is nobody's second password. */
 function ownerOf(name) {
     return /^(.+)\+[\w.-]+$/.exec(name)?.[1] ?? name;
 }
-/** Whether `registry-config` brings a way to log in of its own, in which case nginx only passes on. */
+/**
+ * The registry that Berth is tested with. Its digest makes it the same on every server, wherever the tag moves.
+ * action.yml has it too, and so has .github/registry/Dockerfile, where Dependabot proposes the next one.
+ */
+const defaultImage = 'registry:3.1.2@sha256:ddf754342cfc8acc51a56d5d0ab6af06826461864460636d8bd5c546dab2a7b8';
+/** Whether `registry-config` has a login of its own. Then nginx checks no passwords and only passes requests on. */
 function ownAuth({ registry }) {
     const { auth } = registry.config;
     return typeof auth === 'object' && auth !== null;
+}
+/** Whether images are kept on the server’s disk, not in a bucket or in another storage that `registry-config` names. */
+function onDisk({ registry }) {
+    const { storage } = registry.config;
+    if (storage !== undefined && !(0,_json_js__WEBPACK_IMPORTED_MODULE_0__/* .isObject */ .Gv)(storage))
+        return false;
+    const filesystem = storage?.filesystem;
+    return registry.bucket ? (0,_json_js__WEBPACK_IMPORTED_MODULE_0__/* .isObject */ .Gv)(filesystem) : filesystem !== null;
 }
 
 
@@ -333,6 +356,7 @@ function ownAuth({ registry }) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   HR: () => (/* binding */ Failure),
+/* harmony export */   dz: () => (/* binding */ InputError),
 /* harmony export */   h_: () => (/* binding */ asFailure),
 /* harmony export */   oR: () => (/* binding */ joined),
 /* harmony export */   vp: () => (/* binding */ topics)
@@ -344,19 +368,21 @@ function ownAuth({ registry }) {
  */
 const topics = {
     key: 'The SSH key can’t be used',
-    hostKey: 'The host key is missing or another one',
+    hostKey: 'The host key is missing or different',
     users: 'Users, passwords and access',
-    ownCertificate: 'The certificate that you bring is not accepted',
-    imageName: 'An image or a tag has no valid name',
+    ownCertificate: 'Your own certificate is not accepted',
+    imageName: 'The name of an image or tag is not valid',
     input: 'An input is missing or wrong',
     busy: 'Another run is at work',
-    samePush: 'Somebody else pushes the same tag',
+    samePush: 'Somebody else is pushing the same tag',
     immutable: 'A tag would move',
+    keep: 'Retention keeps too little or can’t be applied',
     diskFull: 'The disk is full',
     clock: 'The server’s clock is wrong',
     runnerProgram: 'The runner lacks a program',
     runnerDocker: 'The runner’s Docker does not answer',
-    login: 'The server does not let SSH in',
+    runnerLogin: 'The runner’s Docker can’t be logged in',
+    login: 'The server refuses the SSH login',
     sudo: 'Berth can’t become root',
     connectionLost: 'The connection was lost',
     connection: 'SSH does not reach the server',
@@ -364,45 +390,57 @@ const topics = {
     packageManager: 'Another package manager is at work',
     serverProgram: 'A program is missing on the server',
     port: 'A port is taken',
-    rival: 'Another site or registry is in the way',
+    folder: 'A folder on the server belongs to somebody else',
+    rival: 'The server already has another site or registry',
     nginx: 'nginx refuses its configuration',
     noRegistry: 'The server has no registry yet',
-    authority: 'The certificate authority gives no certificate',
-    authorityView: 'The certificate authority sees another world',
+    authority: 'The certificate authority issues no certificate',
+    authorityView: 'The certificate authority sees something else',
     trust: 'A private authority is not trusted',
     renewal: 'The certificate is not renewed',
-    servedCertificate: 'The certificate is not the right one',
-    github: 'GitHub can’t be told',
+    servedCertificate: 'The wrong certificate is served',
+    github: 'Berth can’t write on GitHub',
+    dnsRecord: 'The record in DNS can’t be set',
+    servers: 'One of several servers is left behind',
     dns: 'DNS does not point to the server',
     port80: 'Port 80 can’t be reached',
     registryStart: 'The registry does not start',
-    registryLogin: 'The registry does not let a user in',
+    bucket: 'The object storage refuses or does not answer',
+    registryLogin: 'The registry refuses a user',
     pushRights: 'A user may not push',
-    proxy: 'A proxy is in the way',
-    imageMissing: 'The image is not there',
+    proxy: 'A proxy limits the size of uploads',
+    imageMissing: 'The image is missing',
     endpoint: 'The registry does not answer',
-    push: 'A push stops half way',
+    push: 'A push stops halfway',
     step: 'A step on the server failed',
 };
 /** What went wrong, in a sentence: the cause, a semicolon, what to do. */
 class Failure extends Error {
-    /** `undefined` if nobody expected it. */
+    /** `undefined` for an error that nobody expected. */
     topic;
     constructor(topic, sentence) {
         super(sentence);
         this.topic = topic;
     }
 }
-/** Several failures as one: the first says where to read on. `undefined` if there is none. */
+/** Several failures as one, with the topic of the first. `undefined` if there are none. */
 function joined(failures) {
     const [first] = failures;
     return first && new Failure(first.topic, failures.map(({ message }) => message).join('\n'));
 }
-/** Whatever was thrown. */
+/** Whatever was thrown, as a failure. */
 function asFailure(error) {
     if (error instanceof Failure)
         return error;
     return new Failure(undefined, error instanceof Error ? error.message : String(error));
+}
+/** Every mistake in the inputs, each beginning with the input’s name. */
+class InputError extends Error {
+    mistakes;
+    constructor(mistakes) {
+        super(mistakes.map(({ message }) => message).join('\n'));
+        this.mistakes = mistakes;
+    }
 }
 
 
@@ -414,6 +452,7 @@ function asFailure(error) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   AQ: () => (/* binding */ daysUntil),
 /* harmony export */   U9: () => (/* binding */ count),
+/* harmony export */   eV: () => (/* binding */ shortReference),
 /* harmony export */   fM: () => (/* binding */ lastLine),
 /* harmony export */   ix: () => (/* binding */ megabytes),
 /* harmony export */   p0: () => (/* binding */ duration)
@@ -422,7 +461,7 @@ function asFailure(error) {
 function count(number, noun) {
     return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
-/** Milliseconds in the unit that a person would choose. */
+/** Milliseconds, in the unit that a person would choose. */
 function duration(milliseconds) {
     if (milliseconds < 100)
         return `${Math.round(milliseconds)} ms`;
@@ -436,204 +475,214 @@ function duration(milliseconds) {
 function daysUntil(date, now) {
     return Math.floor((date.getTime() - now) / (24 * 60 * 60 * 1000));
 }
-/** Bytes in the unit that a person would choose. */
+/** Bytes, in the unit that a person would choose. */
 function megabytes(bytes) {
     if (bytes < 1e5)
         return `${Math.ceil(bytes / 1e3)} kB`;
     return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
-/** What a program said last, for a sentence. */
+/** The last line that a program printed, for use in a sentence. */
 function lastLine(text) {
     return text.trim().split('\n').at(-1)?.trim() || 'it said nothing';
 }
-
-
-/***/ }),
-
-/***/ 4832:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   WX: () => (/* binding */ eventTags),
-/* harmony export */   eb: () => (/* binding */ parseImages),
-/* harmony export */   qU: () => (/* binding */ ownName),
-/* harmony export */   rL: () => (/* binding */ parseTags),
-/* harmony export */   tP: () => (/* binding */ repositoryMistake)
-/* harmony export */ });
-const component = '[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*';
-const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
-const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-/**
- * Reads `image`: `source`, or `source => repository[:tag]`, one a line; `tags` are for those that name none.
- *
- * A registry knows no capital letters, GitHub’s owners have them: a name that begins with `owner` is lowered, any other
- * is a mistake.
- */
-function parseImages(text, tags, owner, mistake) {
-    const images = [];
-    const lineOf = new Map();
-    for (const [index, raw] of text.split('\n').entries()) {
-        const line = raw.trim();
-        if (line === '')
-            continue;
-        const fail = (message) => mistake(`line ${index + 1}: ${message}`);
-        const [left = '', target, ...rest] = line.split(/\s*=>\s*/);
-        if (rest.length > 0 || left === '' || target === '') {
-            fail('write source, or source => repository:tag');
-            continue;
-        }
-        const source = parseSource(left, owner);
-        if (typeof source === 'string') {
-            fail(source);
-            continue;
-        }
-        const name = target ?? (source.kind === 'docker' ? ownName(source.name) : undefined);
-        const { repository, tag } = name === undefined ? {} : split(lowered(name, owner));
-        const wrong = (repository !== undefined && repositoryMistake(repository)) || (tag !== undefined && tagMistake(tag));
-        if (wrong) {
-            fail(wrong);
-            continue;
-        }
-        const image = { source, repository, tags: tag === undefined ? [...tags] : [tag] };
-        const earlier = image.tags
-            .map(each => repository && lineOf.get(`${repository}:${each}`))
-            .find(each => each !== undefined);
-        if (earlier)
-            fail(`goes to the same repository and tag as line ${earlier}`);
-        else
-            images.push(image);
-        for (const each of image.tags)
-            lineOf.set(`${repository}:${each}`, index + 1);
-    }
-    return images;
-}
-function parseSource(text, owner) {
-    const [, kind, place] = /^(oci|oci-archive|docker-archive):(.+)$/.exec(text) ?? [];
-    if (kind === 'oci' || kind === 'oci-archive' || kind === 'docker-archive') {
-        const [, path = '', reference] = /^([^:]*)(?::(.+))?$/.exec(place ?? '') ?? [];
-        return path === '' ? `“${text}” names no file or folder` : { kind, path, reference };
-    }
-    if (/^(\/|\.\.?\/)/.test(text)) {
-        return text.includes(':')
-            ? `the path “${text}” has a colon; rename it`
-            : { kind: 'path', path: text, reference: undefined };
-    }
-    const name = lowered(text, owner);
-    if (/^sha256:[0-9a-f]{12,64}$/.test(name))
-        return { kind: 'docker', name };
-    if (!/^\w(?:[\w./:@-]*\w)?$/.test(name))
-        return `“${text}” is not the name of an image`;
-    return { kind: 'docker', name };
-}
-function lowered(name, owner) {
-    const end = name.lastIndexOf(':') > name.lastIndexOf('/') ? name.lastIndexOf(':') : name.length;
-    const isOwn = (part) => owner !== '' && part.toLowerCase() === owner.toLowerCase();
-    return name.slice(0, end).split('/').some(isOwn) ? name.slice(0, end).toLowerCase() + name.slice(end) : name;
-}
-/** What is wrong with the name of a repository. */
-function repositoryMistake(repository) {
-    if (repositoryPattern.test(repository) && repository.length <= 255)
-        return undefined;
-    const lower = repository.toLowerCase();
-    const rule = 'it is made of lower-case letters, digits and . _ - between slashes';
-    return `“${repository}” is not a repository; ${lower !== repository && repositoryPattern.test(lower) ? `write “${lower}”` : rule}`;
-}
-function tagMistake(tag) {
-    return tagPattern.test(tag)
-        ? undefined
-        : `“${tag}” is not a tag; it is made of letters, digits and . _ - and has at most 128 of them`;
-}
-/** Reads `tags`, one a line. */
-function parseTags(text, mistake) {
-    const tags = text
-        .split(/[\n,]/)
-        .map(tag => tag.trim())
-        .filter(tag => tag !== '');
-    for (const wrong of tags.map(tagMistake))
-        if (wrong)
-            mistake(wrong);
-    return [...new Set(tags)];
-}
-function split(target) {
-    const at = target.indexOf(':');
-    return at < 0
-        ? { repository: target, tag: undefined }
-        : { repository: target.slice(0, at), tag: target.slice(at + 1) };
-}
-/** `ghcr.io/acme/app:1@sha256:…` is `acme/app`: without its registry, tag and digest. */
-function ownName(source) {
-    if (source.startsWith('sha256:'))
-        return undefined;
-    const [name = ''] = source.split('@');
-    const parts = name.replace(/:[^/]*$/, '').split('/');
-    const [first = ''] = parts;
-    return (parts.length > 1 && /[.:]|^localhost$/.test(first) ? parts.slice(1) : parts).join('/');
-}
-/**
- * The tags of an image when none are given: the short sha, and the branch, `pr-N` or the versions of a tag; `latest` on
- * the default branch.
- */
-function eventTags({ name, ref, sha, defaultBranch, pull }) {
-    const tags = sha === '' ? [] : [sha.slice(0, 7)];
-    const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
-    const tag = /^refs\/tags\/(.+)$/.exec(ref)?.[1];
-    // `pull_request_target` runs on the base branch, whose tags a pull request must not move.
-    if (name.startsWith('pull_request') || ref.startsWith('refs/pull/')) {
-        const number = pull ?? /^refs\/pull\/(\d+)\//.exec(ref)?.[1];
-        return number === undefined ? tags : [...tags, `pr-${number}`];
-    }
-    if (branch !== undefined)
-        tags.push(...valid(branch));
-    if (branch !== undefined && branch === defaultBranch)
-        tags.push('latest');
-    if (tag !== undefined)
-        tags.push(...versions(tag));
-    return [...new Set(tags)];
-}
-// A pre-release is no version that 1.2 or 1 should mean.
-function versions(tag) {
-    const semver = /^v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.exec(tag);
-    if (!semver)
-        return valid(tag);
-    const [, major, minor, patch, pre] = semver;
-    if (pre !== undefined)
-        return valid(`${major}.${minor}.${patch}${pre}`);
-    return [`${major}.${minor}.${patch}`, `${major}.${minor}`, `${major}`];
-}
-// Of a name without a single letter that a tag may have, nothing is left, and no other tag should take its place.
-function valid(name) {
-    const tag = name
-        .replace(/[^A-Za-z0-9._-]+/g, '-')
-        .replace(/^[.-]+/, '')
-        .replace(/-+$/, '')
-        .slice(0, 128);
-    return tag === '' ? [] : [tag];
+/** An image’s reference with its digest cut to 12 digits. */
+function shortReference(image) {
+    return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1…');
 }
 
 
 /***/ }),
 
-/***/ 1232:
+/***/ 6490:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  d: () => (/* binding */ InputError),
   K: () => (/* binding */ readInputs)
 });
 
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: ./build/desired.js
-var desired = __nccwpck_require__(350);
+var build_desired = __nccwpck_require__(350);
+// EXTERNAL MODULE: ./build/failure.js
+var failure = __nccwpck_require__(9874);
+;// CONCATENATED MODULE: ./build/inputs/access.js
+
+/** Reads `access`; `undefined` lets every user pull and push everything. */
+async function readAccess(reader, users, registry) {
+    const text = reader.raw('access');
+    if (text.trim() === '')
+        return undefined;
+    if ((0,build_desired/* ownAuth */.Lz)({ registry })) {
+        reader.mistake('access')('needs users that nginx checks, but `registry-config` has an `auth` of its own; omit one of them');
+        return undefined;
+    }
+    if (users === null) {
+        reader.mistake('access')('needs users to give rights to, but `auth: none` has none');
+        return undefined;
+    }
+    // Without the right names nobody can tell which ones are wrong.
+    if (reader.failed('users'))
+        return undefined;
+    const { parseAccess } = await Promise.all(/* import() | rights */[__nccwpck_require__.e("yaml"), __nccwpck_require__.e("rights")]).then(__nccwpck_require__.bind(__nccwpck_require__, 954));
+    return parseAccess(text, users, reader.mistake('access'), reader.warning('access'));
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:url"
+var external_node_url_ = __nccwpck_require__(3136);
+;// CONCATENATED MODULE: ./build/inputs/hosts.js
+
+
+
+/** Splits `ssh-known-hosts` into known_hosts lines and `SHA256:…` fingerprints; `mistake` hears of every other line. */
+function parseKnownHosts(text, mistake) {
+    const knownHosts = [];
+    const fingerprints = [];
+    for (const [index, raw] of text.split('\n').entries()) {
+        const line = raw.trim();
+        const number = index + 1;
+        if (line === '' || line.startsWith('#'))
+            continue;
+        const [, before = '', fingerprint] = /^(.*?)(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line) ?? [];
+        // `ssh-keygen -l` prints the key's length before the fingerprint.
+        if (fingerprint)
+            fingerprints.push({ host: /^\d*$/.test(before) ? undefined : before, fingerprint, number });
+        else if (/^(@\S+\s+)?\S+\s+(ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/]+=*(\s.*)?$/.test(line))
+            knownHosts.push(line);
+        else {
+            mistake(/^(ssh|ecdsa|sk)-\S+\s+AAAA/.test(line)
+                ? `line ${number} lacks the host’s name before the key`
+                : `line ${number} is neither a known_hosts line nor a SHA256: fingerprint`);
+        }
+    }
+    return { knownHosts, fingerprints };
+}
+const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+function isHostname(text) {
+    return text.length <= 253 && text.split('.').every(part => label.test(part.toLowerCase()));
+}
+/**
+ * What is wrong with a name that has letters which DNS does not know, and how DNS writes it; `undefined` if nothing is.
+ */
+function foreignLetters(name) {
+    if (!/[^\0-\x7f]/.test(name))
+        return undefined;
+    const ascii = (0,external_node_url_.domainToASCII)(name);
+    return isHostname(ascii)
+        ? `${JSON.stringify(name)} has letters that DNS does not allow; write ${ascii}`
+        : undefined;
+}
+/** Reads `[user@]host[:port] [address]`; `undefined` if it is something else. */
+function parseHost(line) {
+    const [ssh = '', address, ...rest] = line.split(/\s+/);
+    const match = (0,external_node_net_.isIP)(ssh) === 6
+        ? [ssh, undefined, undefined, ssh, undefined]
+        : /^(?:([^@]+)@)?(?:\[([0-9a-fA-F:.]+)\]|([^:@[\]]+))(?::(\d{1,5}))?$/.exec(ssh);
+    if (!match || rest.length > 0)
+        return undefined;
+    const [, user, ipv6, name, digits] = match;
+    const host = ipv6 ?? name ?? '';
+    const port = digits === undefined ? undefined : Number(digits);
+    const good = (user === undefined || isUserName(user)) &&
+        [host, address ?? host].every(isHost) &&
+        (port === undefined || (port > 0 && port < 65_536));
+    return good ? { user, host, port, address: address ?? host } : undefined;
+}
+function isHost(text) {
+    return isHostname(text) || (0,external_node_net_.isIP)(text) !== 0;
+}
+function isUserName(text) {
+    return /^[A-Za-z_][\w.-]*$/.test(text);
+}
+/** Whether a known_hosts line is for a host, whose name is written as in known_hosts. */
+function isLineOf(line, host) {
+    const [first = '', second = ''] = line.split(/\s+/);
+    const names = first.startsWith('@') ? second : first;
+    const [, salt, hash] = /^\|1\|([^|]+)\|([^|]+)$/.exec(names) ?? [];
+    if (salt !== undefined)
+        return (0,external_node_crypto_.createHmac)('sha1', Buffer.from(salt, 'base64')).update(host).digest('base64') === hash;
+    return names.split(',').some(pattern => wildcard(pattern).test(host));
+}
+function wildcard(pattern) {
+    const escaped = pattern.replace(/[\\^$.+()|[\]{}]/g, '\\$&');
+    return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'i');
+}
+
+;// CONCATENATED MODULE: ./build/inputs/dns.js
+
+
+/** Reads `acme-dns` and `acme-dns-credentials`: who sets the record that answers the authority. */
+function readDns(reader, mode) {
+    const text = reader
+        .raw('acme-dns-credentials')
+        .replace(/^\uFEFF/, '')
+        .replaceAll('\r', '')
+        .trim();
+    for (const secret of secretsOf(text))
+        reader.secret(secret);
+    const name = reader.checked('acme-dns', reader.text('acme-dns'), value => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(value), '`hook`, or the name of one of certbot’s plugins, such as cloudflare');
+    const mistake = reader.mistake('acme-dns-credentials');
+    if (name === '') {
+        if (text !== '')
+            mistake('is given without `acme-dns`; name there what it is for');
+        return undefined;
+    }
+    if (reader.text('certificate') !== '')
+        reader.mistake('acme-dns')('is for certificates by ACME, but `certificate` is your own; omit one of them');
+    // These need none.
+    if (name === 'hook' && mode !== 'down' && mode !== 'push') {
+        if (text === '')
+            mistake('is missing; give a script that sets and clears a record (is the secret that it comes from set?)');
+        else if (!text.startsWith('#!'))
+            mistake('is not a script; with `acme-dns: hook` it must begin with a line such as `#!/bin/sh`');
+    }
+    return { name, credentials: text === '' ? undefined : `${text}\n` };
+}
+/**
+ * The parts of a credential that must be masked one by one, because GitHub masks a secret only where it appears as a whole.
+ *
+ * In a file of settings these are the values; in a script or in JSON, the words that look random.
+ */
+function secretsOf(text) {
+    const values = [...text.matchAll(/^(?:export\s+)?([\w.-]+)\s*[=:]\s*(.+?)\s*$/gm)]
+        .filter(([, key = '']) => !publicKeys.test(key))
+        .map(([, , value = '']) => value);
+    const named = text.startsWith('#!') ? [...text.matchAll(namedSecret)].map(([, value = '']) => value) : [];
+    const words = text.replace(/^[\w.-]+\s*[=:]/gm, '').split(/[\s"'`=,;:(){}[\]<>|&$]+|\\n/);
+    return [
+        ...new Set([
+            ...values
+                .map(value => value.replace(/^(["'])(.*)\1$/, '$2'))
+                .filter(value => value.length >= 6 && !isPublic(value)),
+            ...named.filter(value => !isPublic(value)),
+            ...words.filter(word => word.length >= 16 && /\d/.test(word) && /[a-z]/i.test(word) && !isPublic(word)),
+        ]),
+    ];
+}
+/** A value after a name that sounds secret, such as `X-Api-Key: …` or `--token …`; not a variable. */
+const namedSecret = /(?:--[\w-]*(?:passw\w*|secret|token|key)[= ]|(?:passw\w*|secret\w*|token|key|authorization)["']?[ \t]*[=:])[ \t]*(?:Basic |Bearer |Token )?["']?([^\s"'`$=,;(){}[\]<>|&-][^\s"'`$,;(){}[\]<>|&]{5,})/gi;
+/** Settings whose values are not secret, such as the name of a TSIG key. */
+const publicKeys = /(name|algorithm|server|port|email|endpoint|region|zone|project)$/i;
+/** Values that anybody may know, and that readers of a log would miss. */
+function isPublic(value) {
+    const host = value.replace(/\.$/, '');
+    return ((0,external_node_net_.isIP)(value) !== 0 ||
+        (host.includes('.') && isHostname(host) && /\.[a-z]{2,}$/i.test(host)) ||
+        /^(hmac-\w+|[\w.+-]+@[\w.-]+|\d{1,6}|\/[\w./-]*|.*:\/\/[\w.:/-]*)$/i.test(value));
+}
+
 ;// CONCATENATED MODULE: ./build/inputs/acme.js
+
 const servers = {
     letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
     'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
 };
 /** Reads what the certificate authority needs to know. */
-function readAcme(reader) {
+function readAcme(reader, mode) {
     const given = reader.text('acme-server') || 'letsencrypt';
     const server = reader.checked('acme-server', servers[given] ?? given, value => /^https:\/\/[\w.:[\]-]+(\/[\w./~%?=&-]*)?$/.test(value), '`letsencrypt`, `letsencrypt-staging` or an https:// URL');
     const email = reader.checked('email', reader.text('email'), value => /^[\w.!#%&*+/=?^{|}~][\w.!#%&*+/=?^{|}~-]*@[A-Za-z0-9.-]+$/.test(value), 'an e-mail address');
@@ -641,7 +690,13 @@ function readAcme(reader) {
     if (ca !== '' && !/-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.test(ca)) {
         reader.mistake('ca')('holds no PEM certificate');
     }
-    return { server, email: email || undefined, ca: ca === '' ? undefined : `${ca}\n`, eab: readEab(reader) };
+    return {
+        server,
+        email: email || undefined,
+        ca: ca === '' ? undefined : `${ca}\n`,
+        eab: readEab(reader),
+        dns: readDns(reader, mode),
+    };
 }
 /** External account binding, RFC 8555, section 7.3.4: the key is in base64url. */
 function readEab(reader) {
@@ -658,11 +713,9 @@ function readEab(reader) {
     return { kid, hmac };
 }
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./build/inputs/certificate.js
 
-/** Reads `certificate` and `certificate-key`, and checks all that nginx and the clients would stumble over. */
+/** Reads `certificate` and `certificate-key`, and checks for whatever nginx or clients would reject. `now` is in milliseconds since 1970. */
 function readCertificate(reader, domain, now) {
     const chain = pem(reader.raw('certificate'));
     const key = pem(reader.raw('certificate-key'));
@@ -672,9 +725,9 @@ function readCertificate(reader, domain, now) {
         if (line !== '' && !line.startsWith('-----'))
             reader.secret(line);
     if (chain === '')
-        reader.mistake('certificate')('is missing, and `certificate-key` is given');
+        reader.mistake('certificate')('is missing, but `certificate-key` is given');
     if (key === '')
-        reader.mistake('certificate-key')('is missing, and `certificate` is given');
+        reader.mistake('certificate-key')('is missing, but `certificate` is given');
     if (chain === '' || key === '')
         return undefined;
     const certificates = readChain(chain, reader.mistake('certificate'));
@@ -689,7 +742,7 @@ function readCertificate(reader, domain, now) {
     }
     return { chain, key };
 }
-/** One block after the other, without what a secret's editor or a terminal added. */
+/** The blocks, without what an editor for secrets or a terminal may have added. */
 function pem(text) {
     const lines = text
         .replaceAll('\uFEFF', '')
@@ -715,14 +768,14 @@ function readChain(text, mistake) {
 }
 function readKey(text, mistake) {
     if (text.includes('ENCRYPTED')) {
-        mistake('is encrypted, and nginx could not start without somebody at the keyboard; give it without a passphrase');
+        mistake('is encrypted, so nginx could not start unattended; give it without a passphrase');
         return undefined;
     }
     try {
         const key = (0,external_node_crypto_.createPrivateKey)(text);
         const bits = key.asymmetricKeyDetails?.modulusLength;
         if (bits !== undefined && bits < 2048)
-            mistake(`has ${bits} bits only; clients refuse RSA keys below 2048`);
+            mistake(`has only ${bits} bits; clients refuse RSA keys below 2048`);
         return key;
     }
     catch {
@@ -741,7 +794,7 @@ function checkLeaf(leaf, domain, now, mistake) {
     if (leaf.validToDate.getTime() < now)
         mistake(`expired on ${leaf.validToDate.toISOString()}`);
 }
-/** Each must be signed by the next: clients don't sort, and most of them don't fetch what is missing. */
+/** Each certificate must be signed by the next one: clients don't sort, and most don't fetch what is missing. */
 function checkOrder(certificates, mistake) {
     for (const [index, certificate] of certificates.entries()) {
         const issuer = certificates[index + 1];
@@ -752,42 +805,265 @@ function checkOrder(certificates, mistake) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/inputs/hosts.js
-/** Splits `ssh-known-hosts` into known_hosts lines and `SHA256:…` fingerprints; `mistake` hears of every other line. */
-function parseKnownHosts(text, mistake) {
-    const knownHosts = [];
-    const fingerprints = [];
-    for (const [index, raw] of text.split('\n').entries()) {
-        const line = raw.trim();
-        const number = index + 1;
-        if (line === '' || line.startsWith('#'))
+;// CONCATENATED MODULE: ./build/inputs/clean.js
+/** Reads `keep`, `grace` and `undo`. */
+async function readCleaning(reader, mode) {
+    return { keep: await readKeep(reader), grace: readGrace(reader), undo: readUndo(reader, mode) };
+}
+async function readKeep(reader) {
+    const text = reader.raw('keep');
+    if (text.trim() === '')
+        return undefined;
+    const { parseKeep } = await Promise.all(/* import() | keep */[__nccwpck_require__.e("yaml"), __nccwpck_require__.e("keep")]).then(__nccwpck_require__.bind(__nccwpck_require__, 7871));
+    return parseKeep(text, reader.mistake('keep'));
+}
+const secondsOf = { s: 1, m: 60, h: 3600, d: 86_400 };
+function readGrace(reader) {
+    const text = reader.text('grace') || '24h';
+    const [, number = '0', unit = 's'] = /^(\d{1,5})([smhd])$/.exec(text) ?? [];
+    reader.checked('grace', text, value => /^\d{1,5}[smhd]$/.test(value), 'a time such as `24h`, `90m` or `2d`');
+    return Number(number) * (secondsOf[unit] ?? 1);
+}
+function readUndo(reader, mode) {
+    const undo = reader.flag('undo');
+    if (undo && mode !== 'clean')
+        reader.mistake('undo')('is only for mode `clean`');
+    return undo;
+}
+
+;// CONCATENATED MODULE: ./build/inputs/derived.js
+
+/**
+ * A key that only the holder of the SSH key can derive: 32 bytes, the same in every run with that key. The server knows
+ * only the public half.
+ */
+function sealKey(privateKey) {
+    return new Uint8Array((0,external_node_crypto_.hkdfSync)('sha256', privateKey, '', 'berth: seals of users', 32));
+}
+/** What signs uploads in progress on several servers. It is derived, so that all of them know the same one. */
+function uploadSecret(privateKey, domain) {
+    return Buffer.from((0,external_node_crypto_.hkdfSync)('sha256', privateKey, domain, 'berth: uploads in flight', 32)).toString('hex');
+}
+/** What several servers share, as the first one sees it: another one has other peers. `undefined` if there is only one server. */
+function readShared(reader, targets, domain) {
+    const [first, ...others] = targets;
+    if (first === undefined || others.length === 0)
+        return undefined;
+    const secret = uploadSecret(first.key, domain);
+    reader.secret(secret);
+    return { peers: others.map(({ address }) => address), secret };
+}
+
+// EXTERNAL MODULE: ./build/registry/reference.js
+var reference = __nccwpck_require__(6247);
+;// CONCATENATED MODULE: ./build/inputs/event.js
+/**
+ * The tags of an image when none are given: the short SHA, and the branch, `pr-N` or the versions of a Git tag; on the default
+ * branch also `latest`.
+ */
+function eventTags({ name, ref, sha, defaultBranch, pull }) {
+    const tags = sha === '' ? [] : [sha.slice(0, 7)];
+    const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+    const tag = /^refs\/tags\/(.+)$/.exec(ref)?.[1];
+    // `pull_request_target` runs on the base branch, whose tags a pull request must not move.
+    if (name.startsWith('pull_request') || ref.startsWith('refs/pull/')) {
+        const number = pull ?? /^refs\/pull\/(\d+)\//.exec(ref)?.[1];
+        return number === undefined ? tags : [...tags, `pr-${number}`];
+    }
+    if (branch !== undefined)
+        tags.push(...valid(branch));
+    if (branch !== undefined && branch === defaultBranch)
+        tags.push('latest');
+    if (tag !== undefined)
+        tags.push(...versions(tag));
+    return [...new Set(tags)];
+}
+// 1.2 and 1 must never point to a pre-release.
+function versions(tag) {
+    const semver = /^v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.exec(tag);
+    if (!semver)
+        return valid(tag);
+    const [, major, minor, patch, pre] = semver;
+    if (pre !== undefined)
+        return valid(`${major}.${minor}.${patch}${pre}`);
+    return [`${major}.${minor}.${patch}`, `${major}.${minor}`, `${major}`];
+}
+// Nothing is left of a name without any character that a tag may have. Then there is no tag for it.
+function valid(name) {
+    const tag = name
+        .replace(/[^A-Za-z0-9._-]+/g, '-')
+        .replace(/^[.-]+/, '')
+        .replace(/-+$/, '')
+        .slice(0, 128);
+    return tag === '' ? [] : [tag];
+}
+
+;// CONCATENATED MODULE: ./build/inputs/images.js
+
+
+/** Reads `image` and `tags`. */
+function readImages(reader, mode, domain, event) {
+    const { owner } = event;
+    const tags = parseTags(reader.raw('tags'), { domain, owner }, reader.mistake('tags'));
+    for (const each of tags.elsewhere)
+        reader.note('tags')(`${each} is on another registry, so it is left out`);
+    const images = parseImages(reader.raw('image'), { domain, owner, tags, event: eventTags(event) }, reader.mistake('image'));
+    if (mode === 'push' && reader.text('image') === '' && reader.text('login') !== 'true')
+        reader.mistake('image', 'input')('is missing; name the image to push, or give `login: true` for later steps');
+    if (images.some(image => image.tags.length === 0))
+        reader.mistake('tags', 'input')('is empty, and the event gives no tags');
+    return images;
+}
+/**
+ * Reads `image`: `source`, or `source => repository[:tag]`, one a line. `tags` are for lines that name none.
+ *
+ * Repositories have no capital letters, but GitHub’s owners may: a name with `owner` in it is put in lower case, in any other
+ * name a capital letter is a mistake.
+ */
+function parseImages(text, names, mistake) {
+    const { owner } = names;
+    const images = [];
+    const lineOf = new Map();
+    const lines = text.split('\n').map(line => line.trim());
+    const single = lines.filter(line => line !== '').length === 1;
+    for (const [index, line] of lines.entries()) {
+        if (line === '')
             continue;
-        const [, before = '', fingerprint] = /^(.*?)(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line) ?? [];
-        // `ssh-keygen -l` puts the key's bits before the fingerprint.
-        if (fingerprint)
-            fingerprints.push({ host: /^\d*$/.test(before) ? undefined : before, fingerprint, number });
-        else if (/^(@\S+\s+)?\S+\s+(ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/]+=*(\s.*)?$/.test(line))
-            knownHosts.push(line);
-        else {
-            mistake(/^(ssh|ecdsa|sk)-\S+\s+AAAA/.test(line)
-                ? `line ${number} lacks the host’s name before the key`
-                : `line ${number} is neither a known_hosts line nor a SHA256: fingerprint`);
+        const fail = (message) => mistake(`line ${index + 1}: ${message}`);
+        const [left = '', target, ...rest] = line.split(/\s*=>\s*/);
+        if (rest.length > 0 || left === '' || target === '') {
+            fail('write source, or source => repository:tag');
+            continue;
+        }
+        const source = parseSource(left, owner);
+        if (typeof source === 'string') {
+            fail(source);
+            continue;
+        }
+        const places = target === undefined ? ownPlaces(source, names, single) : given(target, names);
+        if (typeof places === 'string') {
+            fail(places);
+            continue;
+        }
+        for (const { repository, tags } of places) {
+            const earlier = tags
+                .map(each => repository && lineOf.get(`${repository}:${each}`))
+                .find(each => each !== undefined);
+            if (earlier)
+                fail(`goes to the same repository and tag as line ${earlier}`);
+            else
+                images.push({ source, repository, tags });
+            for (const each of tags)
+                lineOf.set(`${repository}:${each}`, index + 1);
         }
     }
-    return { knownHosts, fingerprints };
+    return images;
 }
-const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
-function isHostname(text) {
-    return text.length <= 253 && text.split('.').every(part => label.test(part.toLowerCase()));
+/** Where an image goes whose line says so (`=> target`), or what is wrong with that. */
+function given(target, names) {
+    const { domain, owner, tags } = names;
+    const registry = (0,reference/* registryOf */.Fv)(target);
+    if (registry !== undefined && registry !== domain)
+        return `“${target}” is on another registry than ${domain}; omit its name, or push there in another step`;
+    const { repository, tag } = (0,reference/* splitTag */.RK)((0,reference/* lowered */.DM)((0,reference/* withoutRegistry */.i_)(target), owner));
+    const wrong = (0,reference/* repositoryMistake */.tP)(repository) ?? (tag === undefined ? undefined : (0,reference/* tagMistake */.bL)(tag));
+    if (wrong)
+        return wrong;
+    if (tag !== undefined)
+        return [{ repository, tags: [tag] }];
+    const own = tagsFor(repository, tags);
+    if (own.length === 0 && tags.references.length > 0)
+        return `\`tags\` has references, and none to ${domain}/${repository}; add one, or write ${repository}:TAG`;
+    return [{ repository, tags: own.length > 0 ? own : [...names.event] }];
+}
+/** Where an image goes whose line does not say: to its own name, or to the references in `tags`. `single`: it is the only image. */
+function ownPlaces(source, names, single) {
+    const { domain, tags, event } = names;
+    const name = source.kind === 'docker' ? source.name : undefined;
+    const repository = name === undefined ? undefined : (0,reference/* ownName */.qU)(name);
+    const wrong = repository === undefined ? undefined : (0,reference/* repositoryMistake */.tP)(repository);
+    const { references, plain } = tags;
+    const onHere = name !== undefined && (0,reference/* registryOf */.Fv)(name) === domain;
+    const tag = onHere && plain.length === 0 ? (0,reference/* ownTag */.Zc)(name) : undefined;
+    if (references.length === 0 || tag !== undefined) {
+        if (wrong)
+            return wrong;
+        return [{ repository, tags: tag !== undefined ? [tag] : [...(plain.length > 0 ? plain : event)] }];
+    }
+    if (repository !== undefined && references.some(each => each.repository === repository))
+        return [{ repository, tags: tagsFor(repository, tags) }];
+    const repositories = [...new Set(references.map(each => each.repository))];
+    if (!single)
+        return `\`tags\` does not say where this one goes; write source => ${repositories[0]}`;
+    return repositories.map(each => ({ repository: each, tags: tagsFor(each, tags) }));
+}
+function tagsFor(repository, { plain, references }) {
+    const own = references.filter(each => each.repository === repository).map(({ tag }) => tag);
+    return [...new Set([...own, ...plain])];
+}
+function parseSource(text, owner) {
+    const [, kind, place] = /^(oci|oci-archive|docker-archive):(.+)$/.exec(text) ?? [];
+    if (kind === 'oci' || kind === 'oci-archive' || kind === 'docker-archive') {
+        const [, path = '', reference] = /^([^:]*)(?::(.+))?$/.exec(place ?? '') ?? [];
+        return path === '' ? `“${text}” names no file or folder` : { kind, path, reference };
+    }
+    if (/^(\/|\.\.?\/)/.test(text)) {
+        return text.includes(':')
+            ? `the path “${text}” has a colon; rename it`
+            : { kind: 'path', path: text, reference: undefined };
+    }
+    const name = (0,reference/* lowered */.DM)(text, owner);
+    if (/^sha256:[0-9a-f]{12,64}$/.test(name))
+        return { kind: 'docker', name };
+    if (!/^\w(?:[\w./:@-]*\w)?$/.test(name))
+        return `“${text}” is not the name of an image`;
+    return { kind: 'docker', name };
+}
+/** Reads `tags`, separated by commas or line breaks: tags, or whole references, of which those to `domain` count. */
+function parseTags(text, { domain, owner }, mistake) {
+    const tags = { plain: [], references: [], elsewhere: [] };
+    const words = text
+        .split(/[\n,]/)
+        .map(tag => tag.trim())
+        .filter(tag => tag !== '');
+    for (const word of new Set(words)) {
+        const isReference = /^[\w.-]+[/:][\w.:@/+-]+$/.test(word);
+        if (!isReference)
+            tags.plain.push(word);
+        else if ((0,reference/* registryOf */.Fv)(word) === domain) {
+            const { repository, tag = 'latest' } = (0,reference/* splitTag */.RK)((0,reference/* lowered */.DM)((0,reference/* withoutRegistry */.i_)(word), owner));
+            const wrong = (0,reference/* repositoryMistake */.tP)(repository);
+            if (wrong)
+                mistake(wrong);
+            else
+                tags.references.push({ repository, tag });
+        }
+        else
+            tags.elsewhere.push(word);
+    }
+    for (const each of [...tags.plain, ...tags.references.map(({ tag }) => tag)]) {
+        const wrong = (0,reference/* tagMistake */.bL)(each);
+        if (wrong)
+            mistake(wrong);
+    }
+    if (tags.elsewhere.length > 0 && tags.plain.length + tags.references.length === 0)
+        mistake(`names no tag on ${domain}, only ${tags.elsewhere.slice(0, 3).join(', ')}; write ${domain}/REPOSITORY:TAG, or the tag alone`);
+    return tags;
 }
 
-// EXTERNAL MODULE: ./build/inputs/images.js
-var inputs_images = __nccwpck_require__(4832);
-// EXTERNAL MODULE: ./build/failure.js
-var failure = __nccwpck_require__(9874);
+;// CONCATENATED MODULE: ./build/inputs/page.js
+
+/** Reads `page`: whether there is a page to browse. */
+function readPage(reader, registry) {
+    const page = reader.flag('page');
+    if (page && (0,build_desired/* ownAuth */.Lz)({ registry }))
+        reader.mistake('page')('needs users that nginx checks, but `registry-config` has an `auth` of its own; omit one of them');
+    return page;
+}
+
 ;// CONCATENATED MODULE: ./build/inputs/reader.js
 
-/** Where mistakes in an input are explained: `input` unless told. */
+/** The topic of mistakes in an input, where it is not `input`. */
 const topicOf = {
     'ssh-key': 'key',
     'ssh-key-passphrase': 'key',
@@ -798,6 +1074,17 @@ const topicOf = {
     'push-user': 'users',
     certificate: 'ownCertificate',
     'certificate-key': 'ownCertificate',
+    keep: 'keep',
+    grace: 'keep',
+    undo: 'keep',
+    'acme-dns': 'dnsRecord',
+    'acme-dns-credentials': 'dnsRecord',
+    's3-bucket': 'bucket',
+    's3-region': 'bucket',
+    's3-endpoint': 'bucket',
+    's3-access-key': 'bucket',
+    's3-secret-key': 'bucket',
+    's3-redirect': 'bucket',
     image: 'imageName',
     tags: 'imageName',
 };
@@ -808,8 +1095,10 @@ class Reader {
     secret;
     /** Each begins with the input’s name. */
     mistakes = [];
-    /** What is allowed and perhaps not meant. */
+    /** What is allowed but perhaps not meant. */
     warnings = [];
+    /** What is right and good to know. */
+    notes = [];
     /** `get` gives an input as it was written, `''` if absent. */
     constructor(get, secret) {
         this.#get = get;
@@ -821,17 +1110,20 @@ class Reader {
     text(name) {
         return this.#get(name).trim();
     }
-    /** `topic` is where it is explained, if not where other mistakes in that input are. */
+    /** `topic` is given if it is not that of other mistakes in this input. */
     mistake(name, topic) {
         return sentence => this.mistakes.push(about(name, sentence, topic));
     }
     warning(name) {
         return sentence => this.warnings.push(about(name, sentence));
     }
+    note(name) {
+        return sentence => this.notes.push(`${name}: ${sentence}`);
+    }
     failed(name) {
         return this.mistakes.some(({ message }) => message.startsWith(`${name}: `));
     }
-    /** An input that must look a certain way if it is there. A wrong one is shown, so never read a secret with it. */
+    /** Checks the form of an input, unless it is empty. The message shows a wrong value, so never check a secret with it. */
     checked(name, value, good, form) {
         if (value !== '' && !good(value))
             this.mistake(name)(`${JSON.stringify(value)} is not ${form}`);
@@ -856,21 +1148,106 @@ function about(name, sentence, topic = topicOf[name] ?? 'input') {
 
 // EXTERNAL MODULE: ./build/json.js
 var json = __nccwpck_require__(9368);
+;// CONCATENATED MODULE: ./build/inputs/bucket.js
+
+
+
+const inputs = ['s3-region', 's3-endpoint', 's3-access-key', 's3-secret-key'];
+/** The keys of `registry-config` for which there is an input. */
+const settings = {
+    bucket: 's3-bucket',
+    rootdirectory: 's3-bucket',
+    region: 's3-region',
+    regionendpoint: 's3-endpoint',
+    accesskey: 's3-access-key',
+    secretkey: 's3-secret-key',
+};
+/** Drivers that keep images somewhere else. */
+const others = ['filesystem', 'inmemory', 'azure', 'gcs', 'swift', 'oss'];
+/** Reads the `s3-*` inputs; `config` is `registry-config`. */
+function readBucket(reader, config) {
+    const [accessKey, secretKey] = [bucket_readKey(reader, 's3-access-key'), bucket_readKey(reader, 's3-secret-key')];
+    const given = reader.text('s3-bucket');
+    if (given === '') {
+        const alone = inputs.filter(name => reader.text(name) !== '');
+        for (const name of alone)
+            reader.mistake(name)('is given without `s3-bucket`; name there the bucket that keeps the images');
+        if (alone.length === 0 && reader.flag('s3-redirect'))
+            reader.mistake('s3-redirect')('is given without `s3-bucket`; omit it');
+        return undefined;
+    }
+    reader.checked('s3-bucket', given, value => /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w.-]+)*$/.test(value) && !/\/\.\.?(\/|$)|^.*\.\./.test(value), 'the name of a bucket, such as `my-images`, or a folder in one, such as `my-images/registry`');
+    const endpoint = reader.checked('s3-endpoint', reader.text('s3-endpoint').replace(/\/$/, ''), isEndpoint, 'a URL without a path, such as https://s3.example.com');
+    if (endpoint.startsWith('http://'))
+        reader.warning('s3-endpoint')('is not https: whoever is between the server and the storage can read and change images; use https unless that is your own network');
+    const region = reader.checked('s3-region', reader.text('s3-region') || (endpoint === '' ? '' : 'us-east-1'), value => /^[\w-]+$/.test(value), 'a region, such as eu-central-1');
+    if (region === '')
+        reader.mistake('s3-region')('is missing; name the bucket’s region, such as eu-central-1, or give `s3-endpoint` if it is not at AWS');
+    for (const [name, value] of [
+        ['s3-access-key', accessKey],
+        ['s3-secret-key', secretKey],
+    ])
+        if (value === '')
+            reader.mistake(name)('is missing; is the secret that it comes from set, and may this workflow read it?');
+        // The message must not show the secret.
+        else if (!/^[\x21-\x7e]+$/.test(value))
+            reader.mistake(name)('contains a space or a line break, which no key has; copy it again');
+    checkStorage(reader, config);
+    const [name = '', ...folders] = given.split('/');
+    return {
+        name,
+        folder: folders.length === 0 ? '' : `/${folders.join('/')}`,
+        region,
+        endpoint: endpoint || undefined,
+        ...{ accessKey, secretKey },
+        redirect: reader.flag('s3-redirect'),
+    };
+}
+function bucket_readKey(reader, name) {
+    const key = reader.text(name);
+    for (const line of key.split('\n').filter(each => each.trim() !== ''))
+        reader.secret(line.trim());
+    return key;
+}
+function isEndpoint(value) {
+    const [, host = '', port] = /^https?:\/\/(\[[0-9a-f:]+\]|[^:/@]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
+    const bare = host.replace(/^\[(.*)\]$/, '$1');
+    return (isHostname(host) || (0,external_node_net_.isIP)(bare) !== 0) && Number(port ?? 1) > 0 && Number(port ?? 1) < 65_536;
+}
+/** `registry-config` must not say something else about where images are. */
+function checkStorage(reader, { storage }) {
+    if (!(0,json/* isObject */.Gv)(storage))
+        return;
+    const mistake = reader.mistake('registry-config');
+    for (const driver of others.filter(each => (0,json/* isObject */.Gv)(storage[each])))
+        mistake(`has \`storage.${driver}\`, but \`s3-bucket\` says that images are in a bucket; omit one of them`);
+    const { s3 } = storage;
+    if (!(0,json/* isObject */.Gv)(s3))
+        return;
+    for (const [key, input] of Object.entries(settings))
+        if (s3[key] !== undefined)
+            mistake(`has \`storage.s3.${key}\`, which is what \`${input}\` says; omit it`);
+}
+
 ;// CONCATENATED MODULE: ./build/inputs/registry.js
+
+
 
 /** Reads the `registry-*` inputs. */
 async function readRegistry(reader) {
+    const config = await readConfig(reader.raw('registry-config'), reader.mistake('registry-config'));
     return {
-        image: reader.checked('registry-image', reader.text('registry-image') || 'registry:3.1.2', value => /^[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?$/.test(value), 'the reference of an image'),
-        config: await readConfig(reader.raw('registry-config'), reader.mistake('registry-config')),
+        image: reader.checked('registry-image', reader.text('registry-image') || build_desired/* defaultImage */.XS, value => /^[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?$/.test(value), 'the reference of an image'),
+        config,
+        bucket: readBucket(reader, config),
     };
 }
 async function readConfig(text, mistake) {
     if (text.trim() === '')
         return {};
-    const { parse } = await __nccwpck_require__.e(/* import() */ 815).then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
+    const { parse } = await __nccwpck_require__.e(/* import() | yaml */ "yaml").then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
     try {
-        // A key is what is written: `012` is no number.
+        // Keys are text: `012` is not a number.
         const config = parse(text, { stringKeys: true });
         if ((0,json/* isObject */.Gv)(config)) {
             checkHttp(config.http, mistake);
@@ -883,13 +1260,18 @@ async function readConfig(text, mistake) {
     }
     return {};
 }
-/** nginx reaches the registry by a socket of Berth’s choosing, and speaks plain HTTP there, at the root. */
+/** nginx speaks plain HTTP to the registry, through a socket that Berth chooses, and without a path before it. */
 function checkHttp(http, mistake) {
-    if (!(0,json/* isObject */.Gv)(http))
+    if (http === undefined)
         return;
-    const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && http[key] !== null);
+    if (!(0,json/* isObject */.Gv)(http)) {
+        mistake('has an `http` that is not a map; remove it, or write what is to be set below it');
+        return;
+    }
+    // `null` removes a setting, which does no harm where Berth has none.
+    const given = ['addr', 'net', 'tls', 'prefix'].filter(key => http[key] !== undefined && (http[key] !== null || ['addr', 'net'].includes(key)));
     for (const key of given) {
-        mistake(`has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ', for nginx does TLS' : ''}`);
+        mistake(`has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ' (nginx does TLS)' : ''}`);
     }
 }
 
@@ -897,10 +1279,10 @@ function checkHttp(http, mistake) {
 var hostkey = __nccwpck_require__(287);
 ;// CONCATENATED MODULE: ./build/inputs/key.js
 /**
- * A private key as OpenSSH reads it: CRLF, a byte order mark, a missing final newline, a literal `\n`, indentation and
- * line breaks that became spaces are mended, for OpenSSH answers each with the same `error in libcrypto`.
+ * Repairs a private key, so that OpenSSH can read it: CRLF, a byte order mark, a missing final newline, a literal `\n`,
+ * indentation, and line breaks that became spaces. OpenSSH reports them all as `error in libcrypto`.
  *
- * Throws an Error that says what is there instead, if it isn't a private key.
+ * Throws an Error that says what the text is, if it isn't a private key.
  */
 function repairKey(text) {
     const plain = text
@@ -931,7 +1313,7 @@ function repairKey(text) {
         .join('')
         .replace(/\s/g, '');
     if (kind === 'OPENSSH PRIVATE KEY' && !whole(Buffer.from(body, 'base64'))) {
-        throw new Error('is damaged: its content ends too early or is no OpenSSH key; paste the whole file again');
+        throw new Error('is damaged: its content ends too early or is not an OpenSSH key; paste the whole file again');
     }
     return [
         `-----BEGIN ${kind}-----`,
@@ -949,7 +1331,7 @@ function isEncrypted(key) {
         return false;
     return string(Buffer.from(key.replace(/-----.*-----/g, ''), 'base64'), magic.length).text !== 'none';
 }
-/** Whether a repaired key is in OpenSSH's own form, of which `repairKey` has seen that it is whole, and without a passphrase. */
+/** Whether a repaired key is in OpenSSH's own format, complete, and without a passphrase. */
 function isPlain(key) {
     return key.startsWith('-----BEGIN OPENSSH') && !isEncrypted(key);
 }
@@ -984,36 +1366,98 @@ function string(blob, at) {
 
 
 
-/** Reads the `ssh-*` inputs and `sudo-password`. */
-function readTarget(reader, domain) {
-    const host = reader.checked('ssh-host', reader.text('ssh-host').replace(/^\[(.*)\]$/, '$1') || domain, value => isHostname(value) || (0,external_node_net_.isIP)(value) !== 0, 'a host name or an IP address');
+/** Reads the `ssh-*` inputs and `sudo-password`: how to reach each server. */
+function readTargets(reader, domain) {
     const port = reader.integer('ssh-port', 1, 65535);
-    const { knownHosts, fingerprints } = parseKnownHosts(reader.raw('ssh-known-hosts'), reader.mistake('ssh-known-hosts'));
-    if (reader.text('ssh-known-hosts') === '') {
-        const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host || 'HOST'}`;
-        reader.mistake('ssh-known-hosts')(`is missing, and an unknown host is never trusted; run \`${scan}\` where you trust the network, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the server, and paste the lines`);
-    }
+    const user = reader.checked('ssh-user', reader.text('ssh-user') || 'root', isUserName, 'a user name');
+    const hosts = readHosts(reader, domain).map(each => ({
+        host: each.host,
+        port: each.port ?? port,
+        user: each.user ?? user,
+        address: each.address,
+    }));
+    for (const what of ['host', 'address'])
+        refuseTwins(reader, hosts, what);
     const jump = reader.checked('ssh-jump', reader.text('ssh-jump'), value => parseJump(value) !== undefined, 'user@host or user@host:port');
-    const unbound = jump === '' ? [] : fingerprints.filter(each => each.host === undefined);
-    for (const { fingerprint, number } of unbound) {
-        reader.mistake('ssh-known-hosts')(`line ${number} does not say which host has this key, and with \`ssh-jump\` there are two; write \`${host} ${fingerprint}\`, or a known_hosts line`);
-    }
-    const isUser = (value) => /^[A-Za-z_][\w.-]*$/.test(value);
-    const user = reader.checked('ssh-user', reader.text('ssh-user') || 'root', isUser, 'a user name');
+    const pinned = readKnownHosts(reader, hosts, jump !== '');
     const passphrase = reader.raw('ssh-key-passphrase') || undefined;
     const sudoPassword = reader.raw('sudo-password') || undefined;
     for (const each of [passphrase, sudoPassword])
         if (each !== undefined)
             reader.secret(each);
     const key = target_readKey(reader, passphrase);
-    const own = (0,hostkey/* hostKeyName */.t)(host, port);
-    return {
-        ...{ host, port, user, key, passphrase, plainKey: isPlain(key) },
-        knownHosts,
-        // Without a jump host there is one host only that it can be for.
-        fingerprints: fingerprints.map(each => `${each.host ?? own} ${each.fingerprint}`),
+    return hosts.map(each => ({
+        ...each,
+        ...{ key, passphrase, plainKey: isPlain(key) },
+        ...pinned,
         ...{ jump: parseJump(jump), sudoPassword },
+    }));
+}
+function readHosts(reader, domain) {
+    const given = reader.text('ssh-host');
+    // If the domain is wrong, its own message says so.
+    if (given === '')
+        return [{ host: domain, user: undefined, port: undefined, address: domain }];
+    const lines = given
+        .split('\n')
+        .map(line => line.trim())
+        .filter(line => line !== '');
+    return lines.map(line => {
+        const foreign = foreignLetters(line);
+        if (foreign !== undefined)
+            reader.mistake('ssh-host')(foreign);
+        const read = parseHost(line);
+        // With one server nobody needs its address. It may be left from when there were several.
+        const host = read && lines.length === 1 && read.address !== read.host && (0,external_node_net_.isIP)(read.address) === 0 ? undefined : read;
+        reader.checked('ssh-host', line, () => foreign !== undefined || host !== undefined, 'a host name or an IP address, as `host` or `user@host:port`');
+        return host ?? { host: line, user: undefined, port: undefined, address: line };
+    });
+}
+/** A server that is listed twice would wait for its own lock. */
+function refuseTwins(reader, hosts, what) {
+    const names = hosts.map(each => (what === 'host' ? (0,hostkey/* hostKeyName */.t)(each.host, each.port) : each.address));
+    for (const name of new Set(names.filter((each, at) => names.indexOf(each) !== at)))
+        if (what === 'host' || !reader.failed('ssh-host'))
+            reader.mistake('ssh-host')(`has ${name} twice`);
+}
+/** Reads `ssh-known-hosts`, which must have a line for each server. */
+function readKnownHosts(reader, hosts, jumps) {
+    const mistake = reader.mistake('ssh-known-hosts');
+    const { knownHosts, fingerprints } = parseKnownHosts(reader.raw('ssh-known-hosts'), mistake);
+    const names = hosts.map(({ host, port }) => (0,hostkey/* hostKeyName */.t)(host, port));
+    if (reader.text('ssh-known-hosts') === '') {
+        mistake(`is missing, and an unknown host is never trusted; run \`${scan(hosts)}\` where you trust the network, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the server, and paste the lines`);
+    }
+    else if (hosts.length > 1 && !reader.failed('ssh-host')) {
+        for (const [index, name] of names.entries()) {
+            const there = knownHosts.some(each => isLineOf(each, name)) || fingerprints.some(({ host }) => host === name);
+            if (!there)
+                mistake(`has no line for ${name}, and an unknown host is never trusted; add what \`${scan(hosts.slice(index, index + 1))}\` says, where you trust the network`);
+        }
+    }
+    const [first = ''] = names;
+    for (const { host, number, fingerprint } of fingerprints) {
+        if (host !== undefined || (!jumps && hosts.length === 1))
+            continue;
+        mistake(hosts.length > 1
+            ? `line ${number} does not say which host has this key, and there are several; write \`${first} ${fingerprint}\`, or a known_hosts line`
+            : `line ${number} does not say which host has this key, and with \`ssh-jump\` there are two; write \`${hosts[0]?.host} ${fingerprint}\`, or a known_hosts line`);
+    }
+    return {
+        knownHosts,
+        // With one server and no jump host, a fingerprint without a host can only be the server’s.
+        fingerprints: fingerprints.map(({ host, fingerprint }) => `${host ?? first} ${fingerprint}`),
     };
+}
+/** The command that prints the host keys of servers. */
+function scan(hosts) {
+    const ports = [...new Set(hosts.map(({ port }) => port))];
+    return ports
+        .map(port => {
+        const names = hosts.filter(each => each.port === port).map(({ host }) => host || 'HOST');
+        return `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${names.join(' ')}`;
+    })
+        .join('; ');
 }
 function target_readKey(reader, passphrase) {
     const mistake = reader.mistake('ssh-key');
@@ -1027,7 +1471,7 @@ function target_readKey(reader, passphrase) {
             if (line !== '' && !line.startsWith('-----'))
                 reader.secret(line);
         if (isEncrypted(key) && passphrase === undefined) {
-            reader.mistake('ssh-key-passphrase')('is missing, and `ssh-key` is encrypted');
+            reader.mistake('ssh-key-passphrase')('is missing, but `ssh-key` is encrypted');
         }
         return key;
     }
@@ -1047,21 +1491,20 @@ function parseJump(text) {
 
 ;// CONCATENATED MODULE: ./build/inputs/password.js
 /**
- * Whether a password was beyond doubt made by a machine, out of 128 bits of chance or more, as `openssl rand -base64 24` makes
- * them. Whoever is taken for a person only logs in more slowly; a person’s password that is taken for a machine’s could be
- * guessed from a stolen file. So each of these must hold:
+ * Whether a password was clearly made by a machine, with 128 random bits or more, as `openssl rand -base64 24` does. A machine’s
+ * password that is taken for a person’s only makes logins slower. A person’s password that is taken for a machine’s could be
+ * guessed from a stolen file. So all of these must hold:
  *
- * - its characters are of three kinds at least (of hexadecimal digits or base32 there need be only those), and it is long
- *   enough for 128 bits of them;
- * - no piece of four characters comes twice, and there are as many different characters as chance brings;
- * - it has neither words nor ways over a keyboard in it.
+ * - it has at least three kinds of characters, or is hexadecimal or base32 throughout, and is long enough for 128 bits;
+ * - no four characters appear twice in the same order, and there are as many different characters as chance would give;
+ * - it contains neither words nor runs of neighbouring keys.
  */
 function isMachineMade(password) {
     return bits(password) >= 128 && isVaried(password) && !isReadable(password);
 }
 /**
- * How many bits of chance there are, if each character was chosen by chance from those that it could have been chosen from. Words
- * and numbers that signs part from the rest count for nothing.
+ * The number of random bits, if each character was chosen at random from all characters of its kinds. Words and numbers between
+ * punctuation count for nothing.
  */
 function bits(password) {
     const parts = password.replace(/=+$/, '').split(/[-_. ,:;@]+/);
@@ -1078,7 +1521,7 @@ function bits(password) {
     const alphabet = sizes.reduce((sum, size, index) => sum + (found[index] ? size : 0), 0);
     return found.filter(Boolean).length < 3 ? 0 : length * Math.log2(alphabet);
 }
-/** A piece of four characters that comes twice was repeated; by chance it does once in thousands of passwords. */
+/** By chance, the same four characters appear twice in only one of thousands of passwords. */
 function isVaried(password) {
     const lower = password.toLowerCase();
     const pieces = Array.from(lower.slice(3), (_, index) => lower.slice(index, index + 4));
@@ -1087,7 +1530,7 @@ function isVaried(password) {
         !/(.{5,}).*\1/.test(lower) &&
         new Set(password).size >= (hexadecimal ? 10 : Math.min(15, password.length * 0.5)));
 }
-/** The pairs of letters that are most frequent in texts of European languages: two thirds of all that are in such a text. */
+/** The most frequent pairs of letters in European languages: two thirds of all pairs in a text. */
 const frequent = new Set(('th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa si ar ve ra ld ur ' +
     'io ne me ch ei ie ge un be ll ss oo ee ro ri co ma el la lo li no ta so mo do pa po wo rd us ow sh ck ic il us om di ' +
     'ca em mi na ni ol os qu am ad bi gh ho ir ke ly ns nc oc pe pl pr rs rt sc sp su tr ut wa we wh wi yo ')
@@ -1106,18 +1549,18 @@ function isReadable(password) {
         return false;
     const letters = pairsOf(spelled(password)).filter(pair => /^[a-z]{2}$/.test(pair));
     const words = letters.filter(pair => frequent.has(pair)).length;
-    // Of few pairs, chance may bring many.
+    // If there are few pairs, many may be frequent by chance.
     return words > letters.length * 0.42 + 1.5 || isList(password);
 }
 function pairsOf(text) {
     return Array.from(text.slice(1), (_, index) => text.slice(index, index + 2));
 }
-/** In lower case, with letters for the digits and signs that people write instead. */
+/** In lower case, with letters in place of the digits and signs that people write for them. */
 function spelled(password) {
     const letters = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' };
     return password.toLowerCase().replace(/[013457@$]/g, sign => letters[sign] ?? sign);
 }
-/** Words and numbers with signs in between. */
+/** Whether it is words and numbers with punctuation in between. */
 function isList(password) {
     const parts = password.split(/[^a-zA-Z0-9]+/).filter(part => part !== '');
     const plain = parts.filter(part => part.length > 1 && isPlainPart(part));
@@ -1135,13 +1578,41 @@ function isPlainPart(part) {
 
 ;// CONCATENATED MODULE: ./build/inputs/users.js
 
-
 /** bcrypt reads no further: two passwords that differ only beyond it would be the same. */
 const maxBytes = 72;
+/** Reads `auth` and `users`; `null` for an open registry. `needed` says whether the mode needs users. */
+function readUsers(reader, needed, domain) {
+    if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
+        reader.warning('auth')(`\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`);
+        return null;
+    }
+    const users = parseUsers(reader.raw('users'), reader.mistake('users'), reader.secret, reader.warning('users'));
+    if (users.length === 0 && needed && !reader.failed('users')) {
+        reader.mistake('users')('is empty, so nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry');
+    }
+    return users;
+}
+/** Reads `push-user`: who logs in to push; by default the first of `users`. */
+function readPushUser(reader, users) {
+    const name = reader.text('push-user');
+    if (name === '')
+        return users?.[0];
+    const user = users?.find(each => each.name === name);
+    if (users && !user)
+        reader.mistake('push-user')(`${JSON.stringify(name)} is not one of \`users\``);
+    return user;
+}
+/** Reads `login`: whether this job’s Docker stays logged in. */
+function readLogin(reader, mode, users) {
+    const login = reader.flag('login');
+    if (login && users === null && mode !== 'down')
+        reader.mistake('login')('needs one of `users`, but `auth: none` has none; omit one of them');
+    return login;
+}
 /**
- * Reads `users`: one `name:password` a line. `mistake` hears of every line that can't be taken, by number only, for
- * what is wrong with a line may be that it is a password. `secret` hears of each password before anything else does,
- * `warning` of passwords that can be guessed.
+ * Reads `users`: one `name:password` a line. Calls `mistake` for every wrong line, and names it only by its number, because
+ * the line may be nothing but a password. Calls `secret` with each password before anything else, and `warning` for
+ * passwords that a person may have made up.
  */
 function parseUsers(text, mistake, secret, warning) {
     const users = [];
@@ -1159,7 +1630,7 @@ function parseUsers(text, mistake, secret, warning) {
         }
         const name = line.slice(0, colon).trimStart();
         const password = line.slice(colon + 1);
-        // A single character is refused below; masking it would blank every word of the log that has it.
+        // A single character is refused below. Masking it would blank it wherever it appears in the log.
         if ([...password].length > 1)
             secret(password);
         secret(Buffer.from(`${name}:${password}`).toString('base64'));
@@ -1176,22 +1647,17 @@ function parseUsers(text, mistake, secret, warning) {
     }
     const weak = users.filter(({ strong }) => !strong).map(({ name }) => lineOf.get(name));
     if (weak.length > 0) {
-        warning(`the password${weak.length > 1 ? 's' : ''} in line ${weak.join(', ')} could be guessed, and the stronger hash that this needs makes each request of that user slower; \`openssl rand -base64 24\` makes a good one`);
+        const what = weak.length > 1 ? 'passwords' : 'password';
+        const they = weak.length > 1 ? 'do not look machine-made, so they get' : 'does not look machine-made, so it gets';
+        warning(`the ${what} in line ${weak.join(', ')} ${they} a slower hash, and each request of that user takes longer; make one with \`openssl rand -base64 24\``);
     }
     return users;
-}
-/**
- * A key that nobody has who has not got the SSH key: 32 bytes, the same in every run with that key. The server knows
- * only the public half.
- */
-function sealKey(privateKey) {
-    return new Uint8Array((0,external_node_crypto_.hkdfSync)('sha256', privateKey, '', 'berth: seals of users', 32));
 }
 function nameMistake(name) {
     if (name === '')
         return 'the name is empty';
     if (name.startsWith('#'))
-        return 'a name can’t begin with #, for htpasswd takes such a line as a comment';
+        return 'a name can’t begin with #, which starts a comment in htpasswd';
     if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
         return 'a name is made of letters, digits and . _ @ + - and begins with a letter, a digit or _';
     }
@@ -1221,36 +1687,32 @@ function passwordMistake(password) {
 
 
 
-/** Every mistake, each beginning with the input’s name. */
-class InputError extends Error {
-    mistakes;
-    constructor(mistakes) {
-        super(mistakes.map(({ message }) => message).join('\n'));
-        this.mistakes = mistakes;
-    }
-}
+
+
+
+
+
 const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'];
-/** Modes and inputs that the interface has and this version hasn't. */
-const notYet = {
-    modes: ['clean'],
-    inputs: ['keep'],
-};
 /**
  * Reads, checks and masks all inputs.
  *
  * `get` gives an input as it was written, `''` if absent; `secret` masks a text in the log from then on. Throws an
  * InputError that names every mistake.
  *
- * What only some inputs need, YAML most of all, is loaded only for them: it takes a third as long as Node itself to start, and
- * ssh waits for it.
+ * What only some inputs need, above all YAML, is loaded only for them: loading it takes a third as long as starting Node, and ssh
+ * would have to wait.
  */
 async function readInputs(get, secret, event) {
     const reader = new Reader(get, secret);
     const mode = reader.choice('mode', modes);
-    refuse(reader, mode);
     const domain = readDomain(reader);
-    const target = mode === 'push' ? undefined : readTarget(reader, domain);
-    const users = mode === 'down' ? null : readUsers(reader, mode, domain);
+    const throughSsh = reader.choice('push-through', ['https', 'ssh']) === 'ssh';
+    const targets = mode === 'push' && !throughSsh ? [] : readTargets(reader, domain);
+    const [target] = targets;
+    const needsUsers = mode !== 'renew' &&
+        mode !== 'clean' &&
+        !(mode === 'push' && throughSsh && reader.text('login') !== 'true');
+    const users = mode === 'down' ? null : readUsers(reader, needsUsers, domain);
     const registry = await readRegistry(reader);
     const desired = {
         domain,
@@ -1259,40 +1721,61 @@ async function readInputs(get, secret, event) {
         registry,
         users,
         access: mode === 'down' ? undefined : await readAccess(reader, users, registry),
+        page: readPage(reader, registry),
         sealKey: target && sealKey(target.key),
-        acme: readAcme(reader),
+        shared: readShared(reader, targets, domain),
+        acme: readAcme(reader, mode),
         certificate: readCertificate(reader, domain, Date.now()),
         adopt: reader.flag('adopt'),
         sshPort: target?.port,
         purge: readPurge(reader, mode, domain),
         renewBefore: reader.integer('renew-before', 1, 365),
     };
+    if (targets.length > 1 &&
+        ['up', 'plan'].includes(mode) &&
+        (0,build_desired/* onDisk */.FC)({ registry }) &&
+        !reader.failed('registry-config') &&
+        !reader.failed('s3-bucket'))
+        reader.mistake('ssh-host')(`has ${targets.length} servers, and each would have images of its own on its disk; keep them in object storage (\`s3-bucket\`), or give one server`);
+    if (throughSsh && (0,build_desired/* ownAuth */.Lz)({ registry }))
+        reader.mistake('push-through')('`ssh` goes straight to the registry, but `registry-config` makes the registry ask for logins itself; omit one of them');
     const inputs = {
         mode,
         desired,
-        target,
-        images: readImages(reader, mode, event),
+        targets,
+        images: readImages(reader, mode, domain, event),
         immutable: reader.flag('immutable'),
         pushUser: readPushUser(reader, users),
+        throughSsh,
+        login: readLogin(reader, mode, users),
         githubToken: readToken(reader),
+        ...(await readCleaning(reader, mode)),
         warnings: reader.warnings,
+        notes: reader.notes,
     };
     if (reader.mistakes.length > 0)
-        throw new InputError(reader.mistakes);
+        throw new failure/* InputError */.dz(reader.mistakes);
     return inputs;
-}
-function refuse(reader, mode) {
-    const given = notYet.inputs.filter(each => reader.text(each) !== '');
-    for (const name of given)
-        reader.mistake(name)('is not there yet in this version of Berth');
-    if (notYet.modes.includes(mode))
-        reader.mistake('mode')(`\`${mode}\` is not there yet in this version of Berth`);
 }
 function readDomain(reader) {
     const domain = reader.text('domain').toLowerCase();
     if (domain === '')
         reader.mistake('domain')('is missing; give the name of the registry, such as registry.example.com');
-    return reader.checked('domain', domain, value => isHostname(value) && value.includes('.') && (0,external_node_net_.isIP)(value) === 0, 'a domain name such as registry.example.com');
+    const foreign = foreignLetters(domain);
+    if (foreign !== undefined) {
+        reader.mistake('domain')(foreign);
+        return domain;
+    }
+    // As it is copied from a browser or from a zone file.
+    const name = domain.replace(/^https?:\/\//, '').replace(/[./]$/, '');
+    if (name !== domain && isDomain(name)) {
+        reader.mistake('domain')(`is ${JSON.stringify(domain)}; write the name alone, ${name}`);
+        return name;
+    }
+    return reader.checked('domain', domain, isDomain, 'a domain name such as registry.example.com');
+}
+function isDomain(value) {
+    return isHostname(value) && value.includes('.') && (0,external_node_net_.isIP)(value) === 0;
 }
 function readPurge(reader, mode, domain) {
     const purge = reader.text('purge');
@@ -1306,7 +1789,7 @@ function readPurge(reader, mode, domain) {
 }
 /** Folders that belong to the system: Berth wants one of its own. */
 const systemFolder = /^\/(|home|media|mnt|opt|root|srv|tmp|var|var\/(lib|log|run|cache|www))$|^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/;
-/** A Unix socket’s path has at most 107 bytes, and below the folder some 25 are needed. */
+/** A Unix socket’s path has at most 107 bytes, and some 25 are needed below the folder. */
 const maxDirectory = 80;
 function readDirectory(reader) {
     return reader.checked('directory', reader.text('directory') || '/opt/berth', value => /^(\/[\w.@-]+)+$/.test(value) &&
@@ -1314,58 +1797,11 @@ function readDirectory(reader) {
         !systemFolder.test(value) &&
         value.length <= maxDirectory, `an absolute path to a folder of Berth’s own, such as /opt/berth, of at most ${maxDirectory} characters`);
 }
-function readUsers(reader, mode, domain) {
-    if (reader.choice('auth', ['htpasswd', 'none']) === 'none') {
-        reader.warning('auth')(`\`none\` makes an open registry: whoever reaches ${domain} may pull, push and delete images, and \`users\` counts for nothing`);
-        return null;
-    }
-    const users = parseUsers(reader.raw('users'), reader.mistake('users'), reader.secret, reader.warning('users'));
-    if (users.length === 0 && mode !== 'renew' && !reader.failed('users')) {
-        reader.mistake('users')('is empty, and nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry');
-    }
-    return users;
-}
 function readToken(reader) {
     const token = reader.text('github-token');
     if (token !== '')
         reader.secret(token);
     return token || undefined;
-}
-async function readAccess(reader, users, registry) {
-    const text = reader.raw('access');
-    if (text.trim() === '')
-        return undefined;
-    if ((0,desired/* ownAuth */.Lz)({ registry })) {
-        reader.mistake('access')('needs users whom nginx lets in, and `registry-config` brings an `auth` of its own; omit one of them');
-        return undefined;
-    }
-    if (users === null) {
-        reader.mistake('access')('needs users to give rights to, and `auth: none` has none');
-        return undefined;
-    }
-    // Which names are wrong can be told only when it is known which are right.
-    if (reader.failed('users'))
-        return undefined;
-    const { parseAccess } = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(904)]).then(__nccwpck_require__.bind(__nccwpck_require__, 9904));
-    return parseAccess(text, users, reader.mistake('access'), reader.warning('access'));
-}
-function readImages(reader, mode, event) {
-    const tags = (0,inputs_images/* parseTags */.rL)(reader.raw('tags'), reader.mistake('tags'));
-    const images = (0,inputs_images/* parseImages */.eb)(reader.raw('image'), tags.length > 0 ? tags : (0,inputs_images/* eventTags */.WX)(event), event.owner, reader.mistake('image'));
-    if (mode === 'push' && reader.text('image') === '')
-        reader.mistake('image', 'input')('is missing; name the image to push');
-    if (images.some(image => image.tags.length === 0))
-        reader.mistake('tags', 'input')('is empty, and the event gives no tags');
-    return images;
-}
-function readPushUser(reader, users) {
-    const name = reader.text('push-user');
-    if (name === '')
-        return users?.[0];
-    const user = users?.find(each => each.name === name);
-    if (users && !user)
-        reader.mistake('push-user')(`${JSON.stringify(name)} is not one of \`users\``);
-    return user;
 }
 
 
@@ -1383,7 +1819,7 @@ function readPushUser(reader, users) {
 /* harmony export */   p_: () => (/* binding */ list),
 /* harmony export */   qF: () => (/* binding */ parseJson)
 /* harmony export */ });
-/** What comes from outside, looked at before it is believed: what is missing or of another kind is empty, and never a TypeError. */
+/** Checks of data from outside. What is missing or of the wrong type becomes empty or `undefined`, and never throws a TypeError. */
 /** `undefined` if it is not JSON. */
 function parseJson(text) {
     try {
@@ -1424,7 +1860,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
-/* harmony import */ var _inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1232);
+/* harmony import */ var _inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6490);
 /* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9368);
 /* harmony import */ var _server_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(442);
 
@@ -1437,16 +1873,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /** Everything that Berth writes on the runner is below this folder; what is left of it goes in the post step. */
 const folder = (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(process.env.RUNNER_TEMP ?? (0,node_os__WEBPACK_IMPORTED_MODULE_2__.tmpdir)(), `berth-${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)().slice(0, 8)}`);
 const cancelled = new AbortController();
-/** Milliseconds in which the connection is closed; GitHub sends SIGTERM 7500 after SIGINT. */
+/** Milliseconds allowed for closing the connection; GitHub sends SIGTERM 7500 after SIGINT. */
 const grace = 3000;
-// GitHub cancels a job with SIGINT to this process alone: what it started is its own to end.
+// GitHub cancels a job by sending SIGINT to this process alone, so it has to end what it started.
 for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => {
         cancelled.abort();
         setTimeout(end, grace);
     });
 }
-// What nobody expected must not leave the key behind either.
+// An unexpected error must not leave the key behind either.
 for (const event of ['uncaughtException', 'unhandledRejection']) {
     process.once(event, error => {
         process.exitCode = 1;
@@ -1462,25 +1898,24 @@ function end() {
     if (cancelled.signal.aborted)
         process.exit(130);
 }
-/** What the log does not mask yet; until it does, nothing is printed. */
+/** What the log has to mask. Nothing is printed before it does. */
 const secrets = [];
 /**
- * Reads the inputs and lets ssh start. No more than that needs is loaded by now: GitHub's toolkit, whose HTTP client takes
- * twice as long to load as Node itself, comes while ssh connects.
+ * Reads the inputs and starts ssh. Only what that needs is loaded by now. GitHub's toolkit, whose HTTP client takes twice as
+ * long to load as Node itself, is loaded while ssh connects.
  */
 async function begin() {
     const event = githubEvent();
     const inputs = await (0,_inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .readInputs */ .K)(name => process.env[`INPUT_${name.toUpperCase()}`] ?? '', text => secrets.push(text), event);
     saveFolder();
     const { pull } = event;
-    if (!inputs.target)
-        return { inputs, pull, server: undefined };
     const debug = (text) => void loaded.then(action => action.debug(text));
-    const server = new _server_server_js__WEBPACK_IMPORTED_MODULE_5__/* .Server */ .g(inputs.target, (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(folder, 'ssh'), debug, cancelled.signal);
-    server.connect();
-    return { inputs, pull, server };
+    const servers = inputs.targets.map((target, index) => new _server_server_js__WEBPACK_IMPORTED_MODULE_5__/* .Server */ .g(target, (0,node_path__WEBPACK_IMPORTED_MODULE_3__.join)(folder, 'ssh', `${index}`), debug, cancelled.signal));
+    for (const server of servers)
+        server.connect();
+    return { inputs, pull, servers };
 }
-/** For the post step, before anything is written: what the toolkit's saveState does. */
+/** Tells the post step of the folder before anything is written there, as the toolkit's saveState would. */
 function saveFolder() {
     if (process.env.GITHUB_STATE)
         (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.appendFileSync)(process.env.GITHUB_STATE, `folder=${folder}\n`);
@@ -1507,9 +1942,9 @@ function eventPayload(path) {
 }
 const begun = begin();
 const loaded = begun
-    .catch(() => { }) // The action tells why.
+    .catch(() => { }) // The action reports it.
     .then(async () => {
-    const action = await Promise.all(/* import() */[__nccwpck_require__.e(815), __nccwpck_require__.e(923), __nccwpck_require__.e(505)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4505));
+    const action = await Promise.all(/* import() | action */[__nccwpck_require__.e("yaml"), __nccwpck_require__.e("action-packages"), __nccwpck_require__.e("action")]).then(__nccwpck_require__.bind(__nccwpck_require__, 1056));
     action.mask(secrets);
     return action;
 });
@@ -1525,6 +1960,73 @@ __webpack_async_result__();
 
 /***/ }),
 
+/***/ 6247:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   DM: () => (/* binding */ lowered),
+/* harmony export */   Fv: () => (/* binding */ registryOf),
+/* harmony export */   RK: () => (/* binding */ splitTag),
+/* harmony export */   Zc: () => (/* binding */ ownTag),
+/* harmony export */   bL: () => (/* binding */ tagMistake),
+/* harmony export */   i_: () => (/* binding */ withoutRegistry),
+/* harmony export */   qU: () => (/* binding */ ownName),
+/* harmony export */   tP: () => (/* binding */ repositoryMistake)
+/* harmony export */ });
+const component = '[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*';
+const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+/** What is wrong with the name of a repository. */
+function repositoryMistake(repository) {
+    if (repositoryPattern.test(repository) && repository.length <= 255)
+        return undefined;
+    const lower = repository.toLowerCase();
+    const rule = 'it is made of lower-case letters, digits and . _ - between slashes';
+    return `“${repository}” is not a repository; ${lower !== repository && repositoryPattern.test(lower) ? `write “${lower}”` : rule}`;
+}
+/** What is wrong with a tag. */
+function tagMistake(tag) {
+    return tagPattern.test(tag)
+        ? undefined
+        : `“${tag}” is not a tag; it is made of letters, digits and . _ - and has at most 128 of them`;
+}
+/** Takes `repository:tag` apart. */
+function splitTag(target) {
+    const at = target.indexOf(':');
+    return at < 0
+        ? { repository: target, tag: undefined }
+        : { repository: target.slice(0, at), tag: target.slice(at + 1) };
+}
+/** `ghcr.io/acme/app:1@sha256:…` is `acme/app`: without its registry, tag and digest. */
+function ownName(source) {
+    if (source.startsWith('sha256:'))
+        return undefined;
+    const [name = ''] = source.split('@');
+    return withoutRegistry(name.replace(/:[^/]*$/, ''));
+}
+/** The tag that a reference names. */
+function ownTag(source) {
+    return /:([^/:]+)$/.exec(source.split('@')[0] ?? '')?.[1];
+}
+/** The registry that a reference names, which is told from the first part of a path by Docker’s rule. */
+function registryOf(name) {
+    const [first = '', ...rest] = name.split('/');
+    return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first.toLowerCase() : undefined;
+}
+/** A reference without the registry that it names. */
+function withoutRegistry(name) {
+    return registryOf(name) === undefined ? name : name.slice(name.indexOf('/') + 1);
+}
+/** Puts a name with `owner` in it in lower case, except for its tag: repositories have no capital letters, but GitHub’s owners may. */
+function lowered(name, owner) {
+    const end = name.lastIndexOf(':') > name.lastIndexOf('/') ? name.lastIndexOf(':') : name.length;
+    const isOwn = (part) => owner !== '' && part.toLowerCase() === owner.toLowerCase();
+    return name.slice(0, end).split('/').some(isOwn) ? name.slice(0, end).toLowerCase() + name.slice(end) : name;
+}
+
+
+/***/ }),
+
 /***/ 1794:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -1536,7 +2038,7 @@ __webpack_async_result__();
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9874);
 
 
-/** Characters of one stream that are kept: the files of a server with a thousand users are less than one million. */
+/** Characters of output that one stream may have. The files of a server with a thousand users have less than a million. */
 const maxOutput = 64e6;
 function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
     const child = (0,node_child_process__WEBPACK_IMPORTED_MODULE_0__.spawn)(program, args, { cwd, env, detached: true });
@@ -1549,7 +2051,7 @@ function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
                 return;
             said[stream] += chunk;
             if (said[stream].length > maxOutput) {
-                failure = new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('connection', `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of ours does; look at what answers there`);
+                failure = new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('connection', `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of Berth’s does; check what answers there`);
                 kill();
                 return;
             }
@@ -1563,7 +2065,7 @@ function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
                 onLine(rest, stream);
         });
     }
-    // A program that ends early does not read all; its exit code tells the story.
+    // A program that ends early does not read everything. Its exit code says enough.
     child.stdin.on('error', () => { });
     const kill = () => killGroup(child);
     cancelled.addEventListener('abort', kill);
@@ -1584,22 +2086,22 @@ function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
         },
     };
 }
-// Asked politely, ssh takes twenty times as long to end, and there is nothing that it could still do.
+// On SIGTERM, ssh takes twenty times as long to end, and it has nothing left to do.
 function killGroup({ pid }) {
     try {
         if (pid !== undefined)
             process.kill(-pid, 'SIGKILL');
     }
     catch {
-        // It has ended by itself.
+        // It has ended already.
     }
 }
 /**
- * Which engine Docker talks to is the user’s choice; our own inputs, secrets among them, are nothing to a child. By the
- * tracking id the runner finds what a killed step leaves behind.
+ * The user’s environment without our inputs, which may be secret. It decides which engine Docker talks to, and where a credential helper
+ * stores passwords. By the tracking id the runner finds what a killed step leaves behind.
  */
 function environment() {
-    const kept = /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i;
+    const kept = /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|GNUPGHOME|PASSWORD_STORE_\w+|DBUS_SESSION_BUS_ADDRESS|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i;
     const entries = Object.entries(process.env).filter((entry) => entry[1] !== undefined && kept.test(entry[0]));
     return Object.fromEntries(entries);
 }
@@ -1616,7 +2118,7 @@ function environment() {
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 
-/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is SSH's own. */
+/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is 22. */
 function hostKeyName(host, port) {
     return port === 22 ? host : `[${host}]:${port}`;
 }
@@ -1644,7 +2146,7 @@ const prefix = 'berth:';
 function marker(name, value) {
     return prefix + name + (value === undefined ? '' : `=${value}`);
 }
-/** `undefined` for any other line. */
+/** Reads a line of the protocol; `undefined` for any other line. */
 function readMarker(line) {
     const [, name, value = ''] = /^berth:([\w.@-]+)(?:=(.*))?$/.exec(line) ?? [];
     return name === undefined ? undefined : { name, value };
@@ -1652,7 +2154,7 @@ function readMarker(line) {
 function isMarker(line) {
     return line.startsWith(prefix);
 }
-/** The value of the last line of a name in a text; `undefined` if there is none. */
+/** The value of the last line with a name; `undefined` if there is none. */
 function lastMarker(text, name) {
     const start = marker(name, '');
     return text
@@ -1679,6 +2181,8 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./build/failure.js
 var failure = __nccwpck_require__(9874);
+// EXTERNAL MODULE: ./build/format.js
+var format = __nccwpck_require__(7413);
 // EXTERNAL MODULE: ./build/runner/process.js
 var runner_process = __nccwpck_require__(1794);
 // EXTERNAL MODULE: ./build/shell.js
@@ -1690,7 +2194,7 @@ var protocol = __nccwpck_require__(6824);
 ;// CONCATENATED MODULE: ./build/server/config.js
 
 
-/** The files that `ssh -F config` needs in the folder in which it runs, by name. `unpinned` has the host keys that it must not be offered. */
+/** The files that `ssh -F config` needs in its folder, by name. `unpinned` has the types of host keys that ssh must not accept. */
 function files(target, unpinned) {
     const { jump } = target;
     const avoid = (host, port) => {
@@ -1702,10 +2206,10 @@ function files(target, unpinned) {
         known_hosts: target.knownHosts.map(line => `${line}\n`).join(''),
         fingerprints: target.fingerprints.map(line => `${line}\n`).join(''),
         passphrase: `${target.passphrase ?? ''}\n`,
-        // OpenSSH asks this program, never a terminal.
+        // OpenSSH asks this program instead of a terminal.
         askpass: '#!/bin/sh\nexec cat passphrase\n',
-        // Asked with a host, its key's type and fingerprint and the key; answers with a known_hosts line if it is pinned.
-        // ssh itself does not tell what it was offered when it knows no key of that type.
+        // Called with a host, its key's type, its fingerprint and the key; prints a known_hosts line if the key is pinned.
+        // ssh itself does not say what it was offered if it knows no key of that type.
         pinned: `[ "$4" != NONE ] || exit 0
 if [ -s fingerprints ] && grep -qxF -e "$1 $3" fingerprints; then printf '%s %s %s\\n' "$1" "$2" "$4"; fi
 printf '${(0,protocol/* marker */.xL)('offered', '%s %s %s')}\\n' "$1" "$2" "$4" >&2
@@ -1734,6 +2238,8 @@ Host jump
   IgnoreUnknown KnownHostsCommand
   KnownHostsCommand /bin/sh pinned %H %t %f %K
   StrictHostKeyChecking yes
+  # Where images go through it: it costs two thirds of the CPU time of what OpenSSH likes best.
+  Ciphers ^aes128-gcm@openssh.com
   CheckHostIP no
   UpdateHostKeys no
   PreferredAuthentications publickey
@@ -1746,30 +2252,31 @@ Host jump
 `,
     };
 }
-// The first line of input is the password. A sudo that does not ask would hand it on to the script, so it is asked for
-// the same command first. The password is tried without the script, for sudo would take its lines for further attempts.
+// The first line of input is the password. If sudo does not ask for one, it would pass it on to the script, so first this finds out
+// whether it asks. The password is tried without the script, because sudo would take its lines for further attempts. An old sudo-rs
+// (0.2.5) reads up to 8 KiB for the password and loses what follows, so it gets empty lines.
 const asRoot = [
     'LC_ALL=C; export LC_ALL',
     'IFS= read -r password || exit 1',
     'if [ -z "$password" ] || sudo -n sh -s </dev/null 2>/dev/null; then exec sudo -n sh -s; fi',
     'printf "%s\\n" "$password" | sudo -k -S -p "" sh -s || exit 1',
-    '{ printf "%s\\n" "$password"; cat; } | sudo -k -S -p "" sh -s',
+    '{ printf "%s\\n" "$password"; printf "%32768s" "" | tr " " "\\n"; cat; } | sudo -k -S -p "" sh -s',
 ].join('; ');
 
 ;// CONCATENATED MODULE: ./build/server/connection.js
 
-/** What a shell that goes on says when a script has run. */
+/** What the shell prints when the first script has run. */
 const end = (0,protocol/* marker */.xL)('ran');
 /**
- * The ssh that holds the connection, and that runs the first script itself: a command of its own would cost another
- * process here. Its shell waits for more until it is killed, and so keeps the connection for the commands after it.
+ * The ssh that holds the connection. It also runs the first script itself, because another command would cost another process here.
+ * Its shell then waits for more until it is killed, which keeps the connection open for later commands.
  */
 class Connection {
     #process;
     #greeting;
     #hear = () => { };
     ended;
-    /** Once the server has let us in. */
+    /** Resolves once the server has let us in. */
     up;
     /** Whether no script has run yet. */
     free = true;
@@ -1801,8 +2308,6 @@ class Connection {
     }
 }
 
-// EXTERNAL MODULE: ./build/format.js
-var format = __nccwpck_require__(7413);
 ;// CONCATENATED MODULE: ./build/server/failure.js
 
 
@@ -1833,7 +2338,7 @@ function connectFailure(stderr, target) {
         const [, user = '', host = '', methods = ''] = denied;
         return new failure/* Failure */.HR('login', /publickey/.test(methods)
             ? `${found(host)} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\`${user === 'root' ? ' (its sshd may refuse root altogether: `PermitRootLogin`)' : ''}`
-            : `${found(host)} takes no keys from \`${user}\`, only ${methods}; let sshd accept public keys there (\`PubkeyAuthentication yes\`)`);
+            : `${found(host)} takes no keys from \`${user}\`, or wants more than a key (${methods}); let sshd accept a key alone there: \`PubkeyAuthentication yes\`, and for this user no second factor in \`AuthenticationMethods\``);
     }
     const unknown = find(/Could not resolve hostname (\S+?):/)?.[1];
     if (unknown !== undefined) {
@@ -1853,7 +2358,7 @@ function connectFailure(stderr, target) {
     if (find(/Their offer: /)) {
         return unreachable(`this runner’s OpenSSH and ${server} have no algorithm in common (${(0,format/* lastLine */.fM)(stderr)}); update the older of the two`);
     }
-    // Who has shown a host key speaks SSH.
+    // A host that showed a key does speak SSH.
     const [shown] = (0,protocol/* lastMarker */.zK)(stderr, 'offered')?.split(' ') ?? [];
     if (shown === (0,hostkey/* hostKeyName */.t)(target.host, target.port) && find(/Connection (closed|reset)/)) {
         return new failure/* Failure */.HR('login', `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`);
@@ -1862,21 +2367,21 @@ function connectFailure(stderr, target) {
         return unreachable(`${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`);
     }
     if (find(/timed out|Connection (closed|reset)/)) {
-        return unreachable(`${server} takes the connection and does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`);
+        return unreachable(`${server} accepts the connection but does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`);
     }
     return unreachable(`there is no connection to ${server} (${(0,format/* lastLine */.fM)(stderr)}); try \`ssh -v\` from a machine of your own`);
 }
 /**
- * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script
- * itself is what ended. A script says something of the protocol from its beginning on.
+ * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script itself ended.
+ * Every script prints a line of the protocol as soon as it begins.
  */
 function runFailure({ code, stdout, stderr }, target) {
     const ran = stdout.split('\n').some(protocol/* isMarker */.rg);
-    // ssh's own code: a connection that was there and is not any more.
+    // ssh's own code: the connection was lost.
     const { user } = target;
     if (code === 255) {
         return ran || user !== 'root'
-            ? new failure/* Failure */.HR('connectionLost', `the connection to ${place(target)} was lost${ran ? ' half way' : ''}; run the workflow again, which goes on from there`)
+            ? new failure/* Failure */.HR('connectionLost', `the connection to ${place(target)} was lost${ran ? ' halfway' : ''}; run the workflow again, which continues from there`)
             : new failure/* Failure */.HR('login', `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`);
     }
     if (ran)
@@ -1887,7 +2392,7 @@ function runFailure({ code, stdout, stderr }, target) {
     const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1);
     return new failure/* Failure */.HR('login', `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);
 }
-/** The known_hosts line of the host key that ssh refused; `undefined` if that is not what stopped it. */
+/** The known_hosts line of the host key that ssh refused; `undefined` if it failed for another reason. */
 function offeredKey(stderr) {
     if (!/^Host key verification failed/m.test(stderr))
         return undefined;
@@ -1896,16 +2401,16 @@ function offeredKey(stderr) {
 function strangeKey(key, { fingerprints, knownHosts }) {
     const [host = ''] = key.split(' ');
     const lines = knownHosts.filter(line => line.split(/[\s,]/).includes(host));
-    // Which host a hashed line is for can't be told, nor a fingerprint's.
+    // Nobody can tell which host a hashed line is for, or a fingerprint without a host.
     const own = fingerprints.flatMap(each => (each.startsWith(`${host} `) ? [each.slice(host.length + 1)] : []));
     const pinned = [...(lines.length > 0 ? lines : knownHosts).map(hostkey/* fingerprint */.R), ...own];
     const offered = (0,hostkey/* fingerprint */.R)(key);
     if (pinned.includes(offered)) {
         return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``;
     }
-    return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was set up anew, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be in between`;
+    return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was reinstalled, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be intercepting the connection`;
 }
-// Whether sshd hangs up before root's key counts as taken or after is a race, so both say the same.
+// It is a race whether sshd hangs up before or after it accepts root's key, so both have the same message.
 function hungUp({ user }) {
     const where = user === 'root'
         ? 'look at `PermitRootLogin` in its sshd’s settings: with `forced-commands-only` the key needs a forced command'
@@ -1915,7 +2420,7 @@ function hungUp({ user }) {
 function rootFailure(stderr, { user, sudoPassword }) {
     const said = (pattern) => pattern.test(stderr);
     if (said(/not in the sudoers file|not allowed to (execute|run)|I'm afraid I can't do that/)) {
-        return `\`${user}\` may not become root with sudo; add the user to the group sudo, or change \`ssh-user\``;
+        return `\`${user}\` may not become root with sudo; add the user to the sudo group, or change \`ssh-user\``;
     }
     if (said(/sudo: .*not found/))
         return 'the server has no sudo; install it, or set `ssh-user: root`';
@@ -1924,26 +2429,26 @@ function rootFailure(stderr, { user, sudoPassword }) {
     }
     if (sudoPassword !== undefined &&
         said(/incorrect password|incorrect authentication|[Aa]uthentication failed/)) {
-        return `sudo does not take \`sudo-password\` from \`${user}\`; correct it, or let the user become root without one`;
+        return `sudo does not accept \`sudo-password\` from \`${user}\`; correct it, or let the user become root without one`;
     }
     if (said(/password is required|authentication is required/)) {
         return `sudo asks \`${user}\` for a password; give it as \`sudo-password\`, or let the user become root without one`;
     }
-    const reason = /^sudo: (.*)$/m.exec(stderr)?.[1];
+    const reason = /^sudo(?:-rs)?: (.*)$/m.exec(stderr)?.[1];
     return reason && `\`${user}\` can’t become root: sudo says “${reason}”`;
 }
 function place({ host, port }) {
     return port === 22 ? host : `${host} port ${port}`;
 }
-// ssh says first what happened, then what follows from it.
+// ssh first says what happened, then what follows from it.
 function firstLine(text) {
     return (0,format/* lastLine */.fM)(text.split('\n').find(isWord) ?? '');
 }
-// The banner comes before, and says nothing about the command.
+// The banner comes first, and says nothing about the command.
 function letIn(stderr) {
     return stderr.split('\n').indexOf((0,protocol/* marker */.xL)('connected')) + 1;
 }
-// Not ours.
+// Not one of our own lines.
 function isWord(line) {
     return line.trim() !== '' && !(0,protocol/* isMarker */.rg)(line);
 }
@@ -1957,75 +2462,121 @@ function isWord(line) {
 
 
 
+
+
 /**
  * The server, over one SSH connection that all commands share.
  *
- * OpenSSH finds the home folder in the password database, not in $HOME, so every path is given and nothing of the
- * machine's own configuration, agent or known hosts is used. Paths are relative to the folder in which ssh runs: a
- * Unix socket's may have 108 bytes at most, and a runner's own folder may be deeper than that.
+ * OpenSSH takes the home folder from the password database, not from $HOME. So every path is set, and nothing of the machine's own
+ * configuration, agent or known hosts is used. Paths are relative to the folder in which ssh runs, because that of a Unix socket has
+ * at most 107 bytes, and the folder's may be longer.
  */
 class Server {
     #target;
     #folder;
     #debug;
     #cancelled;
+    #silence;
     #opening;
     #running = new Set();
-    /** Patterns of host key algorithms by host, as known_hosts writes it: what was offered there and is not pinned. */
+    /** A descriptor of the folder, which is open while a socket of the server is reached through it. */
+    #door;
+    /** By host, as known_hosts writes it: patterns of the host key algorithms that it offered and that are not pinned. */
     #unpinned = new Map();
     /**
-     * Writes what OpenSSH needs below `folder` while there is a connection; it must be readable by nobody else. When
-     * `cancelled` says so, whatever runs ends at once.
+     * Writes what OpenSSH needs below `folder` while there is a connection; nobody else must be able to read it. `cancelled` ends
+     * everything at once. `silence` is how many milliseconds a script may take to print its first line.
      */
-    constructor(target, folder, debug, cancelled = new AbortController().signal) {
+    constructor(target, folder, debug, cancelled = new AbortController().signal, silence = maxSilence) {
+        this.#silence = silence;
         this.#target = target;
         this.#folder = folder;
         this.#debug = debug;
         this.#cancelled = cancelled;
     }
-    /** Begins to connect, while the caller goes on with something else; `run` tells how it went. */
+    /** Begins to connect, while the caller does something else. `run` throws if it failed. */
     connect() {
         this.#opening ??= this.#open();
         this.#opening.catch(() => { });
     }
     /**
-     * Runs a script as root; `onLine` hears each line as it comes. Throws if the server can't be reached or refuses, or does not
-     * come to an end.
+     * Runs a script as root, and returns its output. Calls `onLine` with each line as it arrives. Throws if the server can't be reached,
+     * refuses, or does not finish.
      */
     async run(script, onLine = () => { }) {
         this.connect();
         const connection = await this.#opening;
-        const said = await this.#inTime(connection?.free
-            ? connection.first(script, onLine)
-            : this.#start('ssh', [...config, 'server', this.#command()], onLine).end(this.#greeting() + script));
+        const said = await this.#inTime(hear => connection?.free
+            ? connection.first(script, hear)
+            : this.#start('ssh', [...config, 'server', this.#command()], hear).end(this.#greeting() + script), onLine);
         this.#stopIfCancelled();
         const failure = runFailure(said, this.#target);
         if (failure)
             throw failure;
         return said.stdout;
     }
-    async #inTime(work) {
-        let timer;
-        const late = new Promise((_, reject) => {
-            timer = setTimeout(() => reject(new failure/* Failure */.HR('connection', `the server has not come to an end within ${maxMinutes} minutes; see what hangs there with \`ps -ef --forest\`, and run again`)), maxMinutes * 60_000);
+    /**
+     * Lets this machine reach a Unix socket of the server that only root may open. Returns a path that leads to it until the connection
+     * is closed. The path is short, however long the folder’s is, because a socket’s has at most 107 bytes.
+     */
+    async forward(socket) {
+        const remote = this.#target.user === 'root' ? socket : await this.#relay(socket);
+        (0,external_node_fs_.rmSync)((0,external_node_path_.join)(this.#folder, 'registry'), { force: true });
+        const forwarded = await this.#start('ssh', [
+            ...config,
+            ...['-O', 'forward', '-o', 'StreamLocalBindMask=0177', '-L', `./registry:${remote}`, 'server'],
+        ]).end();
+        this.#stopIfCancelled();
+        if (forwarded.code !== 0)
+            throw new failure/* Failure */.HR('connection', `SSH can’t forward a connection to the registry (${(0,format/* lastLine */.fM)(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, or push through HTTPS`);
+        this.#door ??= (0,external_node_fs_.openSync)(this.#folder, 'r');
+        return `/proc/self/fd/${this.#door}/registry`;
+    }
+    /** For a user who becomes root with sudo: the path of a socket on the server that leads to one which only root may open. */
+    #relay(socket) {
+        return new Promise((resolve, reject) => {
+            const script = `exec perl -e ${(0,shell/* quote */.hD)((0,shell/* library */.Yv)('server/relay.pl'))} ${(0,shell/* quote */.hD)(socket)} /run </dev/null\n`;
+            // It runs until the connection is closed. After that its end is no failure.
+            this.run(script, line => {
+                const { name, value } = (0,protocol/* readMarker */.t7)(line) ?? {};
+                if (name === 'relay' && value !== undefined)
+                    resolve(value);
+            }).then(() => reject(new failure/* Failure */.HR('connection', 'the tunnel to the registry was closed; run the workflow again')), reject);
         });
+    }
+    /** Every script prints a line as soon as it begins. If none comes, something before it has swallowed the script. */
+    async #inTime(work, onLine) {
+        const timers = [];
+        const late = new Promise((_, reject) => {
+            const after = (milliseconds, topic, sentence) => timers.push(setTimeout(() => reject(new failure/* Failure */.HR(topic, sentence)), milliseconds));
+            const minutes = Math.ceil(this.#silence / 60_000);
+            after(this.#silence, 'login', `the server lets \`${this.#target.user}\` in but has run nothing for ${minutes} minutes; see whether \`sudo\` or a login file there waits for something (\`ps -ef --forest\`), and run again`);
+            after(maxMinutes * 60_000, 'step', `the server did not finish within ${maxMinutes} minutes; see what hangs there with \`ps -ef --forest\`, and run again`);
+        });
+        const hear = (line) => {
+            clearTimeout(timers[0]);
+            onLine(line);
+        };
         try {
-            return await Promise.race([work, late]);
+            return await Promise.race([work(hear), late]);
         }
         finally {
-            clearTimeout(timer);
+            timers.forEach(clearTimeout);
         }
     }
-    /** Ends the connection and removes what OpenSSH needed. */
+    /** Ends the connection and removes the files for OpenSSH. */
     async close() {
         for (const { kill } of this.#running)
             kill();
         const connection = await this.#opening?.catch(() => undefined);
         await connection?.ended;
         this.#opening = undefined;
+        if (this.#door !== undefined)
+            (0,external_node_fs_.closeSync)(this.#door);
+        this.#door = undefined;
         (0,external_node_fs_.rmSync)(this.#folder, { recursive: true, force: true });
     }
-    /** A key that can't be opened is named as such: ssh itself would only say that it was refused. */
+    /** Throws if the key can't be opened: ssh itself would only say that the server refused it. */
     async #openKey() {
         const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).end();
         this.#stopIfCancelled();
@@ -2035,7 +2586,7 @@ class Server {
     async #open() {
         (0,external_node_fs_.mkdirSync)(this.#folder, { recursive: true, mode: 0o700 });
         this.#write();
-        // Before anybody is asked, unless the input was seen to be a whole key that is open.
+        // Before connecting, unless the input was found to be a complete key without a passphrase.
         const { plainKey } = this.#target;
         if (!plainKey)
             await this.#openKey();
@@ -2059,13 +2610,13 @@ class Server {
     #command() {
         return this.#target.user === 'root' ? 'sh -s' : `sh -c ${(0,shell/* quote */.hD)(asRoot)}`;
     }
-    /** What the command reads before the script. */
+    /** What the remote command reads before the script. */
     #greeting() {
         return this.#target.user === 'root' ? '' : `${this.#target.sudoPassword ?? ''}\n`;
     }
     /**
-     * A fingerprint does not tell of which type its key is, and a server shows one key only, of the type that ssh likes
-     * best. Whether to connect again, leaving out the type that was offered and is not pinned.
+     * A fingerprint does not say what type its key has, and a server shows only one key, of the type that ssh prefers. Returns whether
+     * to connect again, without the type that was offered and is not pinned.
      */
     #avoid(stderr) {
         const [host, type = ''] = offeredKey(stderr)?.split(' ') ?? [];
@@ -2118,10 +2669,12 @@ class Server {
         return started;
     }
 }
-/** More than a script can take: it waits 15 minutes for another run, and five each for certbot and for other package managers. */
+/** More than a script can take: it waits up to 15 minutes for another run, and five each for certbot and other package managers. */
 const maxMinutes = 60;
+/** Milliseconds. A script of 100 KB has to be transferred first. */
+const maxSilence = 120_000;
 const config = ['-F', 'config'];
-/** ssh asks our own program, and never a terminal. */
+/** The environment, in which ssh asks our own program instead of a terminal. */
 function environment() {
     const { PATH = '', RUNNER_TRACKING_ID = '' } = process.env;
     return { PATH, RUNNER_TRACKING_ID, SSH_ASKPASS: './askpass', SSH_ASKPASS_REQUIRE: 'force' };
@@ -2134,6 +2687,7 @@ function environment() {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   LY: () => (/* binding */ asset),
 /* harmony export */   Yv: () => (/* binding */ library),
 /* harmony export */   Zz: () => (/* binding */ compose),
 /* harmony export */   fx: () => (/* binding */ withoutComments),
@@ -2156,23 +2710,38 @@ function line(call) {
 /**
  * One script out of shell libraries and the lines that use them.
  *
- * Everything is inside `main`, which is called in the last line: a shell that reads from a connection runs what it has
- * got so far, so without this a script that is cut off in transfer would run in part. It begins with an empty line, for
- * a login file may have printed something and left the line unfinished. Nothing in it reads what comes after it.
+ * Everything is inside `main`, which the last line calls. A shell that reads from a connection runs each line as it arrives,
+ * so a script that was cut off in transfer would otherwise run in part. `echo` comes first because a login file may have
+ * left its last line unfinished. `main` has no input, so that nothing in it can read what comes after the script.
+ * The umask is the script's own: a login may have set any, and sudo-rs before 0.2.7 keeps the user's, which may let a group
+ * write what root makes.
  */
 function compose(libraries, body) {
-    return ['main() {', ...libraries.map(library), 'echo', ...body, '}', 'main "$@" </dev/null', ''].join('\n');
+    return [
+        'main() {',
+        ...libraries.map(library),
+        'umask 022',
+        'echo',
+        ...body,
+        '}',
+        'main "$@" </dev/null',
+        '',
+    ].join('\n');
 }
-/** The code of a program for servers below this folder: `NAME.sh`, unless the name has an ending of its own. */
+/** The code of a program that runs on servers: `NAME.sh` below this folder, unless the name has another ending. */
 function library(name) {
     const file = /\.\w+$/.test(name) ? name : `${name}.sh`;
     return withoutComments((0,node_fs__WEBPACK_IMPORTED_MODULE_0__.readFileSync)(new URL(`./${file}`, import.meta.url), 'utf8'));
 }
-/** What is in a file that Berth writes on a server, for people who come across it there. */
+/** The unchanged text of a file below this folder, for what is not a program for servers. */
+function asset(name) {
+    return (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.readFileSync)(new URL(`./${name}`, import.meta.url), 'utf8');
+}
+/** Begins the files that Berth writes on a server, for people who come across them. */
 const notice = '# Written by Berth, which undoes changes made here.';
 /**
- * Comments of the sources stay here: a server must not be changed, let alone restart anything, because one of them was. What
- * they tell shellcheck goes along, and so does the first line of a script.
+ * Removes comments, because a changed comment must not change a file on a server, let alone restart anything there. Directives
+ * for shellcheck stay.
  */
 function withoutComments(text) {
     return text.replace(/^[ \t]*#(?! shellcheck ).*\n/gm, '').replace(/\n{3,}/g, '\n\n');

@@ -22,51 +22,10 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 
 /***/ }),
 
-/***/ 756:
-/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(24);
-/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(161);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(760);
-/* harmony import */ var _runner_docker_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(621);
-
-
-
-
-// Runs also when the step failed or was cancelled. STATE_* is what the step saved before it wrote anything. Whatever the log
-// printed could have been taken for a command that saves state, so only names that Berth gives are touched, by sudo most of all.
-const { STATE_folder: folder = '', STATE_trust: trust = '', RUNNER_TEMP: temp = (0,node_os__WEBPACK_IMPORTED_MODULE_1__.tmpdir)() } = process.env;
-const own = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)(folder) === (0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(temp) && /^berth-[0-9a-f]{8}$/.test((0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(folder));
-if (own)
-    (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.rmSync)(folder, { recursive: true, force: true });
-if ((0,_runner_docker_js__WEBPACK_IMPORTED_MODULE_3__/* .isTrustFile */ .Fp)(trust))
-    await (0,_runner_docker_js__WEBPACK_IMPORTED_MODULE_3__/* .distrust */ .p7)(trust);
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } }, 1);
-
-/***/ }),
-
-/***/ 621:
+/***/ 874:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  p7: () => (/* binding */ distrust),
-  Fp: () => (/* binding */ isTrustFile)
-});
-
-// UNUSED EXPORTS: Docker, trust, trustFile
-
-;// CONCATENATED MODULE: external "node:http"
-const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
-// EXTERNAL MODULE: external "node:os"
-var external_node_os_ = __nccwpck_require__(161);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(760);
-;// CONCATENATED MODULE: ./build/failure.js
+/* unused harmony exports topics, Failure, joined, asFailure, InputError */
 /**
  * Where a failure is explained: the headings of docs/troubleshooting.md, each by the name that the sources use.
  *
@@ -74,19 +33,21 @@ var external_node_path_ = __nccwpck_require__(760);
  */
 const topics = {
     key: 'The SSH key can’t be used',
-    hostKey: 'The host key is missing or another one',
+    hostKey: 'The host key is missing or different',
     users: 'Users, passwords and access',
-    ownCertificate: 'The certificate that you bring is not accepted',
-    imageName: 'An image or a tag has no valid name',
+    ownCertificate: 'Your own certificate is not accepted',
+    imageName: 'The name of an image or tag is not valid',
     input: 'An input is missing or wrong',
     busy: 'Another run is at work',
-    samePush: 'Somebody else pushes the same tag',
+    samePush: 'Somebody else is pushing the same tag',
     immutable: 'A tag would move',
+    keep: 'Retention keeps too little or can’t be applied',
     diskFull: 'The disk is full',
     clock: 'The server’s clock is wrong',
     runnerProgram: 'The runner lacks a program',
     runnerDocker: 'The runner’s Docker does not answer',
-    login: 'The server does not let SSH in',
+    runnerLogin: 'The runner’s Docker can’t be logged in',
+    login: 'The server refuses the SSH login',
     sudo: 'Berth can’t become root',
     connectionLost: 'The connection was lost',
     connection: 'SSH does not reach the server',
@@ -94,223 +55,100 @@ const topics = {
     packageManager: 'Another package manager is at work',
     serverProgram: 'A program is missing on the server',
     port: 'A port is taken',
-    rival: 'Another site or registry is in the way',
+    folder: 'A folder on the server belongs to somebody else',
+    rival: 'The server already has another site or registry',
     nginx: 'nginx refuses its configuration',
     noRegistry: 'The server has no registry yet',
-    authority: 'The certificate authority gives no certificate',
-    authorityView: 'The certificate authority sees another world',
+    authority: 'The certificate authority issues no certificate',
+    authorityView: 'The certificate authority sees something else',
     trust: 'A private authority is not trusted',
     renewal: 'The certificate is not renewed',
-    servedCertificate: 'The certificate is not the right one',
-    github: 'GitHub can’t be told',
+    servedCertificate: 'The wrong certificate is served',
+    github: 'Berth can’t write on GitHub',
+    dnsRecord: 'The record in DNS can’t be set',
+    servers: 'One of several servers is left behind',
     dns: 'DNS does not point to the server',
     port80: 'Port 80 can’t be reached',
     registryStart: 'The registry does not start',
-    registryLogin: 'The registry does not let a user in',
+    bucket: 'The object storage refuses or does not answer',
+    registryLogin: 'The registry refuses a user',
     pushRights: 'A user may not push',
-    proxy: 'A proxy is in the way',
-    imageMissing: 'The image is not there',
+    proxy: 'A proxy limits the size of uploads',
+    imageMissing: 'The image is missing',
     endpoint: 'The registry does not answer',
-    push: 'A push stops half way',
+    push: 'A push stops halfway',
     step: 'A step on the server failed',
 };
 /** What went wrong, in a sentence: the cause, a semicolon, what to do. */
-class failure_Failure extends Error {
-    /** `undefined` if nobody expected it. */
+class Failure extends Error {
+    /** `undefined` for an error that nobody expected. */
     topic;
     constructor(topic, sentence) {
         super(sentence);
         this.topic = topic;
     }
 }
-/** Several failures as one: the first says where to read on. `undefined` if there is none. */
+/** Several failures as one, with the topic of the first. `undefined` if there are none. */
 function joined(failures) {
     const [first] = failures;
-    return first && new failure_Failure(first.topic, failures.map(({ message }) => message).join('\n'));
+    return first && new Failure(first.topic, failures.map(({ message }) => message).join('\n'));
 }
-/** Whatever was thrown. */
+/** Whatever was thrown, as a failure. */
 function asFailure(error) {
-    if (error instanceof failure_Failure)
+    if (error instanceof Failure)
         return error;
-    return new failure_Failure(undefined, error instanceof Error ? error.message : String(error));
+    return new Failure(undefined, error instanceof Error ? error.message : String(error));
 }
-
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:stream"
-const external_node_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
-;// CONCATENATED MODULE: ./build/format.js
-/** `1 change`, `2 changes`. */
-function count(number, noun) {
-    return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-/** Milliseconds in the unit that a person would choose. */
-function duration(milliseconds) {
-    if (milliseconds < 100)
-        return `${Math.round(milliseconds)} ms`;
-    const seconds = milliseconds / 1000;
-    if (seconds < 9.95)
-        return `${seconds.toFixed(1)} s`;
-    const whole = Math.round(seconds);
-    return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
-/** Whole days from `now`, in milliseconds since 1970, until a date. */
-function daysUntil(date, now) {
-    return Math.floor((date.getTime() - now) / (24 * 60 * 60 * 1000));
-}
-/** Bytes in the unit that a person would choose. */
-function megabytes(bytes) {
-    if (bytes < 1e5)
-        return `${Math.ceil(bytes / 1e3)} kB`;
-    return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-}
-/** What a program said last, for a sentence. */
-function format_lastLine(text) {
-    return text.trim().split('\n').at(-1)?.trim() || 'it said nothing';
-}
-
-;// CONCATENATED MODULE: ./build/runner/process.js
-
-
-/** Characters of one stream that are kept: the files of a server with a thousand users are less than one million. */
-const maxOutput = 64e6;
-function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
-    const child = spawn(program, args, { cwd, env, detached: true });
-    const said = { code: 255, stdout: '', stderr: '' };
-    let failure;
-    for (const stream of ['stdout', 'stderr']) {
-        let rest = '';
-        child[stream].setEncoding('utf8').on('data', (chunk) => {
-            if (failure)
-                return;
-            said[stream] += chunk;
-            if (said[stream].length > maxOutput) {
-                failure = new Failure('connection', `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of ours does; look at what answers there`);
-                kill();
-                return;
-            }
-            const lines = (rest + chunk).split('\n');
-            rest = lines.pop() ?? '';
-            for (const line of lines)
-                onLine(line.replace(/\r$/, ''), stream);
-        });
-        child[stream].on('end', () => {
-            if (rest !== '' && !failure)
-                onLine(rest, stream);
-        });
-    }
-    // A program that ends early does not read all; its exit code tells the story.
-    child.stdin.on('error', () => { });
-    const kill = () => killGroup(child);
-    cancelled.addEventListener('abort', kill);
-    if (cancelled.aborted)
-        kill();
-    const ended = new Promise((resolve, reject) => {
-        child.on('error', reject);
-        child.on('close', code => (failure ? reject(failure) : resolve({ ...said, code: code ?? 255 })));
-    }).finally(() => cancelled.removeEventListener('abort', kill));
-    return {
-        ended,
-        said,
-        kill,
-        write: input => child.stdin.write(input),
-        end(input = '') {
-            child.stdin.end(input);
-            return ended;
-        },
-    };
-}
-// Asked politely, ssh takes twenty times as long to end, and there is nothing that it could still do.
-function killGroup({ pid }) {
-    try {
-        if (pid !== undefined)
-            process.kill(-pid, 'SIGKILL');
-    }
-    catch {
-        // It has ended by itself.
+/** Every mistake in the inputs, each beginning with the input’s name. */
+class InputError extends Error {
+    mistakes;
+    constructor(mistakes) {
+        super(mistakes.map(({ message }) => message).join('\n'));
+        this.mistakes = mistakes;
     }
 }
-/**
- * Which engine Docker talks to is the user’s choice; our own inputs, secrets among them, are nothing to a child. By the
- * tracking id the runner finds what a killed step leaves behind.
- */
-function environment() {
-    const kept = /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i;
-    const entries = Object.entries(process.env).filter((entry) => entry[1] !== undefined && kept.test(entry[0]));
-    return Object.fromEntries(entries);
+
+
+/***/ }),
+
+/***/ 756:
+/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(24);
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(161);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(760);
+/* harmony import */ var _runner_login_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(641);
+/* harmony import */ var _runner_trust_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(441);
+
+
+
+
+
+// Runs even if the step failed or was cancelled. STATE_* is what the step saved before it wrote anything. GitHub may have taken
+// something in the log for a command that saves state, so this touches only paths that Berth itself could have named: it uses sudo.
+const { STATE_folder: folder = '', STATE_trust: trust = '', RUNNER_TEMP: temp = (0,node_os__WEBPACK_IMPORTED_MODULE_1__.tmpdir)() } = process.env;
+const own = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)(folder) === (0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(temp) && /^berth-[0-9a-f]{8}$/.test((0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(folder));
+if (own) {
+    await (0,_runner_login_js__WEBPACK_IMPORTED_MODULE_3__/* .logOut */ .j)(folder);
+    (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.rmSync)(folder, { recursive: true, force: true });
 }
+if ((0,_runner_trust_js__WEBPACK_IMPORTED_MODULE_4__/* .isTrustFile */ .Fp)(trust))
+    await (0,_runner_trust_js__WEBPACK_IMPORTED_MODULE_4__/* .distrust */ .p7)(trust);
 
-;// CONCATENATED MODULE: ./build/runner/dial.js
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 405:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
-
-
-
-
-/**
- * Connections to the runner’s Docker engine, each used again when its request has ended. `docker system dial-stdio`, which
- * Docker itself uses over SSH, leads to it by the user’s own context, TLS and socket; but it is a process that takes as
- * long to start as the engine needs for ten answers.
- */
-class dial_Dial extends external_node_http_namespaceObject.Agent {
-    #children = new Set();
-    /** Why a connection ended, once its process has. */
-    #ends = new WeakMap();
-    constructor() {
-        super({ keepAlive: true });
-        // They would notice that nobody is there any more, but some time later.
-        process.once('exit', () => {
-            for (const child of this.#children)
-                child.kill('SIGKILL');
-        });
-    }
-    createConnection() {
-        const child = (0,external_node_child_process_namespaceObject.spawn)('docker', ['system', 'dial-stdio'], { env: environment() });
-        const connection = external_node_stream_namespaceObject.Duplex.from({ readable: child.stdout, writable: child.stdin });
-        let code;
-        let words = '';
-        child.stderr.setEncoding('utf8').on('data', chunk => {
-            words += chunk;
-        });
-        child.on('error', (error) => {
-            code = error.code;
-            connection.destroy(error);
-        });
-        const ended = new Promise(resolve => {
-            child.on('close', () => {
-                this.#children.delete(child);
-                resolve(unreachable(code, words));
-            });
-        });
-        this.#children.add(child);
-        this.#ends.set(connection, ended);
-        connection.on('close', () => child.kill());
-        // Heard by a request as long as there is one; between two it is nobody’s.
-        connection.on('error', () => { });
-        const handles = [child, ...[child.stdin, child.stdout, child.stderr]];
-        return Object.assign(connection, {
-            // Node’s agent expects it of a socket.
-            ref: () => handles.forEach(handle => void handle.ref()),
-            unref: () => handles.forEach(handle => void handle.unref()),
-        });
-    }
-    /** Why a connection does not lead to the engine. */
-    async reason(connection) {
-        return (await this.#ends.get(connection)) ?? unreachable(undefined, '');
-    }
-    // What waits for another request keeps nobody from ending.
-    keepSocketAlive(connection) {
-        connection.unref();
-        return true;
-    }
-}
-function unreachable(code, words) {
-    if (code === 'ENOENT')
-        return new failure_Failure('runnerProgram', 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)');
-    if (/permission denied/i.test(words))
-        return new failure_Failure('runnerDocker', 'this runner’s user may not use Docker; add it to the group docker, or set DOCKER_HOST to an engine of its own');
-    return new failure_Failure('runnerDocker', `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${format_lastLine(words)}`);
-}
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  m: () => (/* binding */ exec_exec)
+});
 
 ;// CONCATENATED MODULE: external "string_decoder"
 const external_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
@@ -1448,19 +1286,96 @@ function getExecOutput(commandLine, args, options) {
     });
 }
 //# sourceMappingURL=exec.js.map
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: ./build/failure.js
+var failure = __nccwpck_require__(874);
+;// CONCATENATED MODULE: ./build/runner/process.js
+
+
+/** Characters of output that one stream may have. The files of a server with a thousand users have less than a million. */
+const maxOutput = 64e6;
+function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
+    const child = spawn(program, args, { cwd, env, detached: true });
+    const said = { code: 255, stdout: '', stderr: '' };
+    let failure;
+    for (const stream of ['stdout', 'stderr']) {
+        let rest = '';
+        child[stream].setEncoding('utf8').on('data', (chunk) => {
+            if (failure)
+                return;
+            said[stream] += chunk;
+            if (said[stream].length > maxOutput) {
+                failure = new Failure('connection', `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of Berth’s does; check what answers there`);
+                kill();
+                return;
+            }
+            const lines = (rest + chunk).split('\n');
+            rest = lines.pop() ?? '';
+            for (const line of lines)
+                onLine(line.replace(/\r$/, ''), stream);
+        });
+        child[stream].on('end', () => {
+            if (rest !== '' && !failure)
+                onLine(rest, stream);
+        });
+    }
+    // A program that ends early does not read everything. Its exit code says enough.
+    child.stdin.on('error', () => { });
+    const kill = () => killGroup(child);
+    cancelled.addEventListener('abort', kill);
+    if (cancelled.aborted)
+        kill();
+    const ended = new Promise((resolve, reject) => {
+        child.on('error', reject);
+        child.on('close', code => (failure ? reject(failure) : resolve({ ...said, code: code ?? 255 })));
+    }).finally(() => cancelled.removeEventListener('abort', kill));
+    return {
+        ended,
+        said,
+        kill,
+        write: input => child.stdin.write(input),
+        end(input = '') {
+            child.stdin.end(input);
+            return ended;
+        },
+    };
+}
+// On SIGTERM, ssh takes twenty times as long to end, and it has nothing left to do.
+function killGroup({ pid }) {
+    try {
+        if (pid !== undefined)
+            process.kill(-pid, 'SIGKILL');
+    }
+    catch {
+        // It has ended already.
+    }
+}
+/**
+ * The user’s environment without our inputs, which may be secret. It decides which engine Docker talks to, and where a credential helper
+ * stores passwords. By the tracking id the runner finds what a killed step leaves behind.
+ */
+function environment() {
+    const kept = /^(PATH|HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|GNUPGHOME|PASSWORD_STORE_\w+|DBUS_SESSION_BUS_ADDRESS|RUNNER_TRACKING_ID|SSH_AUTH_SOCK|DOCKER_(CONFIG|HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION)|(HTTPS?|NO|ALL)_PROXY)$/i;
+    const entries = Object.entries(process.env).filter((entry) => entry[1] !== undefined && kept.test(entry[0]));
+    return Object.fromEntries(entries);
+}
+
 ;// CONCATENATED MODULE: ./build/runner/exec.js
 
 
 /**
- * Runs a program without a shell, for moments only. `process.ts` is for those that a cancelled job must end. It has no input, for
- * the toolkit does not survive a program that ends before it has read that.
+ * Runs a short program, without a shell. `process.ts` is for programs that a cancelled job must end.
  */
-async function exec_exec(program, args) {
+async function exec_exec(program, args, { input, env } = {}) {
+    // The toolkit crashes if a program ends before it has read its input. `cat` always reads it.
+    const [first, rest] = input === undefined ? [program, args] : ['sh', ['-c', 'cat | "$0" "$@"', program, ...args]];
     try {
-        const { exitCode, stdout, stderr } = await getExecOutput(program, [...args], {
-            env: environment(),
+        const { exitCode, stdout, stderr } = await getExecOutput(first, [...rest], {
+            env: { ...environment(), ...env },
+            ...(input !== undefined && { input: Buffer.from(input) }),
             ignoreReturnCode: true,
-            // The toolkit would print the command line and all that is said.
+            // The toolkit would print the command line and the output.
             silent: true,
         });
         return { code: exitCode, stdout, stderr };
@@ -1470,181 +1385,182 @@ async function exec_exec(program, args) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/runner/docker.js
+
+/***/ }),
+
+/***/ 641:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  j: () => (/* binding */ logOut)
+});
 
+// UNUSED EXPORTS: logIn
 
-
-
-
-
-/** Milliseconds for taking back a tag, after which a cancelled job would be killed anyhow. */
-const untagTimeout = 10_000;
-/**
- * The runner’s Docker engine, through its API.
- *
- * The API takes a login with each push, so ours is never written anywhere, no credential helper keeps it, and the
- * user’s own logins stay as they are.
- */
-class Docker {
-    #cancelled;
-    #dial = new Dial();
-    #prefix = '';
-    constructor(cancelled) {
-        this.#cancelled = cancelled;
-    }
-    /** Throws a sentence if there is no engine that answers. */
-    static async connect(cancelled) {
-        const docker = new Docker(cancelled);
-        const pong = await docker.#send('GET', '/_ping');
-        pong.resume();
-        const version = pong.headers['api-version'];
-        if (typeof version === 'string')
-            docker.#prefix = `/v${version}`;
-        return docker;
-    }
-    async image(name) {
-        const { status, body } = await this.#ask('GET', `/images/${name}/json`);
-        if (status === 404)
-            return undefined;
-        if (status !== 200)
-            throw new Failure('runnerDocker', `Docker can’t look at ${name}: ${errorMessage(body)}`);
-        const { Id, Size, RepoTags } = object(parseJson(body));
-        const id = string(Id);
-        if (id === undefined)
-            throw new Failure('runnerDocker', `Docker can’t look at ${name}: ${lastLine(body)}; is it Docker that answers?`);
-        return { id, size: number(Size) ?? 0, names: strings(RepoTags) };
-    }
-    /** The names of all images, as `docker images` shows them. */
-    async names() {
-        const { body } = await this.#ask('GET', '/images/json');
-        return list(parseJson(body))
-            .flatMap(image => strings(object(image).RepoTags))
-            .filter(name => name !== '<none>:<none>');
-    }
-    /**
-     * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, also when it is cancelled. Returns the
-     * digest; throws what the engine says.
-     */
-    async push({ id, names }, { name, tag }, user, hear, cancelled) {
-        const reference = `${name}:${tag}`;
-        const before = await this.image(reference);
-        if (before?.id !== id)
-            await this.#tag(id, name, tag);
-        try {
-            let digest;
-            let error;
-            const headers = { 'x-registry-auth': login(name, user) };
-            const response = await this.#send('POST', `/images/${name}/push?tag=${tag}`, cancelled, headers);
-            for await (const line of lines(response)) {
-                const message = readMessage(line);
-                error ??= message.error;
-                digest = message.digest ?? digest;
-                hear(message);
-            }
-            if (error !== undefined)
-                throw new Error(error);
-            // Before 28 the containerd store does not tell the digest; there it is the image’s own, and the caller checks it.
-            return digest ?? id;
-        }
-        finally {
-            const signal = AbortSignal.timeout(untagTimeout);
-            if (before && before.id !== id)
-                await this.#tag(before.id, name, tag, signal);
-            // Docker deletes an image with its last name.
-            if (!before && names.length > 0)
-                await this.#ask('DELETE', `/images/${reference}?noprune=1`, signal);
-        }
-    }
-    /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
-    async rootless() {
-        const { body } = await this.#ask('GET', '/info');
-        return strings(object(parseJson(body)).SecurityOptions).includes('name=rootless');
-    }
-    async #tag(id, name, tag, signal) {
-        const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`, signal);
-        if (status !== 201)
-            throw new Failure('runnerDocker', `Docker can’t tag ${id} as ${name}:${tag}: ${errorMessage(body)}`);
-    }
-    async #ask(method, path, signal) {
-        const response = await this.#send(method, path, signal);
-        let body = '';
-        for await (const chunk of response.setEncoding('utf8'))
-            body += chunk;
-        return { status: response.statusCode ?? 0, body };
-    }
-    #send(method, path, signal = this.#cancelled, headers = {}) {
-        return new Promise((resolve, reject) => {
-            const outgoing = request({
-                agent: this.#dial,
-                method,
-                path: this.#prefix + path,
-                headers: { host: 'docker', ...headers },
-                signal,
-            });
-            // A connection that ends may be told of several times, and after the answer it is for whoever reads that.
-            let settled = false;
-            outgoing.on('error', error => {
-                if (settled)
-                    return;
-                settled = true;
-                if (signal.aborted)
-                    reject(new Failure('connectionLost', 'the push was cancelled; run the workflow again'));
-                // The engine was started anew meanwhile. Whatever it had heard of this may be asked again.
-                else if (outgoing.reusedSocket)
-                    resolve(this.#send(method, path, signal, headers));
-                else if (outgoing.socket)
-                    void this.#dial.reason(outgoing.socket).then(reject);
-                else
-                    reject(error);
-            });
-            outgoing.on('response', incoming => {
-                settled = true;
-                resolve(incoming);
-            });
-            outgoing.end();
-        });
-    }
-}
-/** The lines of an answer that comes bit by bit. */
-async function* lines(response) {
-    let rest = '';
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(24);
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(161);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(760);
+;// CONCATENATED MODULE: ./build/json.js
+/** Checks of data from outside. What is missing or of the wrong type becomes empty or `undefined`, and never throws a TypeError. */
+/** `undefined` if it is not JSON. */
+function json_parseJson(text) {
     try {
-        for await (const chunk of response.setEncoding('utf8')) {
-            const whole = (rest + chunk).split('\n');
-            rest = whole.pop() ?? '';
-            yield* whole.filter(line => line.trim() !== '');
-        }
+        return JSON.parse(text);
     }
     catch {
-        throw new Error('the engine ended the connection half way (connection reset)');
+        return undefined;
     }
-    if (rest.trim() !== '')
-        yield rest;
 }
-function readMessage(line) {
-    const { id, status, progressDetail, error, message, aux } = object(parseJson(line));
-    const { current, total } = object(progressDetail);
-    return {
-        id: string(id),
-        status: string(status),
-        progressDetail: { current: number(current), total: number(total) },
-        error: string(error) ?? string(message),
-        digest: string(object(aux).Digest),
-    };
+function isObject(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
-// The engine wants the URL alphabet and, unlike Node’s `base64url`, the padding.
-function login(name, user) {
-    const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {};
-    return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+function json_object(value) {
+    return isObject(value) ? value : {};
 }
-function errorMessage(body) {
-    return string(object(parseJson(body)).message) ?? lastLine(body);
+function list(value) {
+    return Array.isArray(value) ? value : [];
 }
+/** The strings of a list. */
+function strings(value) {
+    return list(value).filter(each => typeof each === 'string');
+}
+function json_string(value) {
+    return typeof value === 'string' ? value : undefined;
+}
+function number(value) {
+    return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+// EXTERNAL MODULE: ./build/runner/exec.js + 14 modules
+var runner_exec = __nccwpck_require__(405);
+;// CONCATENATED MODULE: ./build/runner/login.js
+
+
+
+
+
+
 /**
- * Where Docker looks for the authorities of one registry. `id` tells the files of jobs at the same time apart, and
- * whatever else is there is left alone.
+ * Logs the runner’s Docker in, in the user’s own configuration, where other programs look too: podman, buildah, skopeo, crane, oras,
+ * helm, cosign. `memory` is a folder that nobody else can read, in which `logOut` finds the earlier logins. Returns what Docker
+ * says if it refuses, otherwise `''`.
+ */
+async function logIn(domain, user, memory) {
+    // Before Docker writes anything, because a cancelled job has a post step too. And only once: a second try must not take the first
+    // one’s login for an earlier one.
+    if (!recall(memory)) {
+        mkdirSync(memory, { recursive: true, mode: 0o700 });
+        writeFileSync(memoryFile(memory), JSON.stringify(await look(domain)), { mode: 0o600 });
+    }
+    // Some helpers store several users for one registry, and return the first.
+    if ((recall(memory)?.kept.length ?? 0) > 0)
+        await exec('docker', ['logout', domain]);
+    const args = ['login', '--username', user.name, '--password-stdin', domain];
+    const { code, stderr } = await exec('docker', args, { input: user.password });
+    return code === 0 ? '' : lastLine(stderr) || `exit ${code}`;
+}
+/** Logs out again, and restores the login from before. */
+async function logOut(memory) {
+    const before = recall(memory);
+    if (!before)
+        return;
+    const { domain, folder, helper, kept } = before;
+    await (0,runner_exec/* exec */.m)('docker', ['logout', domain], { env: { DOCKER_CONFIG: folder } });
+    if (helper !== undefined)
+        for (const input of kept)
+            await (0,runner_exec/* exec */.m)(helper, ['store'], { input });
+    putBack(before);
+}
+const memoryFile = (memory) => (0,external_node_path_.join)(memory, 'login.json');
+/** The names under which Docker stores a login, and removes it. */
+const names = (domain) => [domain, `https://${domain}`, `http://${domain}`];
+async function look(domain) {
+    const folder = process.env.DOCKER_CONFIG || join(homedir(), '.docker');
+    const config = read(folder);
+    const { auths, credHelpers, credsStore } = object(config);
+    const suffix = string(object(credHelpers)[domain]) ?? string(credsStore);
+    const helper = suffix ? `docker-credential-${suffix}` : undefined;
+    const entries = Object.entries(object(auths)).filter(([name]) => names(domain).includes(name));
+    const kept = [];
+    if (helper !== undefined) {
+        for (const input of names(domain)) {
+            const { code, stdout } = await exec(helper, ['get'], { input });
+            const found = object(parseJson(stdout));
+            if (code === 0 && string(found.Secret))
+                kept.push(JSON.stringify({ ...found, ServerURL: input }));
+        }
+    }
+    return { domain, folder, existed: config !== undefined, entries: Object.fromEntries(entries), helper, kept };
+}
+function recall(memory) {
+    try {
+        const { domain, folder, existed, entries, helper, kept } = json_object(json_parseJson((0,external_node_fs_.readFileSync)(memoryFile(memory), 'utf8')));
+        if (typeof domain !== 'string' || typeof folder !== 'string')
+            return undefined;
+        return {
+            domain,
+            folder,
+            existed: existed === true,
+            entries: json_object(entries),
+            helper: json_string(helper),
+            kept: strings(kept),
+        };
+    }
+    catch {
+        return undefined; // Nobody was logged in.
+    }
+}
+/** Restores the entries that were there before, and removes ours. */
+function putBack({ folder, existed, entries }) {
+    const config = read(folder);
+    if (!existed && config && Object.values(config).every(isEmpty))
+        (0,external_node_fs_.rmSync)((0,external_node_path_.join)(folder, 'config.json'));
+    if (Object.keys(entries).length === 0)
+        return;
+    const whole = { ...config, auths: { ...json_object(config?.auths), ...entries } };
+    // It may be a link to a file elsewhere, as Docker itself allows.
+    const file = (0,external_node_fs_.realpathSync)((0,external_node_path_.join)(folder, 'config.json'));
+    (0,external_node_fs_.writeFileSync)(`${file}.berth`, `${JSON.stringify(whole, null, '\t')}\n`, { mode: 0o600 });
+    (0,external_node_fs_.renameSync)(`${file}.berth`, file);
+}
+const isEmpty = (value) => isObject(value) && Object.keys(value).length === 0;
+function read(folder) {
+    try {
+        return json_object(json_parseJson((0,external_node_fs_.readFileSync)((0,external_node_path_.join)(folder, 'config.json'), 'utf8')));
+    }
+    catch {
+        return undefined;
+    }
+}
+
+
+/***/ }),
+
+/***/ 441:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Fp: () => (/* binding */ isTrustFile),
+/* harmony export */   p7: () => (/* binding */ distrust)
+/* harmony export */ });
+/* unused harmony exports trustFile, trust */
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(161);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(760);
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(874);
+/* harmony import */ var _exec_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(405);
+
+
+
+
+
+/**
+ * Where Docker looks for the authorities of one registry. `id` keeps the files of simultaneous jobs apart. Other files there are not
+ * touched.
  */
 function trustFile(domain, id, rootless) {
     return `${rootless ? ownFolder() : '/etc/docker'}/certs.d/${domain}/${id}.crt`;
@@ -1657,25 +1573,25 @@ function isTrustFile(file) {
         !name.startsWith('.'));
 }
 function ownFolder() {
-    return (0,external_node_path_.join)(process.env.XDG_CONFIG_HOME ?? (0,external_node_path_.join)((0,external_node_os_.homedir)(), '.config'), 'docker');
+    return (0,node_path__WEBPACK_IMPORTED_MODULE_1__.join)(process.env.XDG_CONFIG_HOME ?? (0,node_path__WEBPACK_IMPORTED_MODULE_1__.join)((0,node_os__WEBPACK_IMPORTED_MODULE_0__.homedir)(), '.config'), 'docker');
 }
-/** Makes the engine trust a private authority, whose certificate is in `source`, for one registry; it reads the folder at each connection. */
+/** Makes the engine trust a private authority, whose certificate is in `source`, for one registry. It reads the folder for each connection. */
 async function trust(file, source) {
     const { code, stderr } = await privileged(file, ['install', '-D', '-m', '0644', source, file]);
     if (code !== 0)
-        throw new Failure('trust', `this runner’s Docker can’t be told to trust \`ca\`, for ${file} can’t be written (${lastLine(stderr)}); let the runner’s user write there, or become root with sudo`);
+        throw new Failure('trust', `this runner’s Docker can’t be told to trust \`ca\`, because ${file} can’t be written (${lastLine(stderr)}); let the runner’s user write there, or become root with sudo`);
 }
 /** Takes back what `trust` did. */
 async function distrust(file) {
     await privileged(file, ['rm', '-f', file]);
-    // What else is there is somebody else's.
-    await privileged(file, ['rmdir', (0,external_node_path_.dirname)(file)]);
+    // Other files there belong to somebody else.
+    await privileged(file, ['rmdir', (0,node_path__WEBPACK_IMPORTED_MODULE_1__.dirname)(file)]);
 }
 // Docker's own folder belongs to root; a hosted runner's user has sudo.
 function privileged(file, command) {
     const sudo = process.getuid?.() === 0 || !file.startsWith('/etc/') ? [] : ['sudo', '-n'];
     const [program = '', ...args] = [...sudo, ...command];
-    return exec_exec(program, args);
+    return (0,_exec_js__WEBPACK_IMPORTED_MODULE_3__/* .exec */ .m)(program, args);
 }
 
 

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# What changes things: one run at a time, step by step, each step whole or undone.
+# What changes things: one run at a time, step by step, each step completely or not at all.
 
-# The file is there as a whole or not at all, and never readable by more than MODE says.
+# Writes a file completely or not at all. It is never readable by more people than MODE says.
 put() { # PATH MODE CONTENT [OWNER:GROUP]
   put_new=$1.berth-new
   rm -f "$put_new"
-  # Made anew or not at all: whoever laid a link there must not choose what is written over.
+  # With `-C`, so that a link which somebody put there can't choose what is overwritten.
   (umask 077 && set -C && printf '%s' "$3" >"$put_new") &&
     chmod "$2" "$put_new" &&
     chown "${4:-root:root}" "$put_new" &&
@@ -16,25 +16,27 @@ put() { # PATH MODE CONTENT [OWNER:GROUP]
   return 1
 }
 
-# Makes a folder, and leaves one that is there as it is.
+# Makes a folder, unless there is one already.
 folder() { # PATH MODE
   [ -d "$1" ] || install -d -m "$2" "$1"
 }
 
-# A step that has begun runs in a subshell of its own, with errexit; what it has to `tell` at once goes to descriptor 3. What its
-# programs say goes into a file first: a program that writes to a connection that is gone would be killed.
+# Starts a step in its own subshell, with errexit. What it has to `tell` at once goes to descriptor 3. The output of its programs first
+# goes into a file, because a program that writes to a lost connection would be killed.
 begin() { # NUMBER FUNCTION [ARGUMENT ...]
   step_number=$1
   shift
   tell start "$step_number"
   (
     set -e
+    # shellcheck disable=SC2034,SC2030 # `engine` reads it, in this step only
+    ENGINE_SECONDS=120
     "$@"
   ) 3>&1 >"$words/$step_number" 2>&1 </dev/null &
   begun="$begun $!:$step_number"
 }
 
-# Waits for all that has begun. A failure is told last, for it is the end.
+# Waits for all steps that have begun. A failure is told last, because it ends the run.
 finish() {
   failed=
   for each in $begun; do
@@ -58,22 +60,22 @@ step() { # NUMBER FUNCTION [ARGUMENT ...]
   finish
 }
 
-# What a step has said.
+# Prints the output of a step.
 relay() { # NUMBER
   quoted <"$words/$1"
-  # dash says it in words of its own.
+  # dash has its own words for it.
   if grep -qi 'no space left on device\|: I/O error' "$words/$1"; then tell full "$(fullest)"; fi
 }
 
-# The disk with the least room of those that are written to, if it has next to none. DISKS is set by the script.
+# Of the disks that are written to, the one with the least room, if it has almost none. The script sets DISKS.
 fullest() {
   # shellcheck disable=SC2086 # a list of paths
   df --output=avail,target $DISKS 2>/dev/null | sort -n | awk '$1 ~ /^[0-9]+$/ { if ($1 < 1024) print $2; exit }' |
     xargs -r df -h --output=avail,size,target | awk 'NR == 2 { print $1 " of " $2 " are free on " $3 }'
 }
 
-# Runs a function to its first error and leaves its exit code in `code`. `if FUNCTION` would run on after an error, for a
-# test switches errexit off in all that it calls.
+# Runs a function up to its first error and leaves its exit code in `code`. `if FUNCTION` would go on after an error, because a condition
+# switches errexit off in everything that it calls.
 attempt() { # FUNCTION [ARGUMENT ...]
   set +e
   (
@@ -85,10 +87,10 @@ attempt() { # FUNCTION [ARGUMENT ...]
   set -e
 }
 
-# In a folder of root's: in /run/lock anybody could take it, or make it impossible to open.
+# Only root can write to this folder. In /run/lock anybody could take the lock, or make it impossible to open.
 LOCK=/run/berth.lock
 
-# One run at a time. The kernel frees the lock when the last process that holds it ends, so nothing is left to clean up.
+# One run at a time. The kernel frees the lock when the last process that holds it ends, so nothing has to be cleaned up.
 lock() { # SECONDS
   exec 9>>"$LOCK"
   if ! flock -n 9; then
@@ -104,7 +106,7 @@ lock() { # SECONDS
   trap 'wait; rm -rf "$words"' EXIT
 }
 
-# Facts are good only while nobody changes what they tell of, and another run may have held the lock.
+# Stops if the facts no longer hold: another run may have had the lock before.
 still() { # CHECKSUM FUNCTION
   if [ "$("$2" | markers | sha256sum | cut -d ' ' -f 1)" != "$1" ]; then
     tell stale facts

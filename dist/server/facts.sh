@@ -6,14 +6,26 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
 LC_ALL=C
 export PATH LC_ALL
 
-# `file OWNER PATH`, or `absent` where there is no such file; what is in it comes with `files`. OWNER is the format of stat
-# that tells it, by names unless told otherwise.
+# /etc/environment and login files are for people. They could send Docker to another machine, or make it refuse every image that is not
+# signed. Only variables about the user and the proxy stay.
+for variable in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+  case $variable in
+  PATH | LC_ALL | HOME | USER | LOGNAME | SHELL | PWD | OLDPWD | SHLVL | _ | SHELLOPTS | BASH* | UID | EUID | PPID) ;;
+  *_proxy | *_PROXY) ;;
+  *) unset "$variable" ;;
+  esac
+done
+# Nor does the context count that root's own client is switched to.
+DOCKER_CONTEXT=default
+export DOCKER_CONTEXT
+
+# `file OWNER PATH`, or `absent` if there is no such file; `files` adds the content. OWNER is a format of stat, by default names.
 fact_file() { # NAME PATH [OWNER]
   if [ -f "$2" ]; then fact "$1" "file ${3:-%U:%G} $2"; else fact "$1" absent; fi
 }
 
-# Passes on what is said, and then what is in all the files that were named, for to start two programs for each takes longer
-# than all the reading: in base64, a line `PATH MODE USER:GROUP UID:GID BYTES` for each, an empty line, and their contents.
+# Passes stdin on, and then adds all files that it named at once, because starting two programs for each would take longer than reading
+# them. In base64: a line `PATH MODE USER:GROUP UID:GID BYTES` for each file, an empty line, and the contents.
 files() {
   set --
   while IFS= read -r said; do
@@ -31,6 +43,12 @@ has() { # COMMAND
   command -v "$1" >/dev/null 2>&1
 }
 
+# Docker, which may not answer at all. Then this exits with 124. Steps that work with it allow it more time.
+engine() { # ARGUMENT ...
+  # shellcheck disable=SC2031 # of the step that runs
+  timeout -k 5 "${ENGINE_SECONDS:-20}" docker "$@"
+}
+
 fact_if() { # NAME COMMAND [ARGUMENT ...]
   fact_name=$1
   shift
@@ -42,8 +60,8 @@ listeners() {
   ss -ltnpH 2>/dev/null
 }
 
-# Who listens on a TCP port: `container NAME` or `program NAME`, and nothing if nobody does. For a container listens
-# Docker itself, its proxy, or nothing at all; only then Docker is asked, which takes three times as long.
+# Who listens on a TCP port: `container NAME` or `program NAME`, and nothing if nobody does. For a container it is Docker itself, its
+# proxy, or nothing at all. Only then Docker is asked, which takes three times as long.
 holder() { # PORT LISTENERS
   holder_program=$(echo "$2" | awk -F '"' -v port=":$1" '
     { split($1, words, " ") }
@@ -51,7 +69,7 @@ holder() { # PORT LISTENERS
     END { print least }')
   case $holder_program in
   '' | *docker* | *rootless*)
-    holder_name=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | sort | head -n 1)
+    holder_name=$(engine ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | sort | head -n 1)
     if [ -n "$holder_name" ]; then
       echo "container $holder_name"
       return

@@ -3,8 +3,8 @@
 
 LETSENCRYPT=/etc/letsencrypt
 
-# Two looks at once: the one waits for nginx, the other works on files. Each says what it has seen when it has all of it: the
-# second passes on what the first one said.
+# Two probes at once: one waits for nginx, the other reads files. The second prints what it has seen and then passes on the output
+# of the first.
 certificate_probe() { # DOMAIN DIRECTORY NOW
   fact certificate.served "$(certificate_served "$1")" | {
     certificate_kept "$@" </dev/null
@@ -13,23 +13,52 @@ certificate_probe() { # DOMAIN DIRECTORY NOW
 }
 
 certificate_kept() { # DOMAIN DIRECTORY NOW
-  lineage=$(certificate_lineage "$1")
-  fact certificate.lineage "$lineage"
-  case $lineage in
-  whole) fact_file certificate.chain "$LETSENCRYPT/live/$1/fullchain.pem" ;;
-  lost) fact certificate.chain absent ;;
-  *) fact_file certificate.chain "$LETSENCRYPT/archive/$1/fullchain$lineage.pem" ;;
-  esac
-  fact_file certificate.conf "$LETSENCRYPT/renewal/$1.conf"
+  certificate_look certificate "$1"
+  certificate_look certificate.apart "berth-$1"
+  fact certificate.webroots "$(certificate_webroots "$1")"
   fact_file certificate.contact "$LETSENCRYPT/berth/$1.contact"
   fact certificate.own "$(certificate_own "$2/tls.pem")"
+  fact certificate.dns "$(certificate_credential "$LETSENCRYPT/berth/dns/$1")"
   fact_if certificate.ipv6 test -e /proc/net/if_inet6
   fact certificate.addresses "$(certificate_addresses)"
   fact certificate.clock "$(certificate_clock "$3")"
 }
 
-# `whole`; the newest version in certbot's archive that the live folder can be made from again; `lost`.
-certificate_lineage() { # DOMAIN
+# certbot's name for a certificate is usually the first of its domains, but need not be.
+certificate_look() { # FACT NAME
+  lineage=$(certificate_lineage "$2")
+  fact "$1.lineage" "$lineage"
+  case $lineage in
+  whole) fact_file "$1.chain" "$LETSENCRYPT/live/$2/fullchain.pem" ;;
+  lost) fact "$1.chain" absent ;;
+  *) fact_file "$1.chain" "$LETSENCRYPT/archive/$2/fullchain$lineage.pem" ;;
+  esac
+  fact_file "$1.conf" "$LETSENCRYPT/renewal/$2.conf"
+}
+
+# `NAME PATH;` for each certificate that certbot renews by a challenge for the domain in a folder.
+certificate_webroots() { # DOMAIN
+  set -- "$1" "$LETSENCRYPT"/renewal/*.conf
+  [ -f "$2" ] || return 0
+  webroots_domain=$1
+  shift
+  awk -v domain="$webroots_domain" '
+    FNR == 1 { map = 0 }
+    /^ *\[\[/ { map = $1 == "[[webroot_map]]" }
+    map && $1 == domain && $2 == "=" && NF == 3 {
+      name = FILENAME
+      sub(/.*\//, "", name)
+      sub(/\.conf$/, "", name)
+      printf "%s %s;", name, $3
+    }' "$@" 2>/dev/null
+}
+
+# `whole`; or the newest version in certbot's archive from which the live folder can be restored; or `lost`.
+certificate_lineage() { # NAME
+  if ! [ -e "$LETSENCRYPT/live/$1" ] && ! [ -e "$LETSENCRYPT/archive/$1" ]; then
+    echo lost
+    return
+  fi
   links=$(cd "$LETSENCRYPT/live/$1" 2>/dev/null && readlink cert.pem chain.pem fullchain.pem privkey.pem)
   version=${links%%.pem*}
   version=${version##*cert}
@@ -46,30 +75,30 @@ certificate_lineage() { # DOMAIN
   echo lost
 }
 
-certificate_versions() { # DOMAIN
+certificate_versions() { # NAME
   find "$LETSENCRYPT/archive/$1" -name 'fullchain*.pem' 2>/dev/null |
     sed -n 's/.*fullchain\([0-9]*\)\.pem$/\1/p' | sort -rn
 }
 
-# certbot makes the four links one by one, so it can be killed between two of them.
-certificate_linked() { # DOMAIN VERSION
+# certbot makes the four links one by one, and may be killed between two of them.
+certificate_linked() { # NAME VERSION
   [ "$links" = "../../archive/$1/cert$2.pem
 ../../archive/$1/chain$2.pem
 ../../archive/$1/fullchain$2.pem
 ../../archive/$1/privkey$2.pem" ]
 }
 
-certificate_paired() { # DOMAIN VERSION
+certificate_paired() { # NAME VERSION
   for kind in cert chain fullchain privkey; do
     [ -s "$LETSENCRYPT/archive/$1/$kind$2.pem" ] || return 1
   done
   has openssl || return 0
-  # Makes nothing, and fails where key and certificate are no pair.
+  # Writes nothing. Fails if key and certificate do not belong together.
   openssl pkcs12 -export -nomac -keypbe NONE -certpbe NONE -passout pass: -out /dev/null \
     -in "$LETSENCRYPT/archive/$1/fullchain$2.pem" -inkey "$LETSENCRYPT/archive/$1/privkey$2.pem" 2>/dev/null
 }
 
-# The file holds a private key, which has no business outside of the server: its checksum will do.
+# The file has a private key, which must not leave the server. Its checksum is enough.
 certificate_own() { # FILE
   if [ -f "$1" ]; then
     echo "$(stat -c '%a %U:%G' "$1") $(sha256sum <"$1" | cut -d ' ' -f 1)"
@@ -78,13 +107,18 @@ certificate_own() { # FILE
   fi
 }
 
+# The same for what sets a record in DNS; `unfinished` if a run that was killed has left two of them.
+certificate_credential() { # FILE
+  if [ -e "$1.new" ] || [ -e "$1.old" ]; then echo unfinished; else certificate_own "$1"; fi
+}
+
 # The first certificate on stdin, in base64 without line breaks.
 certificate_first() {
   sed -n '/^-----BEGIN CERT/,/^-----END CERT/{ /^-----END/q; /^-----/!p; }' | tr -d '\n'
 }
 
-# The certificate that clients get here, whatever is on disk; empty if nobody answers. Nothing is checked, so the
-# system's authorities need not be read, which takes as long as all the rest.
+# The certificate that clients get here, whatever is on disk; empty if nobody answers. It is not verified, because reading the
+# system's authorities takes as long as everything else.
 certificate_served() { # DOMAIN
   if has openssl; then
     SSL_CERT_FILE=/dev/null SSL_CERT_DIR=/dev/null timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$1" \
@@ -92,19 +126,19 @@ certificate_served() { # DOMAIN
   fi
 }
 
-# Those of containers come and go, and nobody outside knows them; `berth-` is the bridge of a registry.
+# Without addresses of containers, which come and go and can't be reached from outside.
 certificate_addresses() {
   ip -o addr show scope global 2>/dev/null |
     awk '$2 !~ /^(docker|br-|veth|berth-)/ && $3 ~ /^inet/ { sub("/.*", "", $4); printf "%s ", $4 }'
 }
 
-# `right`, or the date that this clock shows, if it is more than a day away from SECONDS since 1970.
+# `right`, or the date that this clock shows, if that is more than a day away from SECONDS since 1970.
 certificate_clock() { # SECONDS
   off=$(($(date +%s) - $1))
   if [ "${off#-}" -lt 86400 ]; then echo right; else date -u +%Y-%m-%d; fi
 }
 
-certificate_restore() { # DOMAIN VERSION
+certificate_restore() { # NAME VERSION
   folder "$LETSENCRYPT/live/$1" 0755
   for kind in cert chain fullchain privkey; do
     ln -sf "../../archive/$1/$kind$2.pem" "$LETSENCRYPT/live/$1/$kind.pem.berth-new"
@@ -112,14 +146,14 @@ certificate_restore() { # DOMAIN VERSION
   done
 }
 
-# Key and chain are one file, so that no power cut can part a pair.
+# Key and chain are in one file, so that a power cut can't separate them.
 certificate_bring() { # DOMAIN DIRECTORY CONTENT SITE_FILE
   folder "$2" 0755
   put "$2/tls.pem" 0600 "$3"
   certificate_serve "$1" "$4" "$2/tls.pem"
 }
 
-# A reload returns before it has happened, and a failed one leaves the old workers serving: only what is served tells.
+# A reload returns before it is done, and if it fails the old workers go on: only what is served shows whether it worked.
 certificate_serve() { # DOMAIN SITE_FILE CHAIN_FILE
   if ! has openssl || ! grep -qF "ssl_certificate $3;" "$(site_path "$2")" 2>/dev/null; then return 0; fi
   wanted=$(certificate_first <"$3")
@@ -130,7 +164,7 @@ certificate_serve() { # DOMAIN SITE_FILE CHAIN_FILE
   while [ "$(certificate_served "$1")" != "$wanted" ]; do
     tries=$((tries + 1))
     if [ "$tries" -ge 25 ]; then
-      echo "nginx was reloaded, and port 443 still shows another certificate for $1 than $3; see who holds the port with \`ss -ltnp sport = :443\`"
+      echo "nginx was reloaded, but port 443 still shows another certificate for $1 than $3; see what uses the port with \`ss -ltnp sport = :443\`"
       return 1
     fi
     sleep 0.2

@@ -2,9 +2,10 @@
 # A service on the server that keeps the registry from filling the disk. The service itself is this file and a call of `guard`.
 
 guard_probe() { # UNIT DIRECTORY
+  fact_if guard.silent test -e "/run/$1/silent"
   fact_file guard.script "$2/guard.sh"
   fact_file guard.unit "/etc/systemd/system/$1.service"
-  # Only when there is little: a number that always changes would look as if somebody else was at work.
+  # Only when there is little: a number that always changes would look as if another run was at work.
   if [ "$(room "$2/data")" = ample ]; then
     fact guard.room
   else
@@ -26,27 +27,63 @@ guard_down() { # UNIT DIRECTORY
   systemctl daemon-reload
 }
 
-# Runs until it is stopped. nginx refuses uploads while FLAG is there. An upload that has begun goes on, until half of the
-# room is gone that was left: then the registry starts anew, once, which ends it. No DATA: images are not kept on this disk.
-guard() { # FLAG DOMAIN [DATA]
-  [ $# -gt 2 ] || exec sleep infinity
+# Runs until it is stopped, where images are in object storage. While FLAG is there, nginx answers in place of the registry. Otherwise
+# all clients would hang with the storage, because neither the registry nor its health check has a timeout.
+guard_storage() { # FLAG SOCKET
+  while :; do
+    if storage_answers "$2" || storage_answers "$2"; then
+      rm -f "$1"
+      sleep 15
+    else
+      [ -e "$1" ] || echo 'the object storage does not answer'
+      : >"$1"
+      sleep 3
+    fi
+  done
+}
+
+# Whether the registry gets an answer from its storage. An answer that there is no such repository will do. If the registry itself is
+# down, that says nothing about the storage.
+storage_answers() { # SOCKET
+  # shellcheck disable=SC2016 # perl's variables
+  perl -MSocket -e '
+    $SIG{ALRM} = sub { exit 1 };
+    alarm 5;
+    socket my $socket, PF_UNIX, SOCK_STREAM, 0 or exit 0;
+    connect $socket, sockaddr_un($ARGV[0]) or exit 0;
+    syswrite $socket, "GET /v2/berth-guard/tags/list HTTP/1.0\r\n\r\n";
+    sysread $socket, my $answer, 64 or exit 0;
+    exit($answer =~ m{^HTTP/1\.. 5})' "$1"
+}
+
+# Runs until it is stopped. While FLAG is there, nginx refuses uploads. An upload that has begun goes on until half of the remaining
+# room is used. Then the registry restarts, once, which ends the upload. What mode `clean` has set aside is deleted when room is
+# short.
+guard() { # FLAG DOMAIN DATA ACCOUNT STORE
   ended=
+  freed=0
   while level=$(room "$3"); do
     case $level in
     low | critical) [ -e "$1" ] || : >"$1" ;;
     *) rm -f "$1" && ended= ;;
     esac
+    if [ "$level" != ample ] && [ "$(($(date +%s) - freed))" -gt 60 ] && has_aside "$3"; then
+      freed=$(date +%s)
+      echo 'the disk is short of space: deleting what mode clean has set aside'
+      # In the background, while this goes on watching: it takes long if there is much.
+      systemd-run --quiet --collect --unit "berth-free-$2" perl -e "$5" free "$3" "$4" 86400
+    fi
     if [ "$level" = critical ] && [ -z "$ended" ] && uploading "$3"; then
-      echo 'the disk is nearly full: the registry starts anew, to end the uploads that still run'
+      echo 'the disk is nearly full: restarting the registry, to end the uploads that are still running'
       # shellcheck disable=SC2046 # one, or two while one takes over from the other
-      docker restart -t 0 $(docker ps --quiet --filter "label=berth.domain=$2") && ended=yes
+      timeout 60 docker restart -t 0 $(timeout 20 docker ps --quiet --filter "label=berth.domain=$2") && ended=yes
     fi
     sleep 2
   done
 }
 
-# How much room there is: `ample`, `short`, `low` (less than a tenth or 2 GiB, whichever is smaller: more than comes in
-# between two looks), `critical` (half of that). Many small files use up inodes first.
+# How much room there is: `ample`, `short`, `low` (less than a tenth or 2 GiB, whichever is smaller: more than clients upload between
+# two looks) or `critical` (half of that). Many small files use up inodes first.
 room() { # PATH
   df --block-size=1 --output=size,avail,itotal,iavail "$(existing "$1")" | awk '
     NR == 2 {
@@ -59,11 +96,17 @@ room() { # PATH
     }'
 }
 
-# The folder, or the one in which it would be made.
+# The folder, or the nearest one above it that exists.
 existing() { # PATH
   existing=$1
   while ! [ -d "$existing" ]; do existing=${existing%/*}; done
   echo "${existing:-/}"
+}
+
+# Whether a run has set something aside.
+has_aside() { # DATA
+  for aside in "$1"/aside/[0-9]*; do [ -d "$aside" ] && return; done
+  return 1
 }
 
 # Whether something has been uploaded in the last minute.

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Takes over a registry that somebody set up by hand.
 
-# Only where there is no registry of Berth's yet: later ones are their owner's.
+# Only while there is no registry of Berth's. Whatever somebody sets up later is meant to be there.
 adoption_probe() { # DIRECTORY WANTED
   if [ -e "$1/registry.sock" ] || ! has docker; then
     fact registry.predecessors
@@ -10,15 +10,15 @@ adoption_probe() { # DIRECTORY WANTED
   fact registry.predecessors "$(predecessors "$2")"
 }
 
-# Names of containers that hold a registry, by whatever name their image goes: those that run and, if one is to be adopted,
-# one that a run that was cut off has stopped.
+# Names of containers that hold a registry, whatever the name of their image: those that run or, if none runs and one is WANTED, those
+# that don't, because a run that was cut off may have stopped the right one.
 predecessors() { # WANTED
   # shellcheck disable=SC2046 # names
-  set -- "$1" $(docker ps --all --quiet 2>/dev/null)
+  set -- "$1" $(engine ps --all --quiet 2>/dev/null)
   wanted=$1
   shift
   [ $# -gt 0 ] || return 0
-  docker inspect --type container --format '{{.Name}} {{.State.Running}} {{json .Config}}' "$@" 2>/dev/null |
+  engine inspect --type container --format '{{.Name}} {{.State.Running}} {{json .Config}}' "$@" 2>/dev/null |
     awk -v wanted="$wanted" '
       !/\/var\/lib\/registry/ || /"berth\./ || $1 ~ /-before-berth$/ { next }
       $2 == "true" { running = running substr($1, 2) " " }
@@ -26,27 +26,27 @@ predecessors() { # WANTED
       END { print running == "" && wanted != "" ? all : running }'
 }
 
-# Takes the images over, and the place of the old container. That one stays, stopped and with its volume, for whoever wants to
-# go back; if the new registry does not come up, it is the one that serves.
+# Takes over the images and the place of the old container. That one stays, stopped and with its volume, so that one can go back. If the
+# new registry does not start, the old one serves again.
 registry_adopt() { # as registry_up
   engine_up
   predecessor=$(predecessors wanted)
   predecessor=${predecessor%% *}
   folder "$1" 0755
-  docker stop "$predecessor"
+  engine stop "$predecessor"
   attempt images_over "$predecessor" "$1"
   # shellcheck disable=SC2154 # set by attempt
   if [ "$code" -eq 0 ]; then attempt registry_up "$@"; fi
   if [ "$code" -ne 0 ]; then
-    docker start "$predecessor" >/dev/null
+    engine start "$predecessor" >/dev/null
     return 1
   fi
-  docker update --restart no "$predecessor"
-  docker rename "$predecessor" "$predecessor-before-berth"
+  engine update --restart no "$predecessor"
+  engine rename "$predecessor" "$predecessor-before-berth"
 }
 
-# Linked where that is possible, so that it takes no time and no space. A link has the owner of its file, so files of a
-# registry that was not root are copied: it could not go on with them if it had to.
+# Files are linked where possible, which takes no time and no space. A link has the owner of its file, so the files of a registry that
+# was not root are copied: it could not go on with them.
 images_over() { # PREDECESSOR DIRECTORY
   if [ -d "$2/data" ] && ! rmdir "$2/data"; then
     echo "$2/data holds images already; move it away, or adopt into another directory"
@@ -54,13 +54,14 @@ images_over() { # PREDECESSOR DIRECTORY
   fi
   root=$(registry_setting "$1" REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY rootdirectory)
   root=${root:-/var/lib/registry}
-  source=$(docker inspect --type container \
+  source=$(engine inspect --type container \
     --format "{{range .Mounts}}{{if eq .Destination \"$root\"}}{{.Source}}{{end}}{{end}}" "$1")
   rm -rf "$2/data.berth-new"
   install -d -m 0700 "$2/data.berth-new"
   if [ -n "$source" ]; then
     { as_root_before "$1" && cp -al "$source/." "$2/data.berth-new" 2>/dev/null; } || cp -a "$source/." "$2/data.berth-new"
   else
+    # This has no timeout: there may be many images.
     docker cp "$1:$root/." "$2/data.berth-new"
   fi
   chmod 0700 "$2/data.berth-new"
@@ -68,7 +69,7 @@ images_over() { # PREDECESSOR DIRECTORY
 }
 
 as_root_before() { # PREDECESSOR
-  case $(docker inspect --type container --format '{{.Config.User}}' "$1") in
+  case $(engine inspect --type container --format '{{.Config.User}}' "$1") in
   '' | 0 | 0:* | root | root:*) ;;
   *) return 1 ;;
   esac
@@ -76,10 +77,10 @@ as_root_before() { # PREDECESSOR
 
 # A setting of the registry in a container: from its environment, else from its config.yml.
 registry_setting() { # CONTAINER VARIABLE KEY
-  docker inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' "$1" |
+  engine inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' "$1" |
     sed -n "s/^$2=//p" | grep . && return
   for config in /etc/docker/registry/config.yml /etc/distribution/config.yml; do
-    docker cp "$1:$config" - 2>/dev/null | tar -xO 2>/dev/null | sed -n "s/^ *$3: *//p" | head -n 1 | grep . && return
+    engine cp "$1:$config" - 2>/dev/null | tar -xO 2>/dev/null | sed -n "s/^ *$3: *//p" | head -n 1 | grep . && return
   done
   return 0
 }
@@ -87,5 +88,5 @@ registry_setting() { # CONTAINER VARIABLE KEY
 # The htpasswd file of a container that was set up by hand, whether it runs or not.
 registry_htpasswd() { # CONTAINER
   htpasswd=$(registry_setting "$1" REGISTRY_AUTH_HTPASSWD_PATH path)
-  if [ -n "$htpasswd" ]; then docker cp --follow-link "$1:$htpasswd" - 2>/dev/null | tar -xO 2>/dev/null; fi
+  if [ -n "$htpasswd" ]; then engine cp --follow-link "$1:$htpasswd" - 2>/dev/null | tar -xO 2>/dev/null; fi
 }

@@ -4,27 +4,28 @@
 # DIRECTORY/generations/NAME/   the script that starts a generation, and its configuration
 # DIRECTORY/run/NAME.sock       its socket, owned by the registry and by the group of nginx's workers
 # DIRECTORY/registry.sock       a link to the socket of the generation that serves: what nginx connects to
+# DIRECTORY/domain              the registry that all of this belongs to, even after it was removed
 
-# Whose the images are: a number without a name.
+# The account that owns the images: a number without a name.
 ACCOUNT=65532:65532
 
 registry_probe() { # DIRECTORY CONTAINER DOMAIN
   directory=$1 container=$2 domain=$3
   generation=$(registry_generation "$directory")
   fact registry.generation "$generation"
-  fact registry.domain "$(cat "$directory/domain" 2>/dev/null)"
-  fact registry.parents "$(registry_parents "$directory")"
+  fact registry.domain "$(registry_owner "$directory" "$domain")"
+  fact registry.parents "$(registry_parents "$directory")$(registry_elsewhere "$directory/data")"
   fact_file registry.start "$directory/generations/$generation/start"
   fact_file registry.config "$directory/generations/$generation/config.yml" %u:%g
   fact registry.leftovers "$(registry_leftovers "$directory" "$generation")"
   fact_if registry.secret test -s "$directory/secret.env"
-  fact registry.data "$(stat -c %u:%g "$directory/data" 2>/dev/null || echo absent)"
+  fact registry.data "$(registry_data_owner "$directory/data")"
   fact registry.group "$(stat -c %G "$directory/run" 2>/dev/null)"
-  # One question for both: the container that serves, and that of a Berth that published a port.
-  docker inspect --type container --format '{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}}' \
-    "$container-$generation" "$container" 2>/dev/null | awk -v now="/$container-$generation" -v before="/$container" '
+  # One call for both: the container that serves, and that of an older Berth, which published a port.
+  engine inspect --type container --format '{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Binds}}' \
+    "$container-$generation" "$container" 2>/dev/null | awk -v now="/$container-$generation" -v before="/$container" -v data="$directory/data:" '
     $1 == now { current = $2 " " $3 }
-    $1 == before { published = $2 }
+    $1 == before && index($0, data) { published = $2 }
     END { print current ? current : "absent"; print published ? published : "absent" }' | {
     read -r current
     read -r published
@@ -40,7 +41,22 @@ registry_generation() { # DIRECTORY
   echo "${link%.sock}"
 }
 
-# The folders from / to the directory, those that are there: `UID MODE PATH;` for each.
+# The domain that the directory belongs to; empty if there is none. Earlier versions of Berth did not write it down. `void` follows the
+# name if it is another registry's that has never served: most often a first run for a wrong name.
+registry_owner() { # DIRECTORY DOMAIN
+  owner=$(cat "$1/domain" 2>/dev/null) ||
+    owner=$(grep -lsF "/bin/sh $1/guard.sh" /etc/systemd/system/berth-guard-*.service | sed 's|.*/berth-guard-||; s|\.service$||; q')
+  if [ -n "$owner" ] && [ "$owner" != "$2" ] && registry_void "$1" "$owner"; then owner="$owner void"; fi
+  echo "$owner"
+}
+
+# Nobody could ever log in there, nothing was pushed, and nginx has no certificate for it.
+registry_void() { # DIRECTORY OWNER
+  ! [ -e "$1/htpasswd" ] && ! [ -e "$1/auth" ] && [ -z "$(find "$1/data/" -type f -print -quit 2>/dev/null)" ] &&
+    ! grep -qs ssl_certificate "$(site_path "berth-$2.conf")"
+}
+
+# The existing folders from / to the directory: `UID MODE PATH;` for each.
 registry_parents() { # DIRECTORY
   path=$1
   set --
@@ -51,7 +67,25 @@ registry_parents() { # DIRECTORY
   stat -L -c '%u %a %n' / "$@" 2>/dev/null | tr '\n' ';'
 }
 
-# Folders of generations that neither serve nor end their work: one that is retired has lost its folder.
+# The folders above the images if those are elsewhere, that is, if `data` is a link.
+registry_elsewhere() { # DATA
+  if [ -L "$1" ]; then
+    elsewhere=$(readlink -f "$1")
+    registry_parents "${elsewhere%/*}"
+  fi
+}
+
+# Who owns the images: not the registry if one of the upper folders belongs to somebody else. Images from a backup often belong to root,
+# below a folder that doesn't. What the registry makes has the group of nginx's workers.
+registry_data_owner() { # DATA
+  stat -L -c %u:%g "$1" "$1/docker" "$1/docker/registry" "$1/docker/registry/v2" "$1"/docker/registry/v2/*/ 2>/dev/null |
+    awk -v account="${ACCOUNT%:*}" '
+      NR == 1 { owner = $1 }
+      $1 !~ "^" account ":" { owner = $1; exit }
+      END { print owner ? owner : "absent" }'
+}
+
+# Folders of generations that don't serve. A generation that is finishing its work has no folder any more.
 registry_leftovers() { # DIRECTORY GENERATION
   for left in "$1"/generations/*/; do
     left=${left%/}
@@ -60,7 +94,7 @@ registry_leftovers() { # DIRECTORY GENERATION
   done
 }
 
-# Starts a generation, waits until it answers, and lets it serve. Until then nothing has happened to the one before it.
+# Starts a generation, waits until it answers, and lets it serve. Until then the one before it is not touched.
 registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
   directory=$1 domain=$2 generation=$3 start=$4 config=$5
   engine_up
@@ -83,12 +117,12 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
     return
   fi
   words=${words:-$(last_words "$container-$generation")}
-  docker rm -f "$container-$generation" >/dev/null 2>&1 || :
+  engine rm -f "$container-$generation" >/dev/null 2>&1 || :
   rm -rf "$directory/generations/$generation" "$directory/run/$generation.sock"
   if [ -n "$before" ]; then
     echo 'the registry serves as before; the new one said:'
   else
-    echo 'the registry does not start; mend what it says and run again:'
+    echo 'the registry does not start; fix what it says and run again:'
   fi
   echo "$words"
   return 1
@@ -98,52 +132,73 @@ container_of() { # DOMAIN
   echo "berth-$(echo "$1" | tr . -)"
 }
 
-# The same generation again has a number behind its name: one that ends its work may still be there, and have its socket.
+# If the same generation is started again, its name gets a number: the one before may still be finishing, and use its socket. If it
+# ended early, what was to remove it is still at work, and would remove whatever has its name.
 registry_name() { # CONTAINER GENERATION BEFORE
   candidate=$2 number=1
-  while [ "$candidate" = "$3" ] || docker inspect --type container "$1-$candidate" >/dev/null 2>&1; do
+  while [ "$candidate" = "$3" ] || engine inspect --type container "$1-$candidate" >/dev/null 2>&1 ||
+    systemctl --quiet is-active "$1-$candidate"; do
     number=$((number + 1))
     candidate=$2-$number
   done
   echo "$candidate"
 }
 
-# Everything but the registry's container. Root owns what root writes through; only what is inside `run` and `data` is the registry's.
+# Everything but the registry's container. Root owns the folders in which root writes. The registry owns only the contents of `run` and `data`.
 registry_place() { # DIRECTORY DOMAIN
   folder "$1" 0755
   put "$1/domain" 0644 "$2"
   group=$(nginx_group)
   folder "$1/run" 0700
-  # What is made there gets nginx's group, so that its workers may connect; while a registry serves they must be able to all the time.
+  # Sockets made there get nginx's group, so that its workers may connect, as they must be able to all the time.
   if [ "$(stat -c '%u:%G %a' "$1/run")" != "${ACCOUNT%:*}:$group 2750" ]; then
     chown "${ACCOUNT%:*}:$group" "$1/run"
     chmod 2750 "$1/run"
   fi
-  # Uploads in flight are signed with it: made once, on the server, and the same in all generations.
+  # It signs uploads in progress. It is made once, on the server, and is the same for all generations.
   [ -s "$1/secret.env" ] || put "$1/secret.env" 0600 "REGISTRY_HTTP_SECRET=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
 "
 }
 
-# Images that came from a backup, or from a registry that ran as root. The folder itself comes last, so that its owner
-# tells whether all is done. Each is named from within its own folder, and links are not followed: the registry, which may be
-# running, could lead a path outside.
+# For images from a backup, or from a registry that ran as root. The folder itself comes last, so that its owner shows whether all is
+# done. Files are named from within their own folders, and links are not followed, because the registry may be running and could
+# make a path lead outside.
 registry_data() { # PATH
   [ -d "$1" ] || install -d -m 0700 "$1"
-  find "$1" -depth ! -user "${ACCOUNT%:*}" -execdir chown -h "$ACCOUNT" {} +
-  chmod 0700 "$1"
+  images=$(readlink -f "$1")
+  if find "$images" -mindepth 1 -depth ! -user "${ACCOUNT%:*}" -execdir chown -h "$ACCOUNT" {} + &&
+    { [ "$(stat -c %u:%g "$images")" = "$ACCOUNT" ] || chown "$ACCOUNT" "$images"; } &&
+    chmod 0700 "$images" &&
+    [ "$(registry_data_owner "$images")" = "$ACCOUNT" ]; then
+    return
+  fi
+  # Some file systems refuse another owner, others forget it at once. A file may be refused for a reason of its own, which is said then.
+  if registry_ownerless "$images"; then
+    echo "the images in $images can't be given to the registry: their file system, $(stat -f -c %T "$images"), knows no owners"
+  fi
+  return 1
 }
 
-# A container that restarts all the time looks alive for a moment; one that answers is. If Docker could not start it, `words` says why.
+registry_ownerless() { # FOLDER
+  sample=$(mktemp "$1/berth.XXXXXX") || return 1
+  chown -h "$ACCOUNT" "$sample" 2>/dev/null || :
+  owner=$(stat -c %u:%g "$sample")
+  rm -f "$sample"
+  [ "$owner" != "$ACCOUNT" ]
+}
+
+# A container that keeps restarting looks alive for a moment, so it has to answer. If Docker could not start it, `words` says why.
 registry_start() { # DIRECTORY CONTAINER GENERATION
-  if ! started=$(sh "$1/generations/$3/start" 2>&1); then
-    words=$(echo "$started" | tail -n 3)
+  if ! started=$(timeout -k 5 1200 sh "$1/generations/$3/start" 2>&1); then
+    words=$(echo "${started:-Docker has not started it within 20 minutes}" | tail -n 3)
     return 1
   fi
-  tries=0
+  note=$(echo "$started" | sed -n 's/^note: //p')
+  [ -z "$note" ] || tell say "$note" >&3
+  until_then=$(($(date +%s) + 60))
   until socket_answers "$1/run/$3.sock"; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 300 ] || return 1
-    case $(docker inspect --format '{{.State.Status}} {{.RestartCount}}' "$2-$3" 2>/dev/null) in
+    [ "$(date +%s)" -lt "$until_then" ] || return 1
+    case $(engine inspect --format '{{.State.Status}} {{.RestartCount}}' "$2-$3" 2>/dev/null) in
     'running '[012]* | 'created '* | 'restarting '[012]*) ;;
     *) return 1 ;;
     esac
@@ -151,7 +206,7 @@ registry_start() { # DIRECTORY CONTAINER GENERATION
   done
 }
 
-# Whether a registry answers on a socket. wget can't ask one, and curl need not be there; perl always is.
+# Whether a registry answers on a socket. wget can't use sockets, and curl may be missing; perl is always there.
 socket_answers() { # SOCKET
   [ -S "$1" ] || return 1
   # shellcheck disable=SC2016 # perl's variables
@@ -163,58 +218,81 @@ socket_answers() { # SOCKET
     exit($answer !~ m{^HTTP/1\.. 200})' "$1" 2>/dev/null
 }
 
-# Lets a generation end what it has begun, for as long as its draintimeout says, and then takes it away; the run does not wait
-# for that. A request that nginx was just handing over gets time to arrive, also on a server that has too much to do.
+# Lets a generation finish its requests, for up to its draintimeout, and then removes it. The run does not wait for that. A request that
+# nginx was just handing over gets time to arrive, even on a busy server. Docker may restart a container once more, and then
+# makes its missing folder again, empty, so that is deleted twice.
 registry_retire() { # DIRECTORY CONTAINER GENERATION
+  engine update --restart no "$2-$3" >/dev/null 2>&1 || :
   rm -rf "$1/generations/$3"
-  docker update --restart no "$2-$3" >/dev/null 2>&1 || :
   # shellcheck disable=SC2016 # the inner shell's arguments
-  systemd-run --quiet --collect /bin/sh -c '
+  systemd-run --quiet --collect --unit "$2-$3" --setenv=DOCKER_CONTEXT=default /bin/sh -c '
     sleep 2
     docker kill --signal TERM "$1"
     docker wait "$1"
-    docker rm -f "$1"
-    rm -f "$2"' sh "$2-$3" "$1/run/$3.sock"
+    docker stop "$1"
+    rm -rf "$2" "$3"
+    docker rm -f "$1"' sh "$2-$3" "$1/run/$3.sock" "$1/generations/$3"
 }
 
-# What a run that was cut off has left, and retired generations that were ended before they could be taken away.
+# Removes what a run that was cut off has left, and retired generations that ended before they could be removed.
 registry_clear() { # DIRECTORY DOMAIN GENERATION
   container=$(container_of "$2")
   for left in $(registry_leftovers "$1" "$3"); do
-    docker rm -f "$container-$left" >/dev/null 2>&1 || :
+    engine rm -f "$container-$left" >/dev/null 2>&1 || :
     rm -rf "$1/generations/$left" "$1/run/$left.sock"
   done
-  for left in $(docker ps --all --filter "label=berth.domain=$2" --filter status=exited --format '{{.Names}}'); do
-    if [ "$left" != "$container-$3" ]; then docker rm "$left" >/dev/null 2>&1 || :; fi
+  for left in $(engine ps --all --filter "label=berth.domain=$2" --filter status=exited --format '{{.Names}}'); do
+    if [ "$left" != "$container-$3" ]; then engine rm "$left" >/dev/null 2>&1 || :; fi
   done
 }
 
-# Why a container does not serve. A registry that refuses its configuration says so, and then how it is used.
+# Why a container does not serve. A registry that refuses its configuration prints the reason, and then its usage.
 last_words() { # CONTAINER
-  docker logs --tail 50 "$1" 2>&1 | grep -i -e error -e fatal -e panic -e 'no such' | uniq | tail -n 3 | grep . ||
-    docker logs --tail 3 "$1" 2>&1 | grep . ||
-    echo "nothing; its container is $(docker inspect --format '{{.State.Status}}, with exit code {{.State.ExitCode}}' "$1" 2>/dev/null || echo absent)"
+  engine logs --tail 50 "$1" 2>&1 | grep -i -e error -e fatal -e panic -e 'no such' | uniq | tail -n 3 | grep . ||
+    engine logs --tail 3 "$1" 2>&1 | grep . ||
+    echo "nothing; its container is $(engine inspect --format '{{.State.Status}}, with exit code {{.State.ExitCode}}' "$1" 2>/dev/null || echo absent)"
 }
 
-# Data and users stay.
-registry_down() { # DIRECTORY CONTAINER DOMAIN
-  for left in $(docker ps --all --quiet --filter "label=berth.domain=$3") $(docker ps --all --quiet --filter "name=^/$2\$"); do
-    docker rm -f "$left"
+# Removes what a first run for another name has left that never served. Of its containers, only those of this directory.
+registry_abandon() { # DIRECTORY OWNER
+  directory=$1 owner=$2
+  for left in "$directory"/generations/*/; do
+    left=${left%/}
+    engine rm -f "$(container_of "$owner")-${left##*/}" >/dev/null 2>&1 || :
   done
-  rm -rf "$1/generations" "$1/run" "$1/registry.sock" "$1/domain" "$1/compose.yaml" "$1/config.yml"
+  site_remove "berth-$owner.conf"
+  rm -rf "$directory/generations" "$directory/run" "$directory/registry.sock" "$directory/domain"
+}
+
+# Data and users stay, and so does the name of the registry that they belong to.
+registry_down() { # DIRECTORY CONTAINER DOMAIN
+  for left in $(engine ps --all --quiet --filter "label=berth.domain=$3") $(engine ps --all --quiet --filter "name=^/$2\$" --filter "volume=$1/data"); do
+    engine rm -f "$left"
+  done
+  rm -rf "$1/generations" "$1/run" "$1/registry.sock" "$1/compose.yaml" "$1/config.yml"
 }
 
 registry_purge() { # DIRECTORY
+  # `data` may be a link, or a disk of its own.
+  if [ -d "$1/data" ]; then find "$1/data/" -mindepth 1 -delete; fi
   rm -rf "$1"
 }
 
+# Asks for a list, with the short timeout of a probe: everything would wait for a slower engine.
 engine_up() {
+  # shellcheck disable=SC2031 # of the step that runs
+  engine_seconds=${ENGINE_SECONDS-}
+  ENGINE_SECONDS=20
   systemctl is-enabled docker >/dev/null 2>&1 || systemctl enable docker || engine_down
-  docker ps >/dev/null 2>&1 || systemctl start docker || engine_down
-  docker ps >/dev/null
+  engine ps >/dev/null 2>&1 || systemctl start docker || engine_down
+  if ! said=$(engine ps 2>&1); then
+    echo "Docker is silent: $(echo "$said" | tail -n 1)"
+    return 1
+  fi
+  ENGINE_SECONDS=$engine_seconds
 }
 
-# What systemd says is only that it failed.
+# systemd only says that it failed.
 engine_down() {
   if [ "$(systemctl is-enabled docker 2>/dev/null)" = masked ]; then
     echo 'Docker does not start: its unit is masked'
@@ -224,12 +302,12 @@ engine_down() {
   return 1
 }
 
-# The container of a Berth that published a port on loopback. nginx has just left it: what it was doing for clients it
-# may end, for as long as they need for a request or two. The rule that kept others from its port goes with it.
+# Removes the container of an older Berth, which published a port on loopback. nginx no longer uses it, and it may finish its requests.
+# The firewall rule that protected the port is removed with it.
 registry_retire_published() { # DIRECTORY CONTAINER DOMAIN
-  docker update --restart no "$2" || :
+  engine update --restart no "$2" || :
   # shellcheck disable=SC2016 # the inner shell's arguments
-  systemd-run --quiet --collect /bin/sh -c '
+  systemd-run --quiet --collect --setenv=DOCKER_CONTEXT=default /bin/sh -c '
     sleep 10
     docker rm -f "$1"
     docker network rm "$1_default"

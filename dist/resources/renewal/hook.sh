@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Makes nginx take the certificates on disk, if it serves others.
+# Makes nginx load the certificates on disk, if it serves older ones.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 systemctl --quiet is-active nginx || exit 0
 if ! command -v openssl >/dev/null; then
@@ -25,5 +25,5 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
   old || exit 0
   sleep 0.5
 done
-echo "nginx was reloaded and does not serve the certificate of $name in $file" >&2
+echo "nginx was reloaded but does not serve the certificate of $name in $file" >&2
 exit 1

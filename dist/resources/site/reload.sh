@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# Makes nginx take its configuration, without any client noticing. The renewal hook on the server has this, too.
+# Makes nginx load its configuration without any client noticing. This is also part of the renewal hook on the server.
 
-# Tells nginx to keep no connection.
+# While this file exists, nginx keeps no connection open.
 DRAINING=/run/berth-draining
 
-# A reload returns before it has happened. If nginx can't do what it was told, as when it can't bind an address, it says so in
-# its log only, goes on as before, and does not start the next time: so this fails unless new workers are there.
+# A reload returns before it is done. If nginx can't load the configuration, for example because it can't bind an address, it only says
+# so in its log, goes on as before, and won't start the next time. So this fails unless there are new workers.
 nginx_reload() {
   systemctl --quiet is-enabled nginx || systemctl enable nginx
   if ! systemctl --quiet is-active nginx; then
@@ -13,6 +13,7 @@ nginx_reload() {
     return
   fi
   workers_before=" $(nginx_workers) "
+  reload_log=$(stat -c %s /var/log/nginx/error.log 2>/dev/null || echo 0)
   nginx_drain
   systemctl reload nginx || { rm -f "$DRAINING" && return 1; }
   if [ -e "$DRAINING" ]; then
@@ -23,16 +24,16 @@ nginx_reload() {
   until nginx_has_taken "$workers_before"; do
     reload_tries=$((reload_tries + 1))
     if [ "$reload_tries" -ge 100 ]; then
-      echo 'nginx was told to reload and keeps its old configuration; its error log says:'
-      grep -F '[emerg]' /var/log/nginx/error.log | tail -n 3
+      echo 'nginx was told to reload but keeps its old configuration; its error log says:'
+      tail -c "+$((reload_log + 1))" /var/log/nginx/error.log | grep -F '[emerg]' | tail -n 3
       return 1
     fi
     sleep 0.1
   done
 }
 
-# Clients that are at work get an answer within this time, and with it the word not to use the connection again; the old
-# workers take a moment more to notice.
+# Within this time, active clients get an answer that tells them not to use the connection again. The old workers need a moment more to
+# notice.
 nginx_drain() {
   if [ -n "$(ss -Htn state established '( sport = :443 )')" ]; then
     : >"$DRAINING"
@@ -41,7 +42,7 @@ nginx_drain() {
 }
 
 nginx_workers() {
-  ps -o pid= --ppid "$(cat /run/nginx.pid 2>/dev/null || echo 0)" 2>/dev/null | tr -s '\n ' ' '
+  ps -o pid= --ppid "$(systemctl show --property MainPID --value nginx 2>/dev/null)" 2>/dev/null | tr -s '\n ' ' '
 }
 
 # Where nginx's master can't be found, there is nothing to compare.

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Who may log in: DIRECTORY/htpasswd, which nginx reads in each request.
+# Who may log in: DIRECTORY/htpasswd, which nginx reads for each request.
 
 users_probe() { # DIRECTORY ADOPT
   directory=$1 adopt=$2
@@ -12,12 +12,12 @@ users_probe() { # DIRECTORY ADOPT
   if [ -n "$predecessor" ]; then
     fact users.before "644 root:root $(registry_htpasswd "$predecessor" | base64 -w 0)"
   else
-    # Of a Berth before nginx checked passwords.
+    # From an older Berth, in which the registry checked passwords.
     fact_file users.before "$directory/auth/htpasswd"
   fi
 }
 
-# What must be gone is looked for by the shell itself: the arguments of a program show in the process list.
+# The shell itself looks for the lines that must be gone: the arguments of a program appear in the process list.
 users_write() { # DIRECTORY CONTENT [LINE_THAT_MUST_BE_GONE ...]
   directory=$1 content=$2
   shift 2

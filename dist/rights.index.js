@@ -1,20 +1,61 @@
-export const id = 904;
-export const ids = [904];
+export const id = "rights";
+export const ids = ["rights"];
 export const modules = {
 
-/***/ 9904:
+/***/ 4322:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   parseAccess: () => (/* binding */ parseAccess)
+/* harmony export */   y: () => (/* binding */ parseMap)
 /* harmony export */ });
 /* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(8815);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(9368);
+
+
+/**
+ * Reads a YAML map in which everything is text, as it is written: a name may be `012` or `1e3`. `form` says what the map should
+ * contain, for the message. If the text is no such map, calls `mistake` and returns an empty map. A key that is there twice is
+ * a mistake too, but the map is read on, for what else is wrong with it.
+ */
+function parseMap(text, form, mistake) {
+    try {
+        const document = (0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .parseDocument */ .Tp)(text, { logLevel: 'error', schema: 'failsafe' });
+        for (const error of document.errors) {
+            if (error.code !== 'DUPLICATE_KEY')
+                throw error;
+            const [key] = /^[^:\n]*/.exec(text.slice(error.pos[0])) ?? [];
+            mistake(`line ${error.linePos?.[0].line}: ${key} is there twice; write what belongs to it in one place`);
+        }
+        const value = document.toJS();
+        if ((0,_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(value))
+            return value;
+        mistake(`is not a YAML map from ${form}`);
+    }
+    catch (error) {
+        const [reason = ''] = error.message.split('\n');
+        const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : '';
+        mistake(`is not YAML: ${reason.replace(/:$/, '')}${hint}`);
+    }
+    return {};
+}
+
+
+/***/ }),
+
+/***/ 954:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   P: () => (/* binding */ isPattern),
+/* harmony export */   parseAccess: () => (/* binding */ parseAccess)
+/* harmony export */ });
 /* harmony import */ var _desired_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(350);
 /* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(9368);
+/* harmony import */ var _map_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4322);
 
 
 
-/** Wildcards in one pattern: each more multiplies the steps that nginx takes to find that a name does not match. */
+/** Wildcards in one pattern. Each one more multiplies the steps that nginx needs to see that a name does not match. */
 const maxWildcards = 2;
 /**
  * Reads `access`, a YAML map from users to what they may do:
@@ -25,13 +66,13 @@ const maxWildcards = 2;
  *       push: [team/*, tools/lint]
  *     '*': pull                     # every other user
  *
- * Everything is text, as it is written: a user may be called `012` or `1e3`.
+ * Everything is text, as it is written: a user’s name may be `012` or `1e3`.
  *
- * `mistake` hears of every mistake, `warning` of users who may do nothing.
+ * Calls `mistake` for every mistake, and `warning` for users without access.
  */
 function parseAccess(text, users, mistake, warning) {
     const access = new Map();
-    for (const [name, value] of Object.entries(parseMap(text, mistake))) {
+    for (const [name, value] of Object.entries((0,_map_js__WEBPACK_IMPORTED_MODULE_0__/* .parseMap */ .y)(text, 'users to `pull`, `push` or both', mistake))) {
         if (name !== '*' && !users.some(user => user.name === name || (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .ownerOf */ .bf)(user.name) === name))
             mistake(`${JSON.stringify(name)} is not one of \`users\``);
         access.set(name, parseRights(name, value, mistake));
@@ -45,20 +86,6 @@ function parseAccess(text, users, mistake, warning) {
         warning(`no rule lets ${names} pull or push anything; add rules for them, or one for \`'*'\`, which is every other user`);
     }
     return access;
-}
-function parseMap(text, mistake) {
-    try {
-        const value = (0,yaml__WEBPACK_IMPORTED_MODULE_0__.parse)(text, { logLevel: 'error', schema: 'failsafe' });
-        if ((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(value))
-            return value;
-        mistake('is not a YAML map from users to `pull`, `push` or both');
-    }
-    catch (error) {
-        const [reason = ''] = error.message.split('\n');
-        const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : '';
-        mistake(`is not YAML: ${reason.replace(/:$/, '')}${hint}`);
-    }
-    return {};
 }
 function parseRights(name, value, mistake) {
     const rights = { pull: [], push: [] };
@@ -81,12 +108,13 @@ function parseRights(name, value, mistake) {
             if (isPattern(pattern))
                 rights[verb].push(pattern);
             else {
-                mistake(`${path} may ${verb} ${JSON.stringify(pattern)}, which is no pattern of repositories; write a name in lower case, with * for any part between slashes or ** for anything, at most ${maxWildcards} of them`);
+                mistake(`${path} may ${verb} ${JSON.stringify(pattern)}, which is not a repository pattern; write a name in lower case, with * for any part between slashes or ** for anything, at most ${maxWildcards} of them`);
             }
         }
     }
     return rights;
 }
+/** Whether it is a repository’s name in lower case, in which there may be `*` and `**`. */
 function isPattern(value) {
     if (typeof value !== 'string' || value.length > 255)
         return false;

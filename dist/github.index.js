@@ -1,5 +1,5 @@
-export const id = 413;
-export const ids = [413];
+export const id = "github";
+export const ids = ["github"];
 export const modules = {
 
 /***/ 9659:

@@ -1,5 +1,5 @@
-export const id = 923;
-export const ids = [923];
+export const id = "action-packages";
+export const ids = ["action-packages"];
 export const modules = {
 
 /***/ 770:
