@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { converge } from '../../src/converge/converge.ts'
+import { converge, look } from '../../src/converge/converge.ts'
 import type { Step } from '../../src/resources/resource.ts'
 import { recorded } from '../recorded.ts'
 
@@ -63,6 +63,29 @@ test('another run was faster: the server is looked at again', async () => {
   expect(applied).toBe(2)
   expect(heard).toContain('said waiting')
   expect(heard).toContain('said another run changed the server in the meantime; looking again')
+})
+
+describe('a file that changes while the server is looked at', () => {
+  // In base64, as the server says it: one byte more than the listing has.
+  const torn = `berth:files.seen=${Buffer.from('/a 640 root:adm 0:4 1\n\nxy').toString('base64')}\nberth:end\n`
+  const looks = async (...answers: string[]) => {
+    let looked = 0
+    const run = async () => answers[looked++] ?? output
+    const found = look({ run }, desired, () => ({ steps, warnings: [] }))
+    return { found: await found.catch(error => error), looked }
+  }
+
+  test('it is looked at again', async () => {
+    expect(await looks(torn, torn)).toMatchObject({ found: { steps }, looked: 3 })
+  })
+
+  test('if it never rests, that is said', async () => {
+    expect(await looks(torn, torn, torn)).toMatchObject({ found: { topic: 'busy' }, looked: 3 })
+  })
+
+  test('an answer that is cut off is not asked for again', async () => {
+    expect(await looks('berth:a=1\n')).toMatchObject({ found: { topic: 'connectionLost' }, looked: 1 })
+  })
 })
 
 test('a cut between two steps says how far it got', async () => {

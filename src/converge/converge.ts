@@ -3,21 +3,34 @@ import { Failure } from '../failure.ts'
 import { isOrder, readAddresses, readPeers } from '../resources/certificate/certificate.ts'
 import { Preflight } from '../resources/certificate/preflight.ts'
 import type { Step } from '../resources/resource.ts'
-import { Facts } from '../server/facts.ts'
+import { Facts, TornFacts } from '../server/facts.ts'
 import { lastMarker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import { ApplyLog } from './apply-log.ts'
 import type { Listener } from './listener.ts'
 import { applyScript, factsScript, type Plan, type Planner } from './plan.ts'
 
-/** Looks at the server and says which steps are missing. */
+/** How often a run looks at the server if another run keeps changing it. */
+const attempts = 3
+
+/**
+ * Looks at the server and says which steps are missing. What an earlier run left at work there, cut off from its runner, may change
+ * a file at that very moment; then it looks again.
+ */
 export async function look(
   server: Pick<Server, 'run'>,
   desired: Desired,
   planner: Planner,
 ): Promise<{ facts: Facts } & Plan> {
-  const facts = Facts.parse(await server.run(factsScript(desired)))
-  return { facts, ...planner(desired, facts) }
+  for (let attempt = 1; ; attempt++) {
+    const answer = await server.run(factsScript(desired))
+    try {
+      const facts = Facts.parse(answer)
+      return { facts, ...planner(desired, facts) }
+    } catch (error) {
+      if (!(error instanceof TornFacts) || attempt === attempts) throw error
+    }
+  }
 }
 
 /**
@@ -39,9 +52,6 @@ export async function foresee(
   const where = await preflight.whereabouts()
   if (where !== undefined) said(where)
 }
-
-/** How often a run looks at the server if another run keeps changing it. */
-const attempts = 3
 
 /** Makes the server what it should be, and returns the steps that it took: none if nothing had to change. */
 export async function converge(

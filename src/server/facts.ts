@@ -77,7 +77,7 @@ export class Facts {
     const [mode = '', owner = '', last = ''] = value.split(' ')
     if (mode !== 'file') return { mode, owner, content: Buffer.from(last, 'base64').toString() }
     const seen = this.#files.get(last)
-    if (!seen) throw changing()
+    if (!seen) throw new TornFacts()
     return { mode: seen.mode, owner: owner === '%u:%g' ? seen.ids : seen.names, content: seen.content }
   }
 }
@@ -87,11 +87,14 @@ function split(line: string): [string, string] {
   return [line.slice(marker('').length, at), line.slice(at + 1)]
 }
 
-function changing(): Failure {
-  return new Failure(
-    'busy',
-    'somebody changed the server’s files while Berth looked at them; is another workflow at work there? If not, run again',
-  )
+/** A file changed between two programs of the facts script: somebody is at work on the server, perhaps an earlier run’s script. */
+export class TornFacts extends Failure {
+  constructor() {
+    super(
+      'busy',
+      'somebody changed the server’s files while Berth looked at them; is another workflow at work there? If not, run again',
+    )
+  }
 }
 
 interface SeenFile {
@@ -117,6 +120,6 @@ function unpack(text: string): Map<string, SeenFile> {
     files.set(path, { mode, names, ids, content })
     at += Number(bytes)
   }
-  if (at !== all.length) throw changing()
+  if (at !== all.length) throw new TornFacts()
   return files
 }
