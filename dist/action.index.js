@@ -24,12 +24,12 @@ var format = __webpack_require__(7413);
 ;// CONCATENATED MODULE: ./build/report/markdown.js
 /** Foreign text in Markdown, so that the job summary, comments and issues show it as it is and it has no effect. */
 /**
- * A sentence. Text between single backticks stays code, as in Berth’s messages. Everything else is plain text: no HTML, links,
+ * A sentence. Text between single backticks stays code, as in Berth\u2019s messages. Everything else is plain text: no HTML, links,
  * headings or mentions. A backslash or several backticks in a row could make GitHub pair the backticks in another way.
  */
 function inline(text) {
     return oneLine(text)
-        .replace(/`{2,}/g, '’')
+        .replace(/`{2,}/g, '\u2019')
         .split(/(`[^`]*`)/)
         .map((part, index) => (index % 2 === 1 ? part : escaped(part)))
         .join('');
@@ -40,7 +40,7 @@ function cell(text) {
 }
 /** A name in code. */
 function code(text) {
-    return `\`${oneLine(text).replaceAll('`', '’')}\``;
+    return `\`${oneLine(text).replaceAll('`', '\u2019')}\``;
 }
 /** The same in a cell of a table, which ends at a `|` in code too. */
 function cellCode(text) {
@@ -75,7 +75,7 @@ function apart(text) {
 }
 
 ;// CONCATENATED MODULE: ./build/report/table.js
-/** Tables and folded sections of the job summary, in GitHub’s Markdown. */
+/** Tables and folded sections of the job summary, in GitHub\u2019s Markdown. */
 /** Columns that are aligned to the right. */
 const numbers = ['time', 'size', 'stays', 'goes', 'untagged'];
 /** Cells are Markdown already. */
@@ -394,7 +394,7 @@ function parseInventory(text) {
     }
     // This line comes last.
     if (numbers.aside < 0)
-        throw new build_failure/* Failure */.HR('connectionLost', 'the server’s list of images was cut off; run the workflow again');
+        throw new build_failure/* Failure */.HR('connectionLost', 'the server\u2019s list of images was cut off; run the workflow again');
     const { time, aside, logs, size, free } = numbers;
     return {
         ...{ time, aside, blobs, manifests, repositories, pulls },
@@ -404,7 +404,7 @@ function parseInventory(text) {
 function amount(text) {
     return matching(text, /^-?\d{1,15}$/);
 }
-/** Seconds since 1970, with a fraction if it is a tag’s. */
+/** Seconds since 1970, with a fraction if it is a tag\u2019s. */
 function seconds(text) {
     return matching(text, /^\d{1,11}(\.\d{1,9})?$/);
 }
@@ -419,11 +419,11 @@ function named(text, characters) {
     return text;
 }
 function unreadable(text) {
-    return new build_failure/* Failure */.HR('keep', `the server’s list of images has \`${text.slice(0, 40)}\` where there can be no such thing, so nothing was deleted; look at the folders in \`data/docker/registry/v2\` there`);
+    return new build_failure/* Failure */.HR('keep', `the server\u2019s list of images has \`${text.slice(0, 40)}\` where there can be no such thing, so nothing was deleted; look at the folders in \`data/docker/registry/v2\` there`);
 }
 /** What is wrong with a bucket is told with what to do. */
 function refused(words) {
-    const sentence = `the server can’t tell which images it has: ${words}`;
+    const sentence = `the server can\u2019t tell which images it has: ${words}`;
     return words.startsWith('the bucket ')
         ? new build_failure/* Failure */.HR('bucket', sentence)
         : new build_failure/* Failure */.HR('keep', `${sentence}; fix that and run again`);
@@ -443,8 +443,8 @@ function unpack(text) {
     }
     catch (error) {
         if (error.code === 'ERR_BUFFER_TOO_LARGE')
-            throw new build_failure/* Failure */.HR('keep', 'the server’s list of images has no end; look at the folders in `data/docker/registry/v2` there');
-        throw new build_failure/* Failure */.HR('connectionLost', 'the server’s answer was cut off; run the workflow again');
+            throw new build_failure/* Failure */.HR('keep', 'the server\u2019s list of images has no end; look at the folders in `data/docker/registry/v2` there');
+        throw new build_failure/* Failure */.HR('connectionLost', 'the server\u2019s answer was cut off; run the workflow again');
     }
 }
 
@@ -530,7 +530,7 @@ class Graph {
         }
         return reached;
     }
-    /** Manifests that a repository’s lists name or that belong to another manifest. They stay or go with that. */
+    /** Manifests that a repository\u2019s lists name or that belong to another manifest. They stay or go with that. */
     partsOf({ revisions }) {
         const parts = new Set();
         for (const { manifest } of revisions) {
@@ -684,7 +684,7 @@ function draft(repository, keep, inventory, graph) {
     // A tag that was pushed while the clock was ahead would count as newer than all later ones until that time comes.
     const isAhead = ({ pushed }) => pushed > inventory.time + maxAhead;
     for (const tag of people.filter(isAhead))
-        stay(tag, 'pushed when the server’s clock was ahead');
+        stay(tag, 'pushed when the server\u2019s clock was ahead');
     const dated = people.filter(tag => !isAhead(tag)).sort((a, b) => b.pushed - a.pushed);
     dated.forEach((tag, newer) => {
         const candidate = {
@@ -790,14 +790,14 @@ function emptied({ repository, rule, kept }, plan, graph) {
         new build_failure/* Failure */.HR('keep', `keep: ${JSON.stringify(rule.pattern)} would leave nothing in ${repository.name}, which has ${has}; fix the rule, or add \`empty: true\` to it if this is meant`),
     ];
 }
-/** Fails if a rule’s `pulled` goes back further than pulls are known. */
+/** Fails if a rule\u2019s `pulled` goes back further than pulls are known. */
 function pullFailures(keep, { time, pullsSince, disk }) {
     if (pullsSince === 0)
         return undefined;
     const known = Math.floor((time - pullsSince) / retention_day);
     return (0,build_failure/* joined */.oR)(keep
         .filter(({ pulled }) => pulled !== undefined && pulled > known)
-        .map(({ pattern, pulled }) => new build_failure/* Failure */.HR('keep', `keep: ${JSON.stringify(pattern)}.pulled is ${pulled}, and pulls are known for ${(0,format/* count */.U9)(known, 'day')} only: ${disk.bytes === 0 ? 'a bucket does not record them' : 'the server’s disk is mounted with noatime'}, and nginx’s logs go back no further; ${disk.bytes === 0 ? '' : 'mount it with relatime, '}keep more logs (\`rotate\` in /etc/logrotate.d/nginx), or ask for fewer days`)));
+        .map(({ pattern, pulled }) => new build_failure/* Failure */.HR('keep', `keep: ${JSON.stringify(pattern)}.pulled is ${pulled}, and pulls are known for ${(0,format/* count */.U9)(known, 'day')} only: ${disk.bytes === 0 ? 'a bucket does not record them' : 'the server\u2019s disk is mounted with noatime'}, and nginx\u2019s logs go back no further; ${disk.bytes === 0 ? '' : 'mount it with relatime, '}keep more logs (\`rotate\` in /etc/logrotate.d/nginx), or ask for fewer days`)));
 }
 /** Whether a person gave this tag, not a program that signs or describes an image. */
 function isPersons({ name, manifest }, graph) {
@@ -905,7 +905,7 @@ function s3({ name, folder, region, endpoint, accessKey, secretKey }) {
 }
 /** Bytes: the least that S3 accepts. Each upload has several chunks in memory, and larger ones are no faster. */
 const chunksize = 5 * 1024 * 1024;
-/** The kind of the cache of layers’ descriptions, which outlives deleted layers; `undefined` unless `registry-config` has one. */
+/** The kind of the cache of layers\u2019 descriptions, which outlives deleted layers; `undefined` unless `registry-config` has one. */
 function cacheOf(desired) {
     const { storage } = configOf(desired);
     const cache = (0,json/* isObject */.Gv)(storage) && (0,json/* isObject */.Gv)(storage.cache) ? storage.cache : {};
@@ -996,7 +996,7 @@ function bucketTrial(desired, seen) {
 
 
 /**
- * The disk or the bucket of a registry. `grace` is in seconds. Throws if images are where Berth can’t delete any, or if the
+ * The disk or the bucket of a registry. `grace` is in seconds. Throws if images are where Berth can\u2019t delete any, or if the
  * registry would go on to claim those that are gone.
  */
 function storageOf(desired, grace) {
@@ -1006,9 +1006,9 @@ function storageOf(desired, grace) {
 }
 function refuse(desired, bucket) {
     if (!(0,build_desired/* onDisk */.FC)(desired) && bucket === undefined)
-        throw new build_failure/* Failure */.HR('keep', '`keep` and mode `clean` are for images on the server’s disk or in a bucket that its configuration has the key for (`s3-bucket`), but `registry-config` keeps them elsewhere; delete them with the tools of that storage');
+        throw new build_failure/* Failure */.HR('keep', '`keep` and mode `clean` are for images on the server\u2019s disk or in a bucket that its configuration has the key for (`s3-bucket`), but `registry-config` keeps them elsewhere; delete them with the tools of that storage');
     if ((0,build_desired/* onDisk */.FC)(desired) && rootOf(desired) !== '/var/lib/registry')
-        throw new build_failure/* Failure */.HR('keep', '`registry-config` moves the registry’s `rootdirectory` to where `clean` does not look; omit it, and set `directory` instead');
+        throw new build_failure/* Failure */.HR('keep', '`registry-config` moves the registry\u2019s `rootdirectory` to where `clean` does not look; omit it, and set `directory` instead');
     const cache = cacheOf(desired);
     if (cache !== undefined && (cache !== 'inmemory' || !(0,build_desired/* onDisk */.FC)(desired)))
         throw new build_failure/* Failure */.HR('keep', `\`registry-config\` has a cache in ${cache}, which would go on to claim layers that are gone; omit \`storage.cache\``);
@@ -1030,7 +1030,7 @@ function disk(desired, grace) {
         ],
     };
 }
-/** The settings have the bucket’s key, so only a shell function may get them: nobody else sees its arguments. */
+/** The settings have the bucket\u2019s key, so only a shell function may get them: nobody else sees its arguments. */
 function bucketStorage({ directory, domain }, bucket, grace) {
     const program = (0,shell/* library */.Yv)('bucket/s3.py') + (0,shell/* library */.Yv)('retention/bucket.py');
     const settings = (command) => JSON.stringify({ ...bucket, grace, command });
@@ -1055,7 +1055,7 @@ async function foreseeRetention(server, cleaned, logs) {
     const inventory = await takeInventory(server, cleaned, logs);
     return inventory && planRetention(cleaned.keep ?? [], inventory, cleaned.grace);
 }
-/** Seconds by which the server’s clock may be wrong. Rules are about days. */
+/** Seconds by which the server\u2019s clock may be wrong. Rules are about days. */
 const maxDrift = 15 * 60;
 /** Which images there are; `undefined` if there is no such registry. Changes nothing. */
 async function takeInventory(server, { desired, keep, grace }, logs) {
@@ -1065,7 +1065,7 @@ async function takeInventory(server, { desired, keep, grace }, logs) {
     const inventory = parseInventory([...logs.pulls, unpack((0,protocol/* lastMarker */.zK)(said, 'retention.store'))].join('\n'));
     const drift = Math.abs(Date.now() / 1000 - inventory.time);
     if (drift > maxDrift)
-        throw new build_failure/* Failure */.HR('clock', `the server’s clock and the runner’s are ${Math.round(drift / 60)} minutes apart, and rules about days would delete the wrong images; set the clock (\`timedatectl set-ntp true\`) and run again`);
+        throw new build_failure/* Failure */.HR('clock', `the server\u2019s clock and the runner\u2019s are ${Math.round(drift / 60)} minutes apart, and rules about days would delete the wrong images; set the clock (\`timedatectl set-ntp true\`) and run again`);
     return inventory;
 }
 /** Seconds that a run waits for another one on the same server. */
@@ -1110,9 +1110,9 @@ var external_node_tls_ = __webpack_require__(1692);
 /** A failure that may be gone in a moment: a restart, a lost connection, too many requests. */
 class Transient extends build_failure/* Failure */.HR {
 }
-/** Seconds before each new try. Each is randomly cut by up to half, so that many clients don’t come back at once. */
+/** Seconds before each new try. Each is randomly cut by up to half, so that many clients don\u2019t come back at once. */
 const delays = [1, 2, 4, 8, 16];
-/** Milliseconds after which nothing is tried again. Docker’s engine has already tried for a minute when it gives up. */
+/** Milliseconds after which nothing is tried again. Docker\u2019s engine has already tried for a minute when it gives up. */
 const givesUpAfter = 120_000;
 /** Tries again if `work` fails with a `Transient`. Calls `retrying` with the reason before each new try. */
 async function retry(work, retrying, cancelled) {
@@ -1137,7 +1137,7 @@ async function retry(work, retrying, cancelled) {
 
 /** Errors of a machine that may reach others only through a proxy. */
 const noWay = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'];
-/** Why the registry can’t be asked over HTTPS, and what to do. `env` is the runner’s environment. */
+/** Why the registry can\u2019t be asked over HTTPS, and what to do. `env` is the runner\u2019s environment. */
 function connectionFailure(domain, { code, message, cert }, env = {}) {
     const [topic, sentence] = explain(domain, code, message, cert);
     if (!noWay.includes(code ?? '') || !isProxied(domain, env))
@@ -1151,19 +1151,19 @@ function isProxied(domain, env) {
     const names = (env.NO_PROXY ?? env.no_proxy ?? '').split(',').map(each => each.trim().replace(/^\*?\./, ''));
     return !names.some(each => each !== '' && (each === '*' || `.${domain}`.endsWith(`.${each}`)));
 }
-/** The meaning of a status that only a proxy such as Cloudflare’s sends; `undefined` for any other. */
+/** The meaning of a status that only a proxy such as Cloudflare\u2019s sends; `undefined` for any other. */
 function proxyFailure(domain, status) {
     const start = `the proxy in front of ${domain}`;
     switch (status) {
         case 521:
         case 522:
         case 523:
-            return new Transient('proxy', `${start} does not reach the server (${status}); does the server’s firewall let the proxy in on port 443?`);
+            return new Transient('proxy', `${start} does not reach the server (${status}); does the server\u2019s firewall let the proxy in on port 443?`);
         case 524:
             return new Transient('proxy', `${start} waited too long for the server (524); push with \`push-through: ssh\`, or point the name straight at the server`);
         case 525:
         case 526:
-            return new build_failure/* Failure */.HR('proxy', `${start} does not accept the server’s certificate (${status}); is it one that the proxy trusts, and not expired?`);
+            return new build_failure/* Failure */.HR('proxy', `${start} does not accept the server\u2019s certificate (${status}); is it one that the proxy trusts, and not expired?`);
         default:
             return undefined;
     }
@@ -1178,7 +1178,7 @@ function explain(name, code, message, cert) {
         case 'ETIMEDOUT':
         case 'EHOSTUNREACH':
         case 'ENETUNREACH':
-            return ['endpoint', `${name} does not answer on port 443; does the server’s firewall let HTTPS in?`];
+            return ['endpoint', `${name} does not answer on port 443; does the server\u2019s firewall let HTTPS in?`];
         case 'EMSGSIZE':
             return [
                 'endpoint',
@@ -1223,13 +1223,13 @@ function explain(name, code, message, cert) {
                     'endpoint',
                     `the server that ${name} points to does not know this name on port 443; does the name point to the right one, and is the registry set up there?`,
                 ]
-                : ['endpoint', `${name} can’t be reached over HTTPS: ${message}; try \`curl -v https://${name}/v2/\``];
+                : ['endpoint', `${name} can\u2019t be reached over HTTPS: ${message}; try \`curl -v https://${name}/v2/\``];
     }
 }
 /** The names in a certificate, given as `DNS:a.example, DNS:b.example`, for a message. */
 function alternatives(names) {
     const all = names.replaceAll('DNS:', '').split(', ');
-    return all.length > 3 ? `${all.slice(0, 3).join(', ')}, …` : all.join(', ');
+    return all.length > 3 ? `${all.slice(0, 3).join(', ')}, \u2026` : all.join(', ');
 }
 
 ;// CONCATENATED MODULE: ./build/registry/transport.js
@@ -1260,7 +1260,7 @@ class Transport {
     verified = false;
     /**
      * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it matters
-     * which of the name’s addresses answers. `socket` is a Unix socket of the registry itself, which is asked without HTTPS.
+     * which of the name\u2019s addresses answers. `socket` is a Unix socket of the registry itself, which is asked without HTTPS.
      * `patience` is how many milliseconds an answer may take.
      */
     constructor(domain, ca, { address = domain, port = 443, socket, patience = maxTime, } = {}) {
@@ -1274,7 +1274,7 @@ class Transport {
         this.#agent =
             socket === undefined
                 ? // A resumed session shows no certificate.
-                    new external_node_https_.Agent({ ...agent, maxCachedSessions: 0, ...(ca && { ca: [...external_node_tls_.rootCertificates, ca] }) })
+                    new external_node_https_.Agent({ ...agent, maxCachedSessions: 0, ...(ca && { secureContext: trusting(ca) }) })
                 : new external_node_http_.Agent(agent);
     }
     /** The certificate that the registry shows: valid for this name and now, and issued by an authority that this machine trusts. */
@@ -1353,7 +1353,7 @@ class Transport {
             outgoing.end(body);
         });
     }
-    /** What to throw for an answer that can’t be used. `what` is the path that was asked for. */
+    /** What to throw for an answer that can\u2019t be used. `what` is the path that was asked for. */
     refused(answer, what) {
         const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 200);
         const message = `${this.domain}/${what} is answered with ${answer.status}${words === '' ? '' : `: ${words}`}`;
@@ -1374,6 +1374,13 @@ class Transport {
     noCertificate() {
         return new build_failure/* Failure */.HR('servedCertificate', `${this.domain} shows no certificate; does the name point to this server?`);
     }
+}
+const contexts = new Map();
+/** Trusts a PEM bundle besides the public authorities. Node takes 15 ms to read those, and would again for each connection. */
+function trusting(ca) {
+    const context = contexts.get(ca) ?? (0,external_node_tls_.createSecureContext)({ ca: [...external_node_tls_.rootCertificates, ca] });
+    contexts.set(ca, context);
+    return context;
 }
 /** Whether a request that was answered so may succeed in a moment. */
 function isPassing({ status }) {
@@ -1426,12 +1433,17 @@ class Endpoint extends Transport {
     }
     async #checkLock(user) {
         const wrong = (0,external_node_crypto_.randomBytes)(18).toString('base64url');
-        const [known, elsewhere] = await Promise.all([this.ask('GET', '/v2/', user), this.#elsewhere()]);
+        const others = this.#elsewhere();
+        others.catch(() => { });
+        const known = await this.ask('GET', '/v2/', user);
         // Only now, because a cache may have kept the answer to the user. nginx slows down wrong passwords, so two must do.
-        const [nobodys, ...strangers] = await Promise.all([
-            Promise.all(locked.map(([method, path]) => this.ask(method, path))),
-            this.ask('GET', '/v2/', { ...user, password: wrong }),
-            this.ask('GET', '/v2/_catalog?n=1', { name: `nobody-${wrong}`, password: wrong }),
+        const [nobodys, strangers, elsewhere] = await Promise.all([
+            this.#askInTurn(locked),
+            this.#askInTurn([
+                ['GET', '/v2/', { ...user, password: wrong }],
+                ['GET', '/v2/_catalog?n=1', { name: `nobody-${wrong}`, password: wrong }],
+            ]),
+            others,
         ]);
         if ([...strangers, ...nobodys, ...elsewhere].some(isLetIn))
             throw this.#unlocked();
@@ -1444,7 +1456,13 @@ class Endpoint extends Transport {
             ? this.refused(known, 'v2/')
             : new build_failure/* Failure */.HR('registryLogin', `${this.domain} does not let \`${user.name}\` in (${known.status}); is the password in \`users\` the one that it was set up with?`);
     }
-    /** The answers to requests without a password at each of the name’s addresses, as far as they can be reached from here. */
+    /** Over one connection, because to begin another takes longer than to wait for a few answers. Adds them to `answers`. */
+    async #askInTurn(requests, answers = []) {
+        for (const request of requests)
+            answers.push(await this.ask(...request));
+        return answers;
+    }
+    /** The answers to requests without a password at each of the name\u2019s addresses, as far as they can be reached from here. */
     async #elsewhere() {
         const addresses = await (0,external_node_dns_promises_.lookup)(this.address, { all: true });
         if (addresses.length < 2)
@@ -1454,8 +1472,7 @@ class Endpoint extends Transport {
             const endpoint = new _a(this.domain, this.ca, { address, port: this.port });
             const late = setTimeout(() => endpoint.close(), otherAddress);
             try {
-                for (const [method, path] of locked)
-                    answers.push(await endpoint.ask(method, path));
+                await endpoint.#askInTurn(locked, answers);
             }
             catch {
             }
@@ -1501,7 +1518,7 @@ class Endpoint extends Transport {
             // Somebody is guessing passwords from the same address, so nginx lets one request a second through.
             const limit = status === 429 ? heldUp : newPassword;
             if (performance.now() - started > limit)
-                throw new build_failure/* Failure */.HR('registryLogin', `${this.domain} answers ${status} to \`${user.name}\` with the new password; does its nginx read the htpasswd file in Berth’s directory?`);
+                throw new build_failure/* Failure */.HR('registryLogin', `${this.domain} answers ${status} to \`${user.name}\` with the new password; does its nginx read the htpasswd file in Berth\u2019s directory?`);
             await new Promise(resolve => setTimeout(resolve, 200));
         }
     }
@@ -1517,7 +1534,7 @@ function isLetIn({ status, body }) {
 
 
 /**
- * Works on all servers at once. If one can’t be reached or changed, the others go on. Throws if all of them fail. Closes the
+ * Works on all servers at once. If one can\u2019t be reached or changed, the others go on. Throws if all of them fail. Closes the
  * connections, unless `keep` says that they are still needed.
  */
 async function onServers(inputs, context, work, keep = false) {
@@ -1620,11 +1637,11 @@ async function firstReached({ servers }) {
     }
     throw (0,build_failure/* joined */.oR)(failures) ?? new build_failure/* Failure */.HR('input', 'this mode needs a server; give the `ssh-*` inputs');
 }
-/** Milliseconds after which a server’s port 443 counts as out of reach. */
+/** Milliseconds after which a server\u2019s port 443 counts as out of reach. */
 const reach = 3000;
 /**
- * Looks at each of several servers as clients do, at its own address. Returns what is wrong, with the server’s name. It is no failure
- * if this runner can’t reach one of them by HTTPS.
+ * Looks at each of several servers as clients do, at its own address. Returns what is wrong, with the server\u2019s name. It is no failure
+ * if this runner can\u2019t reach one of them by HTTPS.
  */
 async function seenAtEach({ desired: { domain, acme } }, ones, look) {
     const looks = ones.map(async (one) => {
@@ -1721,7 +1738,7 @@ async function logsBeside(collector, inputs, context) {
 /** Names that several resources use. A server may have several registries, so most contain the domain or the directory. */
 /**
  * The registry's account on the server, which owns the images: a UID and GID without a name.
- * systemd's table of UIDs leaves 65520…65533 to nobody, and distroless images use this one for the same.
+ * systemd's table of UIDs leaves 65520\u202665533 to nobody, and distroless images use this one for the same.
  */
 const account = '65532:65532';
 /** The name of its containers, which a hyphen and the name of their generation follow. */
@@ -1737,7 +1754,7 @@ function htpasswdFile({ directory }) {
     return `${directory}/htpasswd`;
 }
 /**
- * What the names of nginx’s variables begin with, which are global. It must be short: since nginx 1.30 `nginx -t` warns if
+ * What the names of nginx\u2019s variables begin with, which are global. It must be short: since nginx 1.30 `nginx -t` warns if
  * two long ones come to lie in one bucket of 64 bytes, which depends on the domain.
  */
 function prefix(domain) {
@@ -1750,13 +1767,13 @@ function siteFile(domain) {
 function ownFile(directory) {
     return `${directory}/tls.pem`;
 }
-/** The file that sets a record in DNS for an authority: the credential for certbot’s plugin, or the user’s own script. */
+/** The file that sets a record in DNS for an authority: the credential for certbot\u2019s plugin, or the user\u2019s own script. */
 function credentialFile(domain) {
     return `/etc/letsencrypt/berth/dns/${domain}`;
 }
 /** Where certbot puts the authority's challenge. */
 const berthWebroot = '/var/www/berth';
-/** The file with the chain that nginx serves, from the server's own certificate upwards. `lineage` is certbot’s name for it. */
+/** The file with the chain that nginx serves, from the server's own certificate upwards. `lineage` is certbot\u2019s name for it. */
 function chainFile({ directory, certificate }, lineage) {
     return certificate ? ownFile(directory) : `/etc/letsencrypt/live/${lineage}/fullchain.pem`;
 }
@@ -2061,7 +2078,7 @@ function rightsMaps({ domain, users, access, page }) {
         return '';
     return ruleMaps(prefix(domain), access, users.map(({ name }) => name), page);
 }
-/** What belongs in the location that proxies, before anything is read of the request’s body. */
+/** What belongs in the location that proxies, before anything is read of the request\u2019s body. */
 function rightsLocation(desired) {
     const { domain, users, access } = desired;
     if (users === null || access === undefined)
@@ -2093,7 +2110,7 @@ const parameter = '(?!from=)[a-z_-]+=[\\w.:%+~/=-]*';
 const mountQuery = `(?:\\?(?:${parameter}(?:&${parameter})*)?)?`;
 const mountFromQuery = `\\?(?:${parameter}&)*from=${quotedRepository}(?:&${parameter})*`;
 /**
- * Limits the length of the whole request. A name has at most 255 characters, and a client’s query some hundreds. Matching longer ones
+ * Limits the length of the whole request. A name has at most 255 characters, and a client\u2019s query some hundreds. Matching longer ones
  * piece by piece would cost a worker 180 ms.
  */
 const bounded = '(?=[^?]{1,700}(?:\\?.{0,2000})?\\z)';
@@ -2188,7 +2205,7 @@ function rights_escaped(text) {
 
 
 
-/** Where the page’s things are on the server. */
+/** Where the page\u2019s things are on the server. */
 function pageFolder(directory) {
     return `${directory}/page`;
 }
@@ -2196,7 +2213,7 @@ function pageFolder(directory) {
 function catalogSocket({ directory }) {
     return `${directory}/run/page.sock`;
 }
-/** What the service reads: the folder with the images or, if they are elsewhere, the registry’s socket. */
+/** What the service reads: the folder with the images or, if they are elsewhere, the registry\u2019s socket. */
 function source(desired) {
     const { storage } = desired.registry.config;
     const filesystem = (0,json/* isObject */.Gv)(storage) && (0,json/* isObject */.Gv)(storage.filesystem) ? storage.filesystem : {};
@@ -2515,7 +2532,7 @@ function failover(desired, peers) {
 ${isLocked(desired) ? '        proxy_set_header X-Berth-Authorization $http_authorization;\n' : ''}`;
 }
 /**
- * The way to the others, for this nginx alone. Each of them must show a certificate for the registry’s name, and checks the password
+ * The way to the others, for this nginx alone. Each of them must show a certificate for the registry\u2019s name, and checks the password
  * itself.
  */
 function peerServer(desired, named, peers) {
@@ -2558,7 +2575,7 @@ ${straight}    }
 }
 `;
 }
-/** The file with the authorities that must have signed the other servers’ certificates. */
+/** The file with the authorities that must have signed the other servers\u2019 certificates. */
 function peersTrust(directory) {
     return `${directory}/peers.pem`;
 }
@@ -2570,7 +2587,7 @@ function loopback(domain) {
     const bytes = (0,external_node_crypto_.createHash)('sha256').update(domain).digest().subarray(0, 3);
     return ['127', ...[...bytes].map(byte => 1 + (byte % 254))].join('.');
 }
-/** What belongs before the site’s servers, for the brake: the other servers have already limited what they pass on. */
+/** What belongs before the site\u2019s servers, for the brake: the other servers have already limited what they pass on. */
 function peerMap(domain, peers) {
     if (peers.length === 0)
         return '';
@@ -2770,7 +2787,7 @@ const obstructive = /^(?!(?:pre|post)_hook = ""$)(installer|pre_hook|post_hook|a
 /** Settings that say how the authority is answered. */
 const answering = /^(authenticator|webroot_path|pref_challs|manual_\w+|dns_\w+)\s*=/;
 /**
- * certbot’s settings for a certificate, changed so that it is renewed through Berth’s site; unchanged if it already is; `undefined`
+ * certbot\u2019s settings for a certificate, changed so that it is renewed through Berth\u2019s site; unchanged if it already is; `undefined`
  * if something is missing that only an order can bring.
  */
 function renewable(content, domain) {
@@ -2842,7 +2859,7 @@ function without(content) {
     const map = lines.findIndex(line => line.trim() === '[[webroot_map]]');
     return (map < 0 ? lines : lines.slice(0, map)).filter(line => !obstructive.test(line) && !answering.test(line) && line !== '');
 }
-/** The value of a setting in certbot’s file, such as `server`. */
+/** The value of a setting in certbot\u2019s file, such as `server`. */
 function setting(file, name) {
     return new RegExp(`^${name} = (.*)$`, 'm').exec(file?.content ?? '')?.[1];
 }
@@ -2889,7 +2906,7 @@ function hindering(settings, { domain, acme }, { name: lineage, conf }) {
         return known ? !known(value) : !/^dns-/.test(name);
     });
 }
-/** certbot’s name for what answers the authority. */
+/** certbot\u2019s name for what answers the authority. */
 function settings_authenticatorOf({ dns }) {
     if (!dns)
         return 'webroot';
@@ -2909,7 +2926,7 @@ function settingsFailure(found, { acme }) {
             return `\`${name}\` in ${file} stops nginx`;
         return /-hook$/.test(name) ? `\`${name}\` is in ${file}` : `\`${name} = ${value}\` is in ${file}`;
     });
-    return new build_failure/* Failure */.HR('renewal', `the server’s certbot can’t renew the certificate ${acme.dns ? 'by DNS' : 'through nginx'}, because ${all.join(', and ')}, for every certificate of the server; move that to the settings of the certificates that need it, in /etc/letsencrypt/renewal`);
+    return new build_failure/* Failure */.HR('renewal', `the server\u2019s certbot can\u2019t renew the certificate ${acme.dns ? 'by DNS' : 'through nginx'}, because ${all.join(', and ')}, for every certificate of the server; move that to the settings of the certificates that need it, in /etc/letsencrypt/renewal`);
 }
 /** The failure for an option that certbot does not know, or whose value it rejects; `-` if it is not known which. */
 function refusedFailure(option, file = '/etc/letsencrypt/cli.ini') {
@@ -2923,8 +2940,8 @@ function preventing(found) {
 ;// CONCATENATED MODULE: ./build/resources/certificate/dns-failure.js
 
 /**
- * Why a record in DNS could not be set, from the output of rehearsal.py and of certbot’s plugin; `undefined` if there was no
- * rehearsal, or it went well. The patterns match certbot’s plugins 2.0 to 4.0 and their libraries.
+ * Why a record in DNS could not be set, from the output of rehearsal.py and of certbot\u2019s plugin; `undefined` if there was no
+ * rehearsal, or it went well. The patterns match certbot\u2019s plugins 2.0 to 4.0 and their libraries.
  */
 function rehearsalFailure(domain, dns, output) {
     const [, what, details = ''] = /^ ?rehearsal: (\S+) ?(.*)$/m.exec(output) ?? [];
@@ -2935,26 +2952,26 @@ function rehearsalFailure(domain, dns, output) {
 }
 const sentences = {
     zone: domain => `DNS knows no zone that ${domain} is in; register the domain, or have its parent delegate it to its name servers`,
-    resolver: (domain, _, details) => `DNS on the server has no answer for ${details.replace(/ (.*)/, ' ($1)')}; check the name servers of ${domain} with \`dig +trace\`, and the server’s own resolver`,
+    resolver: (domain, _, details) => `DNS on the server has no answer for ${details.replace(/ (.*)/, ' ($1)')}; check the name servers of ${domain} with \`dig +trace\`, and the server\u2019s own resolver`,
     cname: (domain, { name }, target) => name === 'hook'
         ? `${record(domain)} is a CNAME to ${target}, and the record did not appear there; let your script set it under that name`
-        : `${record(domain)} is a CNAME to ${target}, which certbot’s plugin for ${name} does not follow; remove the CNAME, or use \`acme-dns: hook\` with a script that sets the record there`,
+        : `${record(domain)} is a CNAME to ${target}, which certbot\u2019s plugin for ${name} does not follow; remove the CNAME, or use \`acme-dns: hook\` with a script that sets the record there`,
     unseen: (domain, dns, details) => {
         const [seconds, ...servers] = details.split(' ');
         return `${setter(dns)} set a record, and ${servers.join(' and ')} did not show it within ${seconds} s; is the zone of ${domain} served by these name servers, and not only by others?`;
     },
-    hook: (domain, _, code, output) => `your script ended with ${code} when it should have set ${record(domain)}${lastWords(output)}; run it by hand on the server, as \`/etc/letsencrypt/berth/dns/…\` would be`,
+    hook: (domain, _, code, output) => `your script ended with ${code} when it should have set ${record(domain)}${lastWords(output)}; run it by hand on the server, as \`/etc/letsencrypt/berth/dns/\u2026\` would be`,
 };
 const record = (domain) => `_acme-challenge.${domain}`;
-const setter = ({ name }) => (name === 'hook' ? 'your script' : `certbot’s plugin for ${name}`);
+const setter = ({ name }) => (name === 'hook' ? 'your script' : `certbot\u2019s plugin for ${name}`);
 /** The last line that a hook printed, as certbot shows it. */
 function lastWords(output) {
     const said = /ran with error output:\n((?: .*\n?)+)/.exec(output)?.[1]?.trim().split('\n').at(-1)?.trim();
-    return said === undefined ? '' : ` (“${said.slice(0, 200)}”)`;
+    return said === undefined ? '' : ` (\u201c${said.slice(0, 200)}\u201d)`;
 }
-/** What a provider, or certbot’s plugin for it, said. */
+/** What a provider, or certbot\u2019s plugin for it, said. */
 function providerSentence(domain, { name, credentials }, output) {
-    const plugin = `certbot’s plugin for ${name}`;
+    const plugin = `certbot\u2019s plugin for ${name}`;
     if (credentials === undefined && noCredential.test(output))
         return `${plugin} needs a credential; give \`acme-dns-credentials\` (is the secret that it comes from set?)`;
     const known = providerWords.find(([pattern]) => pattern.test(output));
@@ -2965,11 +2982,11 @@ function providerSentence(domain, { name, credentials }, output) {
         .map(line => line.trim())
         .filter(line => line !== '' && !boilerplate.test(line))
         .at(-1);
-    return `${plugin} failed${said === undefined ? '' : ` with “${said.slice(0, 300)}”`}; see its documentation for what \`acme-dns-credentials\` must contain, and which rights it needs`;
+    return `${plugin} failed${said === undefined ? '' : ` with \u201c${said.slice(0, 300)}\u201d`}; see its documentation for what \`acme-dns-credentials\` must contain, and which rights it needs`;
 }
 const boilerplate = /^(rehearsal:|Ask for help|Saving debug log|See the logfile|Account registered|Requesting a certificate|Encountered exception during recovery)/;
 const noCredential = /Missing command line flag or config entry|NoCredentials|Unable to locate credentials|credentials were not found|configure credentials/i;
-/** The first match counts: an unreachable provider also leads to “no zone”, and “connection refused” says nothing about a credential. */
+/** The first match counts: an unreachable provider also leads to \u201cno zone\u201d, and \u201cconnection refused\u201d says nothing about a credential. */
 const providerWords = [
     [
         /Missing propert|Error parsing credentials|unsafe permissions|Unable to load|not valid JSON|MalformedError|Unable to parse config file|Expecting value: line 1/i,
@@ -2981,7 +2998,7 @@ const providerWords = [
     ],
     [
         /timed out|Timeout|Connection refused|Name or service not known|NameResolution|Max retries|No route to host|Network is unreachable|EndpointConnectionError|Could not connect|connection failed/i,
-        (_, name) => `the server can’t reach ${name === 'rfc2136' ? 'the name server that `acme-dns-credentials` names' : `the API of ${name}`}; may it connect there, and does DNS work on the server?`,
+        (_, name) => `the server can\u2019t reach ${name === 'rfc2136' ? 'the name server that `acme-dns-credentials` names' : `the API of ${name}`}; may it connect there, and does DNS work on the server?`,
     ],
     [
         /\b40[13]\b|9109|\b6003\b|\b10000\b|Invalid access token|Invalid request headers|Authentication error|unauthori[sz]ed|forbidden|InvalidClientTokenId|SignatureDoesNotMatch|AccessDenied|NoCredentials|invalid_grant|(Unable to|Could not) authenticate|Invalid token|permission|peer didn.t (know|like)|NOTAUTH|BADKEY|BADSIG|BADTIME|REFUSED/i,
@@ -3002,13 +3019,13 @@ const providerWords = [
 
 
 /**
- * Why an authority gave no certificate, in a sentence; `undefined` if only certbot’s own words (`output`) can say it. The patterns
- * match certbot 1.12 to 5.5, Let’s Encrypt and Pebble.
+ * Why an authority gave no certificate, in a sentence; `undefined` if only certbot\u2019s own words (`output`) can say it. The patterns
+ * match certbot 1.12 to 5.5, Let\u2019s Encrypt and Pebble.
  */
 function orderFailure({ domain, acme }, output) {
     const setting = /^--server value conflicts with --staging|^Too many flags setting configurators.*/m.exec(output)?.[0];
     if (setting !== undefined) {
-        return new build_failure/* Failure */.HR('renewal', `certbot’s settings for all certificates forbid the order (${setting}); take them out of /etc/letsencrypt/cli.ini`);
+        return new build_failure/* Failure */.HR('renewal', `certbot\u2019s settings for all certificates forbid the order (${setting}); take them out of /etc/letsencrypt/cli.ini`);
     }
     const refused = /^certbot: error: .*?--((?!dns-)[a-z][\w-]*)/m.exec(output)?.[1];
     if (refused !== undefined)
@@ -3052,22 +3069,22 @@ function orderFailure({ domain, acme }, output) {
         return new build_failure/* Failure */.HR('authority', `${host} keeps rejecting nonces; the problem is at its end, so run again later`);
     }
     if (acme.dns && says(/Type: +(dns|unauthorized)|TXT record/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} did not see the record of ${domain} that the domain’s name servers showed this server; the record may take longer elsewhere, so run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`);
+        return new build_failure/* Failure */.HR('authorityView', `${host} did not see the record of ${domain} that the domain\u2019s name servers showed this server; the record may take longer elsewhere, so run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`);
     }
     if (says(/NXDOMAIN|SERVFAIL|no valid A records|problem: DNS|Type: +dns/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} can’t resolve ${domain}, though this runner can; a new record takes some time to be seen everywhere, so wait and run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`);
+        return new build_failure/* Failure */.HR('authorityView', `${host} can\u2019t resolve ${domain}, though this runner can; a new record takes some time to be seen everywhere, so wait and run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`);
     }
     if (says(/Type: +connection|Timeout during connect|Fetching http|Error getting validation data/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} can’t reach http://${domain} on port 80, though this runner can; open the firewall for everyone, since the authority asks from several places`);
+        return new build_failure/* Failure */.HR('authorityView', `${host} can\u2019t reach http://${domain} on port 80, though this runner can; open the firewall for everyone, since the authority asks from several places`);
     }
     if (says(/Type: +unauthorized|Invalid response from http/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} got an answer that is not this server’s from http://${domain}; does the name point somewhere else in other parts of the world, or is a proxy in front?`);
+        return new build_failure/* Failure */.HR('authorityView', `${host} got an answer that is not this server\u2019s from http://${domain}; does the name point somewhere else in other parts of the world, or is a proxy in front?`);
     }
     if (says(/CERTIFICATE_VERIFY_FAILED|certificate verify failed/)) {
         return new build_failure/* Failure */.HR('trust', `the server does not trust ${host}, whose certificate is from a private authority; give that as \`ca\``);
     }
     if (says(/NameResolutionError|Name or service not known|Temporary failure in name resolution|No address associated/)) {
-        return new build_failure/* Failure */.HR('authority', `the server can’t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`);
+        return new build_failure/* Failure */.HR('authority', `the server can\u2019t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`);
     }
     if (says(/Connection refused|Connection reset|Network is unreachable|No route to host|ConnectTimeout|Read timed out|timed out|Max retries exceeded|RemoteDisconnected|Service Unavailable|Bad Gateway|serverInternal|<Response \[5\d\d\]>/i)) {
         return new build_failure/* Failure */.HR('authority', `${host} does not answer the server, or is down; see its status page, and run again in an hour`);
@@ -3076,7 +3093,7 @@ function orderFailure({ domain, acme }, output) {
         return new build_failure/* Failure */.HR('authority', `${host} answers, but not as an ACME server does; is \`acme-server\` the URL of its directory?`);
     }
     if (says(/No space left on device/))
-        return new build_failure/* Failure */.HR('diskFull', 'the server’s disk is full; free some space and run again');
+        return new build_failure/* Failure */.HR('diskFull', 'the server\u2019s disk is full; free some space and run again');
     return undefined;
 }
 
@@ -3160,7 +3177,7 @@ const certificate = resource({
     failures: (_, { clock }) => clock === 'right'
         ? []
         : [
-            new build_failure/* Failure */.HR('clock', `the server’s clock shows ${clock}, more than a day off, so no certificate would be valid there; set it, for instance with \`timedatectl set-ntp true\`, and run again`),
+            new build_failure/* Failure */.HR('clock', `the server\u2019s clock shows ${clock}, more than a day off, so no certificate would be valid there; set it, for instance with \`timedatectl set-ntp true\`, and run again`),
         ],
     steps(desired, seen) {
         const { domain, directory, certificate, acme } = desired;
@@ -3185,7 +3202,7 @@ const certificate = resource({
             ? [
                 {
                     ...step,
-                    changes: change(true, 'restore the live folder from certbot’s archive'),
+                    changes: change(true, 'restore the live folder from certbot\u2019s archive'),
                     call: ['certificate_restore', seen.name, seen.state],
                 },
             ]
@@ -3267,7 +3284,7 @@ class Preflight {
     #network;
     #several;
     #addresses = [];
-    /** `several` says whether the name leads to several servers, which pass each other’s challenges on. */
+    /** `several` says whether the name leads to several servers, which pass each other\u2019s challenges on. */
     constructor(domain, own = {}, several = false) {
         this.#domain = domain;
         this.#network = { ...network, ...own };
@@ -3287,7 +3304,7 @@ class Preflight {
         }
         for (const address of this.#addresses) {
             if (unreachable(address)) {
-                throw new build_failure/* Failure */.HR('dns', `the ${kind(address)} record of ${this.#domain} is ${address}, which no certificate authority can reach; make it the server’s public address${here}`);
+                throw new build_failure/* Failure */.HR('dns', `the ${kind(address)} record of ${this.#domain} is ${address}, which no certificate authority can reach; make it the server\u2019s public address${here}`);
             }
         }
         this.#local = local;
@@ -3339,7 +3356,7 @@ class Preflight {
                 if (status === 200 && body === token)
                     return undefined;
                 if (Date.now() > until) {
-                    return new build_failure/* Failure */.HR(own ? 'rival' : 'dns', `${record} points to a web server that answers ${status} instead of this server’s token; ${own ? 'does another site have the same name or `listen` on that address alone, or is something else in front of nginx?' : `point it to this server${server}`}`);
+                    return new build_failure/* Failure */.HR(own ? 'rival' : 'dns', `${record} points to a web server that answers ${status} instead of this server\u2019s token; ${own ? 'does another site have the same name or `listen` on that address alone, or is something else in front of nginx?' : `point it to this server${server}`}`);
                 }
             }
             catch (error) {
@@ -3382,7 +3399,7 @@ class Preflight {
         });
     }
 }
-/** From DNS alone: the authority does not see this machine’s /etc/hosts. */
+/** From DNS alone: the authority does not see this machine\u2019s /etc/hosts. */
 async function records(name) {
     const resolver = new external_node_dns_.promises.Resolver({ timeout: 5_000, tries: 2 });
     const found = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
@@ -3442,12 +3459,12 @@ function kind(address) {
 /** How an address fails to answer: the end of a sentence. */
 function silenceOf(code, message) {
     if (noRoute.includes(code))
-        return 'can’t be reached from this runner and is not an address of the server';
+        return 'can\u2019t be reached from this runner and is not an address of the server';
     if (code === 'ECONNREFUSED')
         return 'refuses connections on port 80';
     if (code === 'ETIMEDOUT')
         return 'does not answer on port 80';
-    return `can’t be asked on port 80 (${code || message})`;
+    return `can\u2019t be asked on port 80 (${code || message})`;
 }
 function timedOut() {
     return Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' });
@@ -3474,7 +3491,7 @@ class Facts {
     static parse(output) {
         const lines = output.split('\n').filter(protocol/* isMarker */.rg);
         if (lines.pop() !== (0,protocol/* marker */.xL)('end'))
-            throw new build_failure/* Failure */.HR('connectionLost', 'the server’s answer was cut off; run the workflow again');
+            throw new build_failure/* Failure */.HR('connectionLost', 'the server\u2019s answer was cut off; run the workflow again');
         return new Facts(lines);
     }
     static of(values) {
@@ -3484,7 +3501,7 @@ class Facts {
     get(name) {
         const value = this.#values.get(name);
         if (value === undefined)
-            throw new build_failure/* Failure */.HR('connectionLost', `the server did not say “${name}”; run the workflow again`);
+            throw new build_failure/* Failure */.HR('connectionLost', `the server did not say \u201c${name}\u201d; run the workflow again`);
         return value;
     }
     is(name) {
@@ -3509,7 +3526,7 @@ class Facts {
             return { mode, owner, content: Buffer.from(last, 'base64').toString() };
         const seen = this.#files.get(last);
         if (!seen)
-            throw changing();
+            throw new TornFacts();
         return { mode: seen.mode, owner: owner === '%u:%g' ? seen.ids : seen.names, content: seen.content };
     }
 }
@@ -3517,8 +3534,11 @@ function split(line) {
     const at = line.indexOf('=');
     return [line.slice((0,protocol/* marker */.xL)('').length, at), line.slice(at + 1)];
 }
-function changing() {
-    return new build_failure/* Failure */.HR('busy', 'somebody changed the server’s files while Berth looked at them; is another workflow at work there? If not, run again');
+/** A file changed between two programs of the facts script: somebody is at work on the server, perhaps an earlier run\u2019s script. */
+class TornFacts extends build_failure/* Failure */.HR {
+    constructor() {
+        super('busy', 'somebody changed the server\u2019s files while Berth looked at them; is another workflow at work there? If not, run again');
+    }
 }
 /** Reads the output of `files`, by path. Throws if a file changed between its line and its content. */
 function facts_unpack(text) {
@@ -3536,7 +3556,7 @@ function facts_unpack(text) {
         at += Number(bytes);
     }
     if (at !== all.length)
-        throw changing();
+        throw new TornFacts();
     return files;
 }
 
@@ -3556,7 +3576,7 @@ function readTimer(facts, aws = false) {
         timer: active && enabled,
     };
 }
-/** Berth’s own, where certbot came without a timer (pip). */
+/** Berth\u2019s own, where certbot came without a timer (pip). */
 const ownUnit = 'berth-renewal';
 /** In the order of `renewal_unit`: first those that come with certbot, from a package or a snap. */
 const units = ['certbot', 'snap.certbot.renew', ownUnit];
@@ -3590,7 +3610,7 @@ function timerSteps({ domain, acme }, seen) {
     }
     return steps;
 }
-// certbot runs a hook only once after a renewal. If another site broke nginx’s configuration just then, the old certificate would be
+// certbot runs a hook only once after a renewal. If another site broke nginx\u2019s configuration just then, the old certificate would be
 // served until it expires. So the hook checks what is served, and also runs after each round of the timer.
 const hook = `#!/bin/sh\n${shell/* notice */.lm}\n${(0,shell/* library */.Yv)('resources/site/reload')}\n${(0,shell/* library */.Yv)('resources/renewal/hook')}`;
 // ExecStopPost runs after a failed round too.
@@ -3599,7 +3619,7 @@ const care = `${shell/* notice */.lm}
 [Service]
 ExecStopPost=/etc/letsencrypt/renewal-hooks/deploy/berth
 `;
-// The authorities of `ca`, and the system’s as they are at that time, because the service also renews the server’s other certificates.
+// The authorities of `ca`, and the system\u2019s as they are at that time, because the service also renews the server\u2019s other certificates.
 const trust = `${shell/* notice */.lm}
 [Service]
 ExecStartPre=/bin/sh -c 'cat /etc/ssl/certs/ca-certificates.crt /etc/letsencrypt/berth/authorities/*.pem >/run/berth-authorities.pem'
@@ -3718,7 +3738,7 @@ function current(desired, lineage) {
     else if (settings !== undefined && settings !== conf?.content) {
         steps.push({
             ...step,
-            changes: change(true, 'renew through nginx’s port 80, without stopping it'),
+            changes: change(true, 'renew through nginx\u2019s port 80, without stopping it'),
             call: ['renewal_conf', lineage.name, settings],
         });
     }
@@ -3849,11 +3869,11 @@ const packages_packages = resource({
             return lacking(acme.dns?.name ?? '', plugins.split(' ').filter(Boolean));
         const removed = /The following packages will be REMOVED:\n((?: .*\n)+)/.exec(output)?.[1];
         if (removed !== undefined && /remove is disabled/.test(output))
-            return new build_failure/* Failure */.HR('serverProgram', `that would remove ${removed.trim().split(/\s+/).join(', ')}, which is not Berth’s; remove it or install what is missing by hand, and run again`);
+            return new build_failure/* Failure */.HR('serverProgram', `that would remove ${removed.trim().split(/\s+/).join(', ')}, which is not Berth\u2019s; remove it or install what is missing by hand, and run again`);
         const unread = /^E: (?:The repository|Failed to fetch) '?([^\s']+)/m.exec(output)?.[1];
         const unfound = /^E: (?:Unable to locate package|Package) '?([\w.+-]+)/m.exec(output)?.[1];
         if (unread !== undefined && unfound !== undefined)
-            return new build_failure/* Failure */.HR('serverProgram', `apt finds no package ${unfound} and can’t read all of its sources (${unread}); run \`apt-get update\` on the server, fix what it names, and run again`);
+            return new build_failure/* Failure */.HR('serverProgram', `apt finds no package ${unfound} and can\u2019t read all of its sources (${unread}); run \`apt-get update\` on the server, fix what it names, and run again`);
         const locked = /locked by (another process|\S+ process with)|Could not get lock /.test(output);
         if (!locked)
             return undefined;
@@ -3864,14 +3884,14 @@ const packages_packages = resource({
 function pluginOf({ acme, certificate }) {
     return acme.dns && !certificate && acme.dns.name !== 'hook' ? acme.dns.name : undefined;
 }
-const pluginName = (name) => `certbot’s plugin for ${name}`;
+const pluginName = (name) => `certbot\u2019s plugin for ${name}`;
 function lacking(name, others) {
     const list = others.length === 0 ? 'nor any other' : `only for ${others.join(', ')}`;
-    return new build_failure/* Failure */.HR('dnsRecord', `the server’s distribution has no certbot plugin for ${name}, ${list}; use \`acme-dns: hook\` with a script that sets the record, or one of these`);
+    return new build_failure/* Failure */.HR('dnsRecord', `the server\u2019s distribution has no certbot plugin for ${name}, ${list}; use \`acme-dns: hook\` with a script that sets the record, or one of these`);
 }
 function foreign(name, others) {
     const list = others.length === 0 ? 'no plugin for DNS' : `plugins only for ${others.join(', ')}`;
-    return new build_failure/* Failure */.HR('dnsRecord', `certbot on the server is not the distribution’s and has ${list}; install the one for ${name} the same way as certbot, or use \`acme-dns: hook\``);
+    return new build_failure/* Failure */.HR('dnsRecord', `certbot on the server is not the distribution\u2019s and has ${list}; install the one for ${name} the same way as certbot, or use \`acme-dns: hook\``);
 }
 /** Who has the lock, from the output of dpkg or apt. Newer versions name the program too. */
 function holder(output) {
@@ -3996,16 +4016,16 @@ function stepFailure(image, output) {
     if (silence)
         return new build_failure/* Failure */.HR('serverDocker', `Docker runs on the server but does not answer${silence[1] === '' ? ' within 20 s' : ` (${silence[1]})`}; look at \`journalctl -u docker -n 50\` there, restart it with \`systemctl restart docker\`, and run again`);
     if (/exec: "\/bin\/sh": .*no such file/.test(output))
-        return new build_failure/* Failure */.HR('registryStart', 'the image in `registry-image` has no /bin/sh, which opens the registry’s socket to nginx; use an image of registry 2.8 or 3.x that has a shell, such as the official one');
+        return new build_failure/* Failure */.HR('registryStart', 'the image in `registry-image` has no /bin/sh, which opens the registry\u2019s socket to nginx; use an image of registry 2.8 or 3.x that has a shell, such as the official one');
     const ownerless = /^the images in .* knows no owners$/m.exec(output)?.[0];
     if (ownerless !== undefined)
-        return new build_failure/* Failure */.HR('registryStart', `${ownerless}; keep them on one that does, such as ext4 or xfs, or mount this one with \`uid=65532,gid=65532,umask=077\``.replace("can't", 'can’t'));
+        return new build_failure/* Failure */.HR('registryStart', `${ownerless}; keep them on one that does, such as ext4 or xfs, or mount this one with \`uid=65532,gid=65532,umask=077\``.replace("can't", 'can\u2019t'));
     if (/toomanyrequests|pull rate limit/i.test(output))
         return new build_failure/* Failure */.HR('registryStart', rateLimit(image));
     const full = /^\S+ holds images already; .*$/m.exec(output)?.[0];
     if (full !== undefined)
         return new build_failure/* Failure */.HR('rival', full);
-    // Without Docker’s output before it.
+    // Without Docker\u2019s output before it.
     const words = /^the (new )?registry (serves as before|does not start)\b.*/ms
         .exec(output)?.[0]
         .trimEnd()
@@ -4018,16 +4038,16 @@ function rateLimit(image) {
     const copy = /^registry(:|@|$)/.test(name)
         ? `take a copy that others keep (\`registry-image: public.ecr.aws/docker/library/${name}\`)`
         : 'give an image of another registry as `registry-image`';
-    return `${(0,format/* shortReference */.eV)(image)} can’t be pulled because its registry has let this server pull too many images for now; run again in a few hours, ${copy}, or pull it on the server by hand, after \`docker login\` there`;
+    return `${(0,format/* shortReference */.eV)(image)} can\u2019t be pulled because its registry has let this server pull too many images for now; run again in a few hours, ${copy}, or pull it on the server by hand, after \`docker login\` there`;
 }
-/** Berth does not restart Docker itself, because that stops the server’s other containers for a moment. */
+/** Berth does not restart Docker itself, because that stops the server\u2019s other containers for a moment. */
 function cutOffFailure() {
-    return new build_failure/* Failure */.HR('serverDocker', 'Docker’s rules are gone from the server’s firewall (`nft flush ruleset`, or another firewall’s reload), so containers have no network, and the registry can’t reach its storage or whatever else `registry-config` names; run `systemctl restart docker` there, now and after each such reload (it restarts all containers)');
+    return new build_failure/* Failure */.HR('serverDocker', 'Docker\u2019s rules are gone from the server\u2019s firewall (`nft flush ruleset`, or another firewall\u2019s reload), so containers have no network, and the registry can\u2019t reach its storage or whatever else `registry-config` names; run `systemctl restart docker` there, now and after each such reload (it restarts all containers)');
 }
 
 ;// CONCATENATED MODULE: ./build/resources/registry/folder.js
 
-/** Whoever may write to a parent of the directory could replace what root runs there, and nginx’s workers must be able to enter it. */
+/** Whoever may write to a parent of the directory could replace what root runs there, and nginx\u2019s workers must be able to enter it. */
 function parentFailure({ path, owner, mode }, directory) {
     const bits = Number.parseInt(mode, 8);
     const choose = 'choose another `directory`, such as /opt/berth';
@@ -4042,7 +4062,7 @@ function parentFailure({ path, owner, mode }, directory) {
     // Only the registry has to reach images that are elsewhere.
     if ((bits & 0o001) === 0 && `${directory}/`.startsWith(path === '/' ? path : `${path}/`))
         return [
-            new build_failure/* Failure */.HR('folder', `nginx can’t get to ${directory}, for ${path} is closed to others; open it (\`chmod o+x ${path}\`), or ${choose}`),
+            new build_failure/* Failure */.HR('folder', `nginx can\u2019t get to ${directory}, for ${path} is closed to others; open it (\`chmod o+x ${path}\`), or ${choose}`),
         ];
     return [];
 }
@@ -4070,7 +4090,7 @@ function generation(desired) {
 /** A mirror may have the default image only by its tag. An image that the user pinned is never replaced. */
 const orByTag = `docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image" >/dev/null 2>&1 || {
   image=\${image%@*}
-  echo "note: $image can’t be pulled by its digest from here, so it is pulled by its tag"
+  echo "note: $image can\u2019t be pulled by its digest from here, so it is pulled by its tag"
 }
 `;
 /** The file that `update-ca-certificates` writes. Docker would make a folder of one that is not there. */
@@ -4085,7 +4105,7 @@ const maxThreads = 2048;
  * The script that starts the registry on a socket, without publishing a port. It is in the folder of its generation, whose name it
  * takes from there. It can be run by hand.
  *
- * A registry that speaks to others trusts whom the server trusts, a company’s own authority too. Its image has only the public ones.
+ * A registry that speaks to others trusts whom the server trusts, a company\u2019s own authority too. Its image has only the public ones.
  *
  * The limit of memory is for a registry that goes wrong, and far above what a busy one needs. Layers go through it in pieces of
  * 32 KiB, but to object storage in pieces that wait in memory, some 20 MB for each upload, so 2 GiB allow for a hundred at
@@ -4182,7 +4202,7 @@ const registry = resource({
             ...(service
                 ? []
                 : [
-                    new build_failure/* Failure */.HR('serverDocker', 'the server has a Docker that is not the service docker.service, such as a snap or podman; replace it with the engine from the server’s distribution or from Docker itself (`apt-get install docker.io`), and run again'),
+                    new build_failure/* Failure */.HR('serverDocker', 'the server has a Docker that is not the service docker.service, such as a snap or podman; replace it with the engine from the server\u2019s distribution or from Docker itself (`apt-get install docker.io`), and run again'),
                 ]),
             ...parents.flatMap(parent => parentFailure(parent, directory)),
             ...(adopt && predecessors.length > 1
@@ -4290,7 +4310,7 @@ function changesTo(desired, wanted, seen) {
         seen.leftovers.length > 0 && 'an earlier change was cut off',
         !seen.secret && 'its secret is gone',
         seen.data !== account && 'its images belong to another account',
-        seen.group.nginx !== '' && seen.group.socket !== seen.group.nginx && 'nginx can’t reach its socket',
+        seen.group.nginx !== '' && seen.group.socket !== seen.group.nginx && 'nginx can\u2019t reach its socket',
         seen.distrustful && 'it does not know yet which authorities the server trusts',
         !seen.enabled && 'Docker does not start with the machine',
     ].filter(reason => typeof reason === 'string');
@@ -4307,7 +4327,7 @@ function registry_list(text, separator = ' ') {
 
 ;// CONCATENATED MODULE: ./build/resources/site/neighbours.js
 
-/** Reads `KIND LISTEN FILE;…`: those that leave no room. A server with several addresses may have one for another site. */
+/** Reads `KIND LISTEN FILE;\u2026`: those that leave no room. A server with several addresses may have one for another site. */
 function readNeighbours(text, addresses) {
     const sixes = addresses.filter(each => each.includes(':'));
     const fours = addresses.filter(each => each.includes('.'));
@@ -4333,7 +4353,7 @@ function neighbourFailure({ kind, listen, file }) {
     const what = `\`listen ${listen}\` in ${file}`;
     switch (kind) {
         case 'dual':
-            return new build_failure/* Failure */.HR('port', `${what} takes IPv4 as well (\`ipv6only=off\`), so that nginx can’t have port ${port} for other sites; write \`listen ${port}\` and \`listen [::]:${port}\` there instead, each with its other words, and run again`);
+            return new build_failure/* Failure */.HR('port', `${what} takes IPv4 as well (\`ipv6only=off\`), so that nginx can\u2019t have port ${port} for other sites; write \`listen ${port}\` and \`listen [::]:${port}\` there instead, each with its other words, and run again`);
         case 'stream':
             return new build_failure/* Failure */.HR('port', `${what} belongs to a \`stream\`, so that nginx can have no web server on port ${port}; move the stream to another port or the registry to another server, and run again`);
         case 'proxy':
@@ -4356,7 +4376,7 @@ const nginxUnit = 'nginx.service';
 /** Berth's own nginx site. */
 const site = resource({
     name: 'site',
-    libraries: ['site', 'reload', 'peers'],
+    libraries: ['site', 'configuration', 'reload', 'peers'],
     units: () => [nginxUnit],
     probe: ({ domain, directory, shared }) => [
         ['site_probe', siteFile(domain), domain, ownFile(directory), Object.keys(optional).join(' ')],
@@ -4395,7 +4415,7 @@ const site = resource({
     failures({ domain, adopt }, { holders, rival, shared, nginx, neighbours, included, names, running, lost }) {
         const old = nginx !== '' && rank(nginx) < rank(oldest)
             ? [
-                new build_failure/* Failure */.HR('serverProgram', `the server’s nginx is ${nginx}, and ${oldest} is the oldest that works; update it`),
+                new build_failure/* Failure */.HR('serverProgram', `the server\u2019s nginx is ${nginx}, and ${oldest} is the oldest that works; update it`),
             ]
             : [];
         const taken = holders
@@ -4403,14 +4423,14 @@ const site = resource({
             .map(({ port, holder }) => new build_failure/* Failure */.HR('port', `port ${port} is taken by ${holder}, and nginx needs it; stop it or move it to another port`));
         const foreign = !running && holders.some(({ holder }) => holder === 'program nginx')
             ? [
-                new build_failure/* Failure */.HR('port', 'an nginx that is not the service nginx.service uses port 80 or 443 (OpenResty, a control panel’s, or one started by hand); stop it for good, or give the registry another server, and run again'),
+                new build_failure/* Failure */.HR('port', 'an nginx that is not the service nginx.service uses port 80 or 443 (OpenResty, a control panel\u2019s, or one started by hand); stop it for good, or give the registry another server, and run again'),
             ]
             : [];
         const long = names !== undefined && names < bytesFor(domain) ? [longName(domain)] : [];
         const unread = included
             ? []
             : [
-                new build_failure/* Failure */.HR('nginx', 'nginx would not read the registry’s site, because its nginx.conf includes neither sites-enabled nor conf.d; add `include /etc/nginx/conf.d/*.conf;` to its `http` block, make that folder, and run again'),
+                new build_failure/* Failure */.HR('nginx', 'nginx would not read the registry\u2019s site, because its nginx.conf includes neither sites-enabled nor conf.d; add `include /etc/nginx/conf.d/*.conf;` to its `http` block, make that folder, and run again'),
             ];
         // A site that is taken over is removed.
         const staying = neighbours.filter(({ file }) => !adopt || shared || file !== rival);
@@ -4483,7 +4503,7 @@ const site = resource({
         const address = /bind\(\) to (\S+) failed/.exec(words)?.[1];
         return new build_failure/* Failure */.HR(address === undefined ? 'nginx' : 'port', address === undefined
             ? words.replaceAll('\n', '\n  ')
-            : `nginx can’t listen on ${address}, because another site or program on the server already does; Berth took its site back, so see which one it is with \`nginx -T | grep listen\` and \`ss -ltnp\`, and run again`);
+            : `nginx can\u2019t listen on ${address}, because another site or program on the server already does; Berth took its site back, so see which one it is with \`nginx -T | grep listen\` and \`ss -ltnp\`, and run again`);
     },
     removal: ({ domain, directory }, { file, trust }) => [
         ...(file === undefined
@@ -4576,19 +4596,19 @@ function htpasswd_parse(content) {
 }
 /**
  * nginx checks the hash for every request, hundreds of times in a push. A password that a machine made from 128 random bits or more
- * can’t be guessed however fast one tries. So it is stored as GitHub and AWS store their tokens, and as NIST SP 800-63B allows
- * for such secrets: salted, with a hash that takes a microsecond. A person’s password needs all the help that it can get: see
+ * can\u2019t be guessed however fast one tries. So it is stored as GitHub and AWS store their tokens, and as NIST SP 800-63B allows
+ * for such secrets: salted, with a hash that takes a microsecond. A person\u2019s password needs all the help that it can get: see
  * `cost`.
  */
 function hashed({ password, strong }) {
     return strong ? ssha(password, (0,external_node_crypto_.randomBytes)(16)) : (0,bcryptjs/* hashSync */.Y8)(password, cost);
 }
 /**
- * The cost of bcrypt. nginx’s worker does nothing else while it checks a password: 19 ms at this cost on a core that needs 1.2 ms for
+ * The cost of bcrypt. nginx\u2019s worker does nothing else while it checks a password: 19 ms at this cost on a core that needs 1.2 ms for
  * cost 4. Each step up takes twice as long, and would slow down everybody else.
  */
 const cost = 8;
-/** RFC 2307: the SHA-1 of password and salt, and the salt, in base64. It is nginx’s only fast hash with a salt. */
+/** RFC 2307: the SHA-1 of password and salt, and the salt, in base64. It is nginx\u2019s only fast hash with a salt. */
 function ssha(password, salt) {
     const digest = (0,external_node_crypto_.createHash)('sha1').update(password).update(salt).digest();
     return `{SSHA}${Buffer.concat([digest, salt]).toString('base64')}`;
@@ -4834,9 +4854,11 @@ function applyScript(desired, facts, steps) {
         'tell end ok',
     ]);
 }
+/** How many resources are looked at at the same time. More of them would start more programs to pass lines on than they save. */
+const lanes = 4;
 /**
- * Looks at all resources at once, because starting programs takes most of the time. It is a pipeline: each probe prints what
- * it has seen, and then passes on the output of those before it, so that lines never get mixed. `files` comes last.
+ * Looks at several resources at once, because starting programs takes most of the time. It is a pipeline: each lane prints what
+ * its probes have seen, and then passes on the output of those before it, so that lines never get mixed. `files` comes last.
  */
 function probes(desired) {
     const units = resources.flatMap(resource => resource.units?.(desired) ?? []);
@@ -4844,8 +4866,9 @@ function probes(desired) {
         ['units_probe', ...units],
         ...resources.flatMap(resource => resource.probe(desired)),
     ].map(shell/* line */.n8);
-    const [first = '', ...others] = calls;
-    return [[first, ...others.map(call => `{ ${call} </dev/null; cat; }`), 'files'].join(' |\n')];
+    const [first = [], ...others] = Array.from({ length: lanes }, (_, lane) => calls.filter((_, index) => index % lanes === lane));
+    const passing = others.map(each => ['{ {', ...each, '} </dev/null; cat; }'].join('\n'));
+    return [[['{', ...first, '}'].join('\n'), ...passing, 'files'].join(' |\n')];
 }
 
 ;// CONCATENATED MODULE: ./build/converge/apply-log.js
@@ -4919,7 +4942,7 @@ class ApplyLog {
             case 'full':
                 if (value === '')
                     break;
-                this.#output.full = new build_failure/* Failure */.HR('diskFull', `the server’s disk is full: ${value}. Delete what is not needed, or enlarge the disk, and run again`);
+                this.#output.full = new build_failure/* Failure */.HR('diskFull', `the server\u2019s disk is full: ${value}. Delete what is not needed, or enlarge the disk, and run again`);
                 break;
             case 'say':
                 this.#listener.said(value);
@@ -4991,10 +5014,24 @@ function summaries({ changes }) {
 
 
 
-/** Looks at the server and says which steps are missing. */
+/** How often a run looks at the server if another run keeps changing it. */
+const attempts = 3;
+/**
+ * Looks at the server and says which steps are missing. What an earlier run left at work there, cut off from its runner, may change
+ * a file at that very moment; then it looks again.
+ */
 async function look(server, desired, planner) {
-    const facts = Facts.parse(await server.run(factsScript(desired)));
-    return { facts, ...planner(desired, facts) };
+    for (let attempt = 1;; attempt++) {
+        const answer = await server.run(factsScript(desired));
+        try {
+            const facts = Facts.parse(answer);
+            return { facts, ...planner(desired, facts) };
+        }
+        catch (error) {
+            if (!(error instanceof TornFacts) || attempt === attempts)
+                throw error;
+        }
+    }
 }
 /**
  * Throws, before anything is changed, if a step would ask an authority for a certificate and the name points nowhere. With an
@@ -5011,8 +5048,6 @@ async function foresee(preflight, { acme }, facts, steps, said) {
     if (where !== undefined)
         said(where);
 }
-/** How often a run looks at the server if another run keeps changing it. */
-const attempts = 3;
 /** Makes the server what it should be, and returns the steps that it took: none if nothing had to change. */
 async function converge(server, desired, planner, listener) {
     const preflight = new Preflight(desired.domain, {}, desired.shared !== undefined);
@@ -5104,11 +5139,11 @@ function withoutValues(line) {
 ;// CONCATENATED MODULE: ./build/report/github.js
 /** Milliseconds after which GitHub counts as down. */
 const github_timeout = 60_000;
-/** GitHub’s API, the parameters of every route below `/repos`, and the login that the token belongs to: what it wrote is Berth’s. */
+/** GitHub\u2019s API, the parameters of every route below `/repos`, and the login that the token belongs to: what it wrote is Berth\u2019s. */
 async function connect({ name, api, token }) {
     const { getOctokit } = await __webpack_require__.e(/* import() | github */ "github").then(__webpack_require__.bind(__webpack_require__, 2413));
     const octokit = getOctokit(token, { baseUrl: api });
-    // As an option it would take the place of all defaults of a request, among which is the way through the runner’s proxy.
+    // As an option it would take the place of all defaults of a request, among which is the way through the runner\u2019s proxy.
     const signal = AbortSignal.timeout(github_timeout);
     octokit.hook.before('request', options => {
         options.request.signal = signal;
@@ -5143,7 +5178,7 @@ const symbols = { create: '+', update: '~', delete: '-' };
 function planLine(resource, { action, summary }) {
     return `${symbols[action]} ${resource}: ${summary}`;
 }
-/** The resource that a step changes, after its server’s name if there are several. */
+/** The resource that a step changes, after its server\u2019s name if there are several. */
 function place({ server, resource }) {
     return server === undefined ? resource : `${server} ${resource}`;
 }
@@ -5252,7 +5287,7 @@ function failureComment(domain, failure) {
     return `${title(domain)}There is no plan:\n\n${fenced(failure.slice(0, roomForList))}`;
 }
 function title(domain) {
-    return `## ⚓ ${domain}\n\n`;
+    return `## \u2693 ${domain}\n\n`;
 }
 /** As many of the lines as fit. */
 function shortened(lines, characters) {
@@ -5297,7 +5332,7 @@ async function onGitHub({ githubToken: token }, { github, listener }, what, perm
         const advice = status >= 500
             ? `is GitHub at work, and does this runner reach ${github.api}, by HTTPS_PROXY if it has to? The next run tries again`
             : `does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`;
-        listener.warned(new build_failure/* Failure */.HR('github', `${what} can’t be updated: ${message}; ${advice}`));
+        listener.warned(new build_failure/* Failure */.HR('github', `${what} can\u2019t be updated: ${message}; ${advice}`));
     }
 }
 
@@ -5355,7 +5390,7 @@ async function lookAtAll(inputs, context) {
         }), true);
         const done = worked.done.map(({ one, result: { looked } }) => ({ one, result: looked }));
         const { failed } = worked;
-        // What clients do at one that can’t be reached is not known, and `clean` would delete nothing.
+        // What clients do at one that can\u2019t be reached is not known, and `clean` would delete nothing.
         if (failed.length > 0)
             return { done, failed };
         // One that is new has no registry yet.
@@ -5411,7 +5446,7 @@ function pushFailure(words, { domain, repository, user, client }) {
     const there = `${domain}/${repository}`;
     const quoted = words.replace(/\s+/g, ' ').slice(0, 300);
     if (/no space left|"?Err"?:\s*28\b/i.test(words))
-        return new DiskFull(`the server’s disk is full, so ${there} can’t be pushed`);
+        return new DiskFull(`the server\u2019s disk is full, so ${there} can\u2019t be pushed`);
     if (/\b413\b|entity too large/i.test(words)) {
         return new TooLarge(`a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), push with \`push-through: ssh\`, or point the name straight at the server`);
     }
@@ -5426,25 +5461,25 @@ function pushFailure(words, { domain, repository, user, client }) {
         return new build_failure/* Failure */.HR('pushRights', `\`${user ?? 'anonymous'}\` may not push to ${there}; allow it in \`access\`, or choose another \`push-user\` (${quoted})`);
     }
     if (/x509|certificate/i.test(words)) {
-        return new build_failure/* Failure */.HR('trust', `this runner’s ${client} does not trust the certificate that ${domain} shows; does the name point to this server from the runner? A private authority is given as \`ca\` (${quoted})`);
+        return new build_failure/* Failure */.HR('trust', `this runner\u2019s ${client} does not trust the certificate that ${domain} shows; does the name point to this server from the runner? A private authority is given as \`ca\` (${quoted})`);
     }
     if (/no such host|server misbehaving/i.test(words))
-        return new build_failure/* Failure */.HR('dns', `this runner’s ${client} can’t resolve ${domain}; look at its DNS settings (${quoted})`);
+        return new build_failure/* Failure */.HR('dns', `this runner\u2019s ${client} can\u2019t resolve ${domain}; look at its DNS settings (${quoted})`);
     if (isTransient(words))
         return new Transient('push', `${there} could not be pushed: ${quoted}`);
-    return new build_failure/* Failure */.HR('push', `${client} can’t push ${there}: ${quoted}`);
+    return new build_failure/* Failure */.HR('push', `${client} can\u2019t push ${there}: ${quoted}`);
 }
-/** Words of a client that goes through the runner’s own proxy, in vain. The proxy’s answer to CONNECT is all that Go tells of it. */
+/** Words of a client that goes through the runner\u2019s own proxy, in vain. The proxy\u2019s answer to CONNECT is all that Go tells of it. */
 function ownProxyFailure(words, domain, client) {
     const refused = /"https?:\/\/[^"\s]+": (Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Time-?out)\s*$/im;
     if (!/proxyconnect/i.test(words) && !refused.test(words))
         return undefined;
-    return new build_failure/* Failure */.HR('proxy', `this runner’s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit’s environment (${words.replace(/\s+/g, ' ').slice(0, 300)})`);
+    return new build_failure/* Failure */.HR('proxy', `this runner\u2019s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit\u2019s environment (${words.replace(/\s+/g, ' ').slice(0, 300)})`);
 }
 /** The same for what `docker login` said. */
 function loginFailure(words, { domain, user }) {
     const quoted = words.replace(/\s+/g, ' ').slice(0, 300);
-    const start = `this runner’s Docker can’t be logged in to ${domain} as \`${user}\``;
+    const start = `this runner\u2019s Docker can\u2019t be logged in to ${domain} as \`${user}\``;
     const ownProxy = ownProxyFailure(words, domain, 'Docker');
     if (ownProxy)
         return ownProxy;
@@ -5710,7 +5745,7 @@ async function send(image, tag, to) {
     });
     return verified(repository, tag, digest, to);
 }
-/** A failure of every upload that won’t pass by itself, found by a trial upload; `undefined` if there is none. */
+/** A failure of every upload that won\u2019t pass by itself, found by a trial upload; `undefined` if there is none. */
 async function lastingFailure(image, to) {
     const words = await to.registry.trialUpload(image.repository).catch(() => '');
     const reason = pushFailure(words, attempt(image, to));
@@ -5769,8 +5804,8 @@ var runner_process = __webpack_require__(1794);
 
 
 /**
- * Connections to the runner’s Docker engine, which are reused. `docker system dial-stdio`, which Docker itself uses over SSH,
- * respects the user’s context, TLS and socket. But it is a process, which takes as long to start as the engine needs for ten
+ * Connections to the runner\u2019s Docker engine, which are reused. `docker system dial-stdio`, which Docker itself uses over SSH,
+ * respects the user\u2019s context, TLS and socket. But it is a process, which takes as long to start as the engine needs for ten
  * answers.
  */
 class Dial extends external_node_http_.Agent {
@@ -5810,7 +5845,7 @@ class Dial extends external_node_http_.Agent {
         connection.on('error', () => { });
         const handles = [child, ...[child.stdin, child.stdout, child.stderr]];
         return Object.assign(connection, {
-            // Node’s agent expects these of a socket.
+            // Node\u2019s agent expects these of a socket.
             ref: () => handles.forEach(handle => void handle.ref()),
             unref: () => handles.forEach(handle => void handle.unref()),
         });
@@ -5829,8 +5864,8 @@ function dial_unreachable(code, words) {
     if (code === 'ENOENT')
         return new build_failure/* Failure */.HR('runnerProgram', 'this runner has no Docker; install it, or push an archive (`image: oci-archive:app.tar`)');
     if (/permission denied/i.test(words))
-        return new build_failure/* Failure */.HR('runnerDocker', 'this runner’s user may not use Docker; add it to the docker group, or set DOCKER_HOST to an engine of its own');
-    return new build_failure/* Failure */.HR('runnerDocker', `this runner’s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${(0,format/* lastLine */.fM)(words)}`);
+        return new build_failure/* Failure */.HR('runnerDocker', 'this runner\u2019s user may not use Docker; add it to the docker group, or set DOCKER_HOST to an engine of its own');
+    return new build_failure/* Failure */.HR('runnerDocker', `this runner\u2019s Docker does not answer; start it (\`sudo systemctl start docker\`), or look at DOCKER_HOST and the context: ${(0,format/* lastLine */.fM)(words)}`);
 }
 
 ;// CONCATENATED MODULE: ./build/runner/docker.js
@@ -5842,9 +5877,9 @@ function dial_unreachable(code, words) {
 /** Milliseconds for removing a tag. After that a cancelled job would be killed anyway. */
 const untagTimeout = 10_000;
 /**
- * The runner’s Docker engine, through its API.
+ * The runner\u2019s Docker engine, through its API.
  *
- * The API takes a login with each push. So ours is never written anywhere, no credential helper stores it, and the user’s own
+ * The API takes a login with each push. So ours is never written anywhere, no credential helper stores it, and the user\u2019s own
  * logins stay as they are.
  */
 class Docker {
@@ -5869,11 +5904,11 @@ class Docker {
         if (status === 404)
             return undefined;
         if (status !== 200)
-            throw new build_failure/* Failure */.HR('runnerDocker', `Docker can’t look at ${name}: ${errorMessage(body)}`);
+            throw new build_failure/* Failure */.HR('runnerDocker', `Docker can\u2019t look at ${name}: ${errorMessage(body)}`);
         const { Id, Size, RepoTags } = (0,json/* object */.Ik)((0,json/* parseJson */.qF)(body));
         const id = (0,json/* string */.Yj)(Id);
         if (id === undefined)
-            throw new build_failure/* Failure */.HR('runnerDocker', `Docker can’t look at ${name}: ${(0,format/* lastLine */.fM)(body)}; is it Docker that answers?`);
+            throw new build_failure/* Failure */.HR('runnerDocker', `Docker can\u2019t look at ${name}: ${(0,format/* lastLine */.fM)(body)}; is it Docker that answers?`);
         return { id, size: (0,json/* number */.ai)(Size) ?? 0, names: (0,json/* strings */.P$)(RepoTags) };
     }
     /** The names of all images, as `docker images` shows them. */
@@ -5884,7 +5919,7 @@ class Docker {
             .filter(name => name !== '<none>:<none>');
     }
     /**
-     * Pushes an image as `name:tag`, and leaves the engine’s tags as they were, even if it is cancelled. Returns the digest; throws
+     * Pushes an image as `name:tag`, and leaves the engine\u2019s tags as they were, even if it is cancelled. Returns the digest; throws
      * what the engine says.
      */
     async push({ id, names }, { name, tag }, user, hear, cancelled) {
@@ -5906,7 +5941,7 @@ class Docker {
             }
             if (error !== undefined)
                 throw new Error(error);
-            // Before version 28 the containerd store does not report the digest. It is the image’s own then, and the caller checks it.
+            // Before version 28 the containerd store does not report the digest. It is the image\u2019s own then, and the caller checks it.
             return digest ?? id;
         }
         finally {
@@ -5925,7 +5960,7 @@ class Docker {
         response.resume();
         return response.statusCode === 200;
     }
-    /** Whether it runs without root, and so looks for authorities in the user’s own folder. */
+    /** Whether it runs without root, and so looks for authorities in the user\u2019s own folder. */
     async rootless() {
         const { body } = await this.#ask('GET', '/info');
         return (0,json/* strings */.P$)((0,json/* object */.Ik)((0,json/* parseJson */.qF)(body)).SecurityOptions).includes('name=rootless');
@@ -5933,7 +5968,7 @@ class Docker {
     async #tag(id, name, tag, signal) {
         const { status, body } = await this.#ask('POST', `/images/${id}/tag?repo=${name}&tag=${tag}`, signal);
         if (status !== 201)
-            throw new build_failure/* Failure */.HR('runnerDocker', `Docker can’t tag ${id} as ${name}:${tag}: ${errorMessage(body)}`);
+            throw new build_failure/* Failure */.HR('runnerDocker', `Docker can\u2019t tag ${id} as ${name}:${tag}: ${errorMessage(body)}`);
     }
     async #ask(method, path, signal) {
         const response = await this.#send(method, path, signal);
@@ -6002,7 +6037,7 @@ function readMessage(line) {
         digest: (0,json/* string */.Yj)((0,json/* object */.Ik)(aux).Digest),
     };
 }
-// The engine expects the URL alphabet but, unlike Node’s `base64url`, with padding.
+// The engine expects the URL alphabet but, unlike Node\u2019s `base64url`, with padding.
 function login(name, user) {
     const auth = user ? { username: user.name, password: user.password, serveraddress: name.split('/')[0] } : {};
     return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
@@ -6046,7 +6081,7 @@ async function exec_exec(program, args, { input, env } = {}) {
 
 
 
-/** Finds the images, before anything is contacted; throws an InputError that names every one that can’t be pushed. */
+/** Finds the images, before anything is contacted; throws an InputError that names every one that can\u2019t be pushed. */
 async function findImages(images, skopeo, cancelled) {
     const mistakes = [];
     const locals = [];
@@ -6083,9 +6118,9 @@ async function findImages(images, skopeo, cancelled) {
 /** Says that an image is missing, and which ones are there. */
 function absent(name, names) {
     if ((0,external_node_fs_.existsSync)(name))
-        return `this runner’s Docker has no image ${name}; if you mean the file of that name, write ./${name}`;
+        return `this runner\u2019s Docker has no image ${name}; if you mean the file of that name, write ./${name}`;
     const shown = names.slice(0, 5).join(', ');
-    return `this runner’s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`;
+    return `this runner\u2019s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`;
 }
 async function findArchive(source, wanted, skopeo) {
     const { path, reference } = source;
@@ -6118,13 +6153,13 @@ async function findArchive(source, wanted, skopeo) {
         },
     };
 }
-// Since version 25, Docker’s archives are both. Only an index of indexes says more than `manifest.json` can.
+// Since version 25, Docker\u2019s archives are both. Only an index of indexes says more than `manifest.json` can.
 function kindOf(path, index, saved) {
     if ((0,external_node_fs_.statSync)(path).isDirectory()) {
         if (index)
             return 'oci';
         const todo = (0,external_node_fs_.existsSync)((0,external_node_path_.join)(path, 'version'))
-            ? `it has skopeo’s \`dir:\` format, so convert it first: \`skopeo copy --all dir:${path} oci:${path}-oci\``
+            ? `it has skopeo\u2019s \`dir:\` format, so convert it first: \`skopeo copy --all dir:${path} oci:${path}-oci\``
             : 'write one with `docker buildx build --output type=oci,dest=FILE`';
         throw new build_failure/* Failure */.HR('imageMissing', `the folder ${path} is no OCI layout; ${todo}`);
     }
@@ -6320,7 +6355,7 @@ const manifestTypes = [
 /** Bytes that are buffered. With fewer, the same image takes more work. */
 const highWaterMark = 1 << 20;
 /**
- * A port on this machine that leads to the registry’s socket, for clients that can’t use sockets. Others on the machine can reach it
+ * A port on this machine that leads to the registry\u2019s socket, for clients that can\u2019t use sockets. Others on the machine can reach it
  * too, so it has a password of its own, which only the pushing client is given.
  */
 class Gate {
@@ -6341,7 +6376,7 @@ class Gate {
         });
         return gate;
     }
-    /** The host and port, as they begin an image’s name. */
+    /** The host and port, as they begin an image\u2019s name. */
     get address() {
         return `127.0.0.1:${this.#server.address().port}`;
     }
@@ -6389,13 +6424,13 @@ var external_node_os_ = __webpack_require__(8161);
 
 
 /**
- * Logs the runner’s Docker in, in the user’s own configuration, where other programs look too: podman, buildah, skopeo, crane, oras,
+ * Logs the runner\u2019s Docker in, in the user\u2019s own configuration, where other programs look too: podman, buildah, skopeo, crane, oras,
  * helm, cosign. `memory` is a folder that nobody else can read, in which `logOut` finds the earlier logins. Returns what Docker
  * says if it refuses, otherwise `''`.
  */
 async function logIn(domain, user, memory) {
     // Before Docker writes anything, because a cancelled job has a post step too. And only once: a second try must not take the first
-    // one’s login for an earlier one.
+    // one\u2019s login for an earlier one.
     if (!recall(memory)) {
         (0,external_node_fs_.mkdirSync)(memory, { recursive: true, mode: 0o700 });
         (0,external_node_fs_.writeFileSync)(memoryFile(memory), JSON.stringify(await login_look(domain)), { mode: 0o600 });
@@ -6490,7 +6525,7 @@ function login_read(folder) {
 
 
 
-/** Copies archives and layouts to the registry: complete indexes, byte by byte, as Docker can’t. */
+/** Copies archives and layouts to the registry: complete indexes, byte by byte, as Docker can\u2019t. */
 class Skopeo {
     #folder;
     #ca;
@@ -6618,7 +6653,7 @@ function ownFolder() {
 async function trust_trust(file, source) {
     const { code, stderr } = await privileged(file, ['install', '-D', '-m', '0644', source, file]);
     if (code !== 0)
-        throw new build_failure/* Failure */.HR('trust', `this runner’s Docker can’t be told to trust \`ca\`, because ${file} can’t be written (${(0,format/* lastLine */.fM)(stderr)}); let the runner’s user write there, or become root with sudo`);
+        throw new build_failure/* Failure */.HR('trust', `this runner\u2019s Docker can\u2019t be told to trust \`ca\`, because ${file} can\u2019t be written (${(0,format/* lastLine */.fM)(stderr)}); let the runner\u2019s user write there, or become root with sudo`);
 }
 /** Takes back what `trust` did. */
 async function trust_distrust(file) {
@@ -6718,11 +6753,11 @@ async function seenFromHere({ throughSsh, login }, { listener }, look) {
     catch (error) {
         if (!throughSsh || login || !(error instanceof build_failure/* Failure */.HR))
             throw error;
-        listener.warned(new build_failure/* Failure */.HR(error.topic, `clients can’t reach the registry from this runner: ${error.message}`));
+        listener.warned(new build_failure/* Failure */.HR(error.topic, `clients can\u2019t reach the registry from this runner: ${error.message}`));
         return undefined;
     }
 }
-/** Opens the way for the images: HTTPS, or SSH to the registry’s socket. */
+/** Opens the way for the images: HTTPS, or SSH to the registry\u2019s socket. */
 async function onWay(endpoint, locals, inputs, context, work) {
     if (!inputs.throughSsh)
         return work(endpoint);
@@ -6734,7 +6769,7 @@ async function onWay(endpoint, locals, inputs, context, work) {
         try {
             // sshd refuses a forwarding when it is used, not when it is requested.
             await way.ask('GET', '/v2/').catch(() => {
-                throw new build_failure/* Failure */.HR('connection', `SSH lets nothing through to ${directory}/registry.sock; allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, and see whether the registry runs`);
+                throw new build_failure/* Failure */.HR('connection', `SSH lets nothing through to ${directory}/registry.sock; allow \`AllowStreamLocalForwarding\` in the server\u2019s sshd_config, and see whether the registry runs`);
             });
             if (locals.some(({ client }) => client === 'Docker'))
                 await refuseElsewhere(gate, context);
@@ -6747,7 +6782,7 @@ async function onWay(endpoint, locals, inputs, context, work) {
         }
     });
 }
-/** A path on this machine that connects to the registry’s socket. nginx, which refuses uploads when the disk is full, is bypassed. */
+/** A path on this machine that connects to the registry\u2019s socket. nginx, which refuses uploads when the disk is full, is bypassed. */
 async function registrySocket(server, domain, directory) {
     const socket = `${directory}/registry.sock`;
     const said = await server.run(`echo berth:looked
@@ -6757,16 +6792,16 @@ async function registrySocket(server, domain, directory) {
     if (!said.includes('berth:registry'))
         throw new build_failure/* Failure */.HR('noRegistry', `the server has no registry in ${directory}; set it up with mode \`up\`, or give its \`directory\``);
     if (said.includes('berth:full'))
-        throw new DiskFull('the server’s disk is full, so nothing can be pushed');
+        throw new DiskFull('the server\u2019s disk is full, so nothing can be pushed');
     return server.forward(socket);
 }
 async function refuseElsewhere(gate, { cancelled }) {
     const docker = await Docker.connect(cancelled);
     if (await docker.reaches(gate.address, gate.user))
         return;
-    throw new build_failure/* Failure */.HR('runnerDocker', 'this job’s Docker does not run on this runner, so it can’t push through SSH from here; push an archive (`docker save my-app -o my-app.tar`, `image: ./my-app.tar`), or omit `push-through`');
+    throw new build_failure/* Failure */.HR('runnerDocker', 'this job\u2019s Docker does not run on this runner, so it can\u2019t push through SSH from here; push an archive (`docker save my-app -o my-app.tar`, `image: ./my-app.tar`), or omit `push-through`');
 }
-/** Logs this job’s Docker in for later steps; the post step logs it out. Returns the user’s name. */
+/** Logs this job\u2019s Docker in for later steps; the post step logs it out. Returns the user\u2019s name. */
 async function stayLoggedIn(inputs, context) {
     const { login, pushUser: user, desired } = inputs;
     if (!login || user === undefined)
@@ -6778,7 +6813,7 @@ async function stayLoggedIn(inputs, context) {
         if (words !== '')
             throw loginFailure(words, { domain, user: user.name });
     }, listener.said, cancelled);
-    listener.said(`this job’s Docker is logged in to ${domain} as ${user.name} until the post step`);
+    listener.said(`this job\u2019s Docker is logged in to ${domain} as ${user.name} until the post step`);
     return user.name;
 }
 /** Lets the runner's Docker trust a private authority until the post step. */
@@ -6945,7 +6980,7 @@ function assess({ desired: { domain, renewBefore, certificate } }, { served, dis
     if (disk && same === ordered) {
         const sentence = ordered
             ? `the certificate of ${domain} was renewed, but the old one is still served, valid until ${renew_date(served)}; does the name point to this server on every address, and is there a proxy in front of it?`
-            : `${domain} serves a certificate that is valid until ${renew_date(served)}, and it is not the one on the server’s disk, which is valid until ${renew_date(disk)}; does the name point to this server, and is there a proxy in front of it?`;
+            : `${domain} serves a certificate that is valid until ${renew_date(served)}, and it is not the one on the server\u2019s disk, which is valid until ${renew_date(disk)}; does the name point to this server, and is there a proxy in front of it?`;
         return new build_failure/* Failure */.HR('renewal', sentence);
     }
     if (!due(served, renewBefore, now))
@@ -6977,7 +7012,7 @@ function up(inputs, context) {
     return onEndpoint(inputs, async (endpoint) => {
         // Most runs change nothing. Then what clients see now is still true afterwards.
         const seen = endpoint.verify(inputs.pushUser, (0,build_desired/* ownAuth */.Lz)(inputs.desired)).catch(() => undefined);
-        // An image that can’t be pushed should be reported before the server changes.
+        // An image that can\u2019t be pushed should be reported before the server changes.
         const locals = await findLocals(inputs, context);
         const { done, failed } = await context.group(serversTitle(inputs), () => onServers(inputs, context, ({ server, desired, listener, plans }) => converge(server, desired, plans(planUp), listener), 
         // Images that go through SSH still need the connection.
@@ -7021,7 +7056,7 @@ async function proveLogins(inputs, { listener, group }, steps) {
         listener.said(`logged in as ${users_names(proved.map(({ name }) => name))}${rest === 0 ? '' : `; ${rest} more are in the same file`}`);
     });
 }
-/** Adds to a server’s failure whose old passwords it still accepts. */
+/** Adds to a server\u2019s failure whose old passwords it still accepts. */
 function behind({ topic, message }, steps) {
     const narrowed = steps
         .filter(({ resource }) => resource === 'users')
@@ -7081,7 +7116,7 @@ function plain_plain(text) {
         .replace(/\r\n?|[\u0085\u2028\u2029\v\f]/g, '\n')
         // Escape sequences of terminals, and other control characters.
         .replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|.)?/g, '')
-        .replace(/[\0-\x08\x0e-\x1f\x7f-\x9f]/g, '�')
+        .replace(/[\0-\x08\x0e-\x1f\x7f-\x9f]/g, '\ufffd')
         .replace(/^(\s*):(?=:)/gm, '$1: ')
         .replace(/##(?=\[)/g, '## '));
 }
@@ -7188,7 +7223,7 @@ class Log {
     debug = (text) => this.#console.debug(plain_plain(text));
     warned = (failure) => this.#console.warning(this.#helped(failure), { title: log_title(failure) });
     failed = (failure) => this.#console.error(this.#helped(failure), { title: log_title(failure) });
-    /** Begins a phase, which ends the one before: GitHub’s groups can’t be nested. */
+    /** Begins a phase, which ends the one before: GitHub\u2019s groups can\u2019t be nested. */
     #begin(what) {
         this.#end();
         this.#open = { what, since: this.#now() };
@@ -7217,10 +7252,10 @@ function log_title({ topic }) {
 
 
 
-/** The job summary, in GitHub’s Markdown: what matters most comes first, what is wanted only when something is slow comes last. */
+/** The job summary, in GitHub\u2019s Markdown: what matters most comes first, what is wanted only when something is slow comes last. */
 function summary(outcome, around) {
     return [
-        `## ⚓ ${outcome.domain}`,
+        `## \u2693 ${outcome.domain}`,
         ...failure(outcome, around),
         ...facts(outcome, around),
         ...pushed(outcome),
@@ -7239,13 +7274,13 @@ function failure({ failure }, { help }) {
     const text = [`**Failed:** ${inline(sentence)}`, ...said, '', `[What to do](${help})`];
     return [['[!CAUTION]', ...text].map(line => `> ${line}`.trimEnd()).join('\n')];
 }
-/** The job summary of a run that was refused for its inputs. Each mistake begins with an input’s name. */
+/** The job summary of a run that was refused for its inputs. Each mistake begins with an input\u2019s name. */
 function mistakesSummary(mistakes, help) {
     const lines = mistakes
         .map(({ message }) => message.replace(/^([a-z-]+): /, '`$1` '))
         .map(text => `> - ${inline(text)}`);
     const title = `> **${(0,format/* count */.U9)(mistakes.length, 'input')} to correct.** Nothing was contacted, and nothing changed.`;
-    return ['## ⚓ Berth', '', '> [!CAUTION]', title, '>', ...lines, '>', `> [What to do](${help})`, ''].join('\n');
+    return ['## \u2693 Berth', '', '> [!CAUTION]', title, '>', ...lines, '>', `> [What to do](${help})`, ''].join('\n');
 }
 function facts(outcome, { now, phases, taken }) {
     const { certificate, failure, loggedIn } = outcome;
@@ -7341,7 +7376,7 @@ function changes({ steps, applied, failure }, { taken }) {
         ? [details(`${title}: ${(0,format/* count */.U9)(rows.length, 'line')}`, table(head, rows))]
         : [`### ${title}`, table(head, rows)];
 }
-const verbs = { create: '**+**', update: '**~**', delete: '**−**' };
+const verbs = { create: '**+**', update: '**~**', delete: '**\u2212**' };
 function time(milliseconds, failure) {
     if (milliseconds !== undefined)
         return (0,format/* duration */.p0)(milliseconds);
@@ -7374,7 +7409,7 @@ function summary_shell(lines) {
 
 
 const log = new Log(core, process.env);
-/** The registry’s name, once the inputs are known to be good. */
+/** The registry\u2019s name, once the inputs are known to be good. */
 let domain = 'Berth';
 /** Masks texts in the log from now on. */
 function mask(secrets) {

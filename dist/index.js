@@ -339,7 +339,7 @@ function ownAuth({ registry }) {
     const { auth } = registry.config;
     return typeof auth === 'object' && auth !== null;
 }
-/** Whether images are kept on the server’s disk, not in a bucket or in another storage that `registry-config` names. */
+/** Whether images are kept on the server\u2019s disk, not in a bucket or in another storage that `registry-config` names. */
 function onDisk({ registry }) {
     const { storage } = registry.config;
     if (storage !== undefined && !(0,_json_js__WEBPACK_IMPORTED_MODULE_0__/* .isObject */ .Gv)(storage))
@@ -367,7 +367,7 @@ function onDisk({ registry }) {
  * A heading is also the title of the annotation, which GitHub does not mask: it must be the same for everybody.
  */
 const topics = {
-    key: 'The SSH key can’t be used',
+    key: 'The SSH key can\u2019t be used',
     hostKey: 'The host key is missing or different',
     users: 'Users, passwords and access',
     ownCertificate: 'Your own certificate is not accepted',
@@ -376,14 +376,14 @@ const topics = {
     busy: 'Another run is at work',
     samePush: 'Somebody else is pushing the same tag',
     immutable: 'A tag would move',
-    keep: 'Retention keeps too little or can’t be applied',
+    keep: 'Retention keeps too little or can\u2019t be applied',
     diskFull: 'The disk is full',
-    clock: 'The server’s clock is wrong',
+    clock: 'The server\u2019s clock is wrong',
     runnerProgram: 'The runner lacks a program',
-    runnerDocker: 'The runner’s Docker does not answer',
-    runnerLogin: 'The runner’s Docker can’t be logged in',
+    runnerDocker: 'The runner\u2019s Docker does not answer',
+    runnerLogin: 'The runner\u2019s Docker can\u2019t be logged in',
     login: 'The server refuses the SSH login',
-    sudo: 'Berth can’t become root',
+    sudo: 'Berth can\u2019t become root',
     connectionLost: 'The connection was lost',
     connection: 'SSH does not reach the server',
     serverDocker: 'Docker does not start on the server',
@@ -399,11 +399,11 @@ const topics = {
     trust: 'A private authority is not trusted',
     renewal: 'The certificate is not renewed',
     servedCertificate: 'The wrong certificate is served',
-    github: 'Berth can’t write on GitHub',
-    dnsRecord: 'The record in DNS can’t be set',
+    github: 'Berth can\u2019t write on GitHub',
+    dnsRecord: 'The record in DNS can\u2019t be set',
     servers: 'One of several servers is left behind',
     dns: 'DNS does not point to the server',
-    port80: 'Port 80 can’t be reached',
+    port80: 'Port 80 can\u2019t be reached',
     registryStart: 'The registry does not start',
     bucket: 'The object storage refuses or does not answer',
     registryLogin: 'The registry refuses a user',
@@ -434,7 +434,7 @@ function asFailure(error) {
         return error;
     return new Failure(undefined, error instanceof Error ? error.message : String(error));
 }
-/** Every mistake in the inputs, each beginning with the input’s name. */
+/** Every mistake in the inputs, each beginning with the input\u2019s name. */
 class InputError extends Error {
     mistakes;
     constructor(mistakes) {
@@ -485,9 +485,9 @@ function megabytes(bytes) {
 function lastLine(text) {
     return text.trim().split('\n').at(-1)?.trim() || 'it said nothing';
 }
-/** An image’s reference with its digest cut to 12 digits. */
+/** An image\u2019s reference with its digest cut to 12 digits. */
 function shortReference(image) {
-    return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1…');
+    return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1\u2026');
 }
 
 
@@ -538,7 +538,7 @@ var external_node_url_ = __nccwpck_require__(3136);
 
 
 
-/** Splits `ssh-known-hosts` into known_hosts lines and `SHA256:…` fingerprints; `mistake` hears of every other line. */
+/** Splits `ssh-known-hosts` into known_hosts lines and `SHA256:\u2026` fingerprints; `mistake` hears of every other line. */
 function parseKnownHosts(text, mistake) {
     const knownHosts = [];
     const fingerprints = [];
@@ -555,7 +555,7 @@ function parseKnownHosts(text, mistake) {
             knownHosts.push(line);
         else {
             mistake(/^(ssh|ecdsa|sk)-\S+\s+AAAA/.test(line)
-                ? `line ${number} lacks the host’s name before the key`
+                ? `line ${number} lacks the host\u2019s name before the key`
                 : `line ${number} is neither a known_hosts line nor a SHA256: fingerprint`);
         }
     }
@@ -579,7 +579,7 @@ function foreignLetters(name) {
 /** Reads `[user@]host[:port] [address]`; `undefined` if it is something else. */
 function parseHost(line) {
     const [ssh = '', address, ...rest] = line.split(/\s+/);
-    const match = (0,external_node_net_.isIP)(ssh) === 6
+    const match = isIPv6(ssh)
         ? [ssh, undefined, undefined, ssh, undefined]
         : /^(?:([^@]+)@)?(?:\[([0-9a-fA-F:.]+)\]|([^:@[\]]+))(?::(\d{1,5}))?$/.exec(ssh);
     if (!match || rest.length > 0)
@@ -591,6 +591,10 @@ function parseHost(line) {
         [host, address ?? host].every(isHost) &&
         (port === undefined || (port > 0 && port < 65_536));
     return good ? { user, host, port, address: address ?? host } : undefined;
+}
+/** Node takes 7 ms to compile its pattern for IPv6 addresses. ssh would have to wait, so a name is not compared with it. */
+function isIPv6(text) {
+    return /:.*:/.test(text) && (0,external_node_net_.isIP)(text) === 6;
 }
 function isHost(text) {
     return isHostname(text) || (0,external_node_net_.isIP)(text) !== 0;
@@ -624,7 +628,7 @@ function readDns(reader, mode) {
         .trim();
     for (const secret of secretsOf(text))
         reader.secret(secret);
-    const name = reader.checked('acme-dns', reader.text('acme-dns'), value => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(value), '`hook`, or the name of one of certbot’s plugins, such as cloudflare');
+    const name = reader.checked('acme-dns', reader.text('acme-dns'), value => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(value), '`hook`, or the name of one of certbot\u2019s plugins, such as cloudflare');
     const mistake = reader.mistake('acme-dns-credentials');
     if (name === '') {
         if (text !== '')
@@ -663,7 +667,7 @@ function secretsOf(text) {
         ]),
     ];
 }
-/** A value after a name that sounds secret, such as `X-Api-Key: …` or `--token …`; not a variable. */
+/** A value after a name that sounds secret, such as `X-Api-Key: \u2026` or `--token \u2026`; not a variable. */
 const namedSecret = /(?:--[\w-]*(?:passw\w*|secret|token|key)[= ]|(?:passw\w*|secret\w*|token|key|authorization)["']?[ \t]*[=:])[ \t]*(?:Basic |Bearer |Token )?["']?([^\s"'`$=,;(){}[\]<>|&-][^\s"'`$,;(){}[\]<>|&]{5,})/gi;
 /** Settings whose values are not secret, such as the name of a TSIG key. */
 const publicKeys = /(name|algorithm|server|port|email|endpoint|region|zone|project)$/i;
@@ -785,7 +789,7 @@ function readKey(text, mistake) {
 }
 function checkLeaf(leaf, domain, now, mistake) {
     if (leaf.ca)
-        mistake('begins with the certificate of an authority; the server’s own must come first');
+        mistake('begins with the certificate of an authority; the server\u2019s own must come first');
     else if (domain !== '' && !leaf.checkHost(domain)) {
         mistake(`does not cover ${domain}; it is for ${leaf.subjectAltName ?? 'no name at all'}`);
     }
@@ -799,7 +803,7 @@ function checkOrder(certificates, mistake) {
     for (const [index, certificate] of certificates.entries()) {
         const issuer = certificates[index + 1];
         if (issuer && !(certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))) {
-            mistake(`is in the wrong order: number ${index + 2} of the chain did not sign number ${index + 1}; the server’s own comes first, then each one’s issuer`);
+            mistake(`is in the wrong order: number ${index + 2} of the chain did not sign number ${index + 1}; the server\u2019s own comes first, then each one\u2019s issuer`);
             return;
         }
     }
@@ -917,7 +921,7 @@ function readImages(reader, mode, domain, event) {
 /**
  * Reads `image`: `source`, or `source => repository[:tag]`, one a line. `tags` are for lines that name none.
  *
- * Repositories have no capital letters, but GitHub’s owners may: a name with `owner` in it is put in lower case, in any other
+ * Repositories have no capital letters, but GitHub\u2019s owners may: a name with `owner` in it is put in lower case, in any other
  * name a capital letter is a mistake.
  */
 function parseImages(text, names, mistake) {
@@ -964,7 +968,7 @@ function given(target, names) {
     const { domain, owner, tags } = names;
     const registry = (0,reference/* registryOf */.Fv)(target);
     if (registry !== undefined && registry !== domain)
-        return `“${target}” is on another registry than ${domain}; omit its name, or push there in another step`;
+        return `\u201c${target}\u201d is on another registry than ${domain}; omit its name, or push there in another step`;
     const { repository, tag } = (0,reference/* splitTag */.RK)((0,reference/* lowered */.DM)((0,reference/* withoutRegistry */.i_)(target), owner));
     const wrong = (0,reference/* repositoryMistake */.tP)(repository) ?? (tag === undefined ? undefined : (0,reference/* tagMistake */.bL)(tag));
     if (wrong)
@@ -1005,18 +1009,18 @@ function parseSource(text, owner) {
     const [, kind, place] = /^(oci|oci-archive|docker-archive):(.+)$/.exec(text) ?? [];
     if (kind === 'oci' || kind === 'oci-archive' || kind === 'docker-archive') {
         const [, path = '', reference] = /^([^:]*)(?::(.+))?$/.exec(place ?? '') ?? [];
-        return path === '' ? `“${text}” names no file or folder` : { kind, path, reference };
+        return path === '' ? `\u201c${text}\u201d names no file or folder` : { kind, path, reference };
     }
     if (/^(\/|\.\.?\/)/.test(text)) {
         return text.includes(':')
-            ? `the path “${text}” has a colon; rename it`
+            ? `the path \u201c${text}\u201d has a colon; rename it`
             : { kind: 'path', path: text, reference: undefined };
     }
     const name = (0,reference/* lowered */.DM)(text, owner);
     if (/^sha256:[0-9a-f]{12,64}$/.test(name))
         return { kind: 'docker', name };
     if (!/^\w(?:[\w./:@-]*\w)?$/.test(name))
-        return `“${text}” is not the name of an image`;
+        return `\u201c${text}\u201d is not the name of an image`;
     return { kind: 'docker', name };
 }
 /** Reads `tags`, separated by commas or line breaks: tags, or whole references, of which those to `domain` count. */
@@ -1093,7 +1097,7 @@ class Reader {
     #get;
     /** Masks a text in the log from now on. */
     secret;
-    /** Each begins with the input’s name. */
+    /** Each begins with the input\u2019s name. */
     mistakes = [];
     /** What is allowed but perhaps not meant. */
     warnings = [];
@@ -1182,7 +1186,7 @@ function readBucket(reader, config) {
         reader.warning('s3-endpoint')('is not https: whoever is between the server and the storage can read and change images; use https unless that is your own network');
     const region = reader.checked('s3-region', reader.text('s3-region') || (endpoint === '' ? '' : 'us-east-1'), value => /^[\w-]+$/.test(value), 'a region, such as eu-central-1');
     if (region === '')
-        reader.mistake('s3-region')('is missing; name the bucket’s region, such as eu-central-1, or give `s3-endpoint` if it is not at AWS');
+        reader.mistake('s3-region')('is missing; name the bucket\u2019s region, such as eu-central-1, or give `s3-endpoint` if it is not at AWS');
     for (const [name, value] of [
         ['s3-access-key', accessKey],
         ['s3-secret-key', secretKey],
@@ -1445,7 +1449,7 @@ function readKnownHosts(reader, hosts, jumps) {
     }
     return {
         knownHosts,
-        // With one server and no jump host, a fingerprint without a host can only be the server’s.
+        // With one server and no jump host, a fingerprint without a host can only be the server\u2019s.
         fingerprints: fingerprints.map(({ host, fingerprint }) => `${host ?? first} ${fingerprint}`),
     };
 }
@@ -1491,8 +1495,8 @@ function parseJump(text) {
 
 ;// CONCATENATED MODULE: ./build/inputs/password.js
 /**
- * Whether a password was clearly made by a machine, with 128 random bits or more, as `openssl rand -base64 24` does. A machine’s
- * password that is taken for a person’s only makes logins slower. A person’s password that is taken for a machine’s could be
+ * Whether a password was clearly made by a machine, with 128 random bits or more, as `openssl rand -base64 24` does. A machine\u2019s
+ * password that is taken for a person\u2019s only makes logins slower. A person\u2019s password that is taken for a machine\u2019s could be
  * guessed from a stolen file. So all of these must hold:
  *
  * - it has at least three kinds of characters, or is hexadecimal or base32 throughout, and is long enough for 128 bits;
@@ -1602,7 +1606,7 @@ function readPushUser(reader, users) {
         reader.mistake('push-user')(`${JSON.stringify(name)} is not one of \`users\``);
     return user;
 }
-/** Reads `login`: whether this job’s Docker stays logged in. */
+/** Reads `login`: whether this job\u2019s Docker stays logged in. */
 function readLogin(reader, mode, users) {
     const login = reader.flag('login');
     if (login && users === null && mode !== 'down')
@@ -1657,7 +1661,7 @@ function nameMistake(name) {
     if (name === '')
         return 'the name is empty';
     if (name.startsWith('#'))
-        return 'a name can’t begin with #, which starts a comment in htpasswd';
+        return 'a name can\u2019t begin with #, which starts a comment in htpasswd';
     if (!/^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/.test(name)) {
         return 'a name is made of letters, digits and . _ @ + - and begins with a letter, a digit or _';
     }
@@ -1774,8 +1778,9 @@ function readDomain(reader) {
     }
     return reader.checked('domain', domain, isDomain, 'a domain name such as registry.example.com');
 }
+/** An IPv6 address is no hostname anyway. */
 function isDomain(value) {
-    return isHostname(value) && value.includes('.') && (0,external_node_net_.isIP)(value) === 0;
+    return isHostname(value) && value.includes('.') && !(0,external_node_net_.isIPv4)(value);
 }
 function readPurge(reader, mode, domain) {
     const purge = reader.text('purge');
@@ -1789,13 +1794,13 @@ function readPurge(reader, mode, domain) {
 }
 /** Folders that belong to the system: Berth wants one of its own. */
 const systemFolder = /^\/(|home|media|mnt|opt|root|srv|tmp|var|var\/(lib|log|run|cache|www))$|^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/|$)/;
-/** A Unix socket’s path has at most 107 bytes, and some 25 are needed below the folder. */
+/** A Unix socket\u2019s path has at most 107 bytes, and some 25 are needed below the folder. */
 const maxDirectory = 80;
 function readDirectory(reader) {
     return reader.checked('directory', reader.text('directory') || '/opt/berth', value => /^(\/[\w.@-]+)+$/.test(value) &&
         !/\/\.\.?(\/|$)/.test(value) &&
         !systemFolder.test(value) &&
-        value.length <= maxDirectory, `an absolute path to a folder of Berth’s own, such as /opt/berth, of at most ${maxDirectory} characters`);
+        value.length <= maxDirectory, `an absolute path to a folder of Berth\u2019s own, such as /opt/berth, of at most ${maxDirectory} characters`);
 }
 function readToken(reader) {
     const token = reader.text('github-token');
@@ -1982,13 +1987,13 @@ function repositoryMistake(repository) {
         return undefined;
     const lower = repository.toLowerCase();
     const rule = 'it is made of lower-case letters, digits and . _ - between slashes';
-    return `“${repository}” is not a repository; ${lower !== repository && repositoryPattern.test(lower) ? `write “${lower}”` : rule}`;
+    return `\u201c${repository}\u201d is not a repository; ${lower !== repository && repositoryPattern.test(lower) ? `write \u201c${lower}\u201d` : rule}`;
 }
 /** What is wrong with a tag. */
 function tagMistake(tag) {
     return tagPattern.test(tag)
         ? undefined
-        : `“${tag}” is not a tag; it is made of letters, digits and . _ - and has at most 128 of them`;
+        : `\u201c${tag}\u201d is not a tag; it is made of letters, digits and . _ - and has at most 128 of them`;
 }
 /** Takes `repository:tag` apart. */
 function splitTag(target) {
@@ -1997,7 +2002,7 @@ function splitTag(target) {
         ? { repository: target, tag: undefined }
         : { repository: target.slice(0, at), tag: target.slice(at + 1) };
 }
-/** `ghcr.io/acme/app:1@sha256:…` is `acme/app`: without its registry, tag and digest. */
+/** `ghcr.io/acme/app:1@sha256:\u2026` is `acme/app`: without its registry, tag and digest. */
 function ownName(source) {
     if (source.startsWith('sha256:'))
         return undefined;
@@ -2008,7 +2013,7 @@ function ownName(source) {
 function ownTag(source) {
     return /:([^/:]+)$/.exec(source.split('@')[0] ?? '')?.[1];
 }
-/** The registry that a reference names, which is told from the first part of a path by Docker’s rule. */
+/** The registry that a reference names, which is told from the first part of a path by Docker\u2019s rule. */
 function registryOf(name) {
     const [first = '', ...rest] = name.split('/');
     return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first.toLowerCase() : undefined;
@@ -2017,7 +2022,7 @@ function registryOf(name) {
 function withoutRegistry(name) {
     return registryOf(name) === undefined ? name : name.slice(name.indexOf('/') + 1);
 }
-/** Puts a name with `owner` in it in lower case, except for its tag: repositories have no capital letters, but GitHub’s owners may. */
+/** Puts a name with `owner` in it in lower case, except for its tag: repositories have no capital letters, but GitHub\u2019s owners may. */
 function lowered(name, owner) {
     const end = name.lastIndexOf(':') > name.lastIndexOf('/') ? name.lastIndexOf(':') : name.length;
     const isOwn = (part) => owner !== '' && part.toLowerCase() === owner.toLowerCase();
@@ -2051,7 +2056,7 @@ function start(program, args, { cwd, env, cancelled, onLine = () => { } }) {
                 return;
             said[stream] += chunk;
             if (said[stream].length > maxOutput) {
-                failure = new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('connection', `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of Berth’s does; check what answers there`);
+                failure = new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('connection', `${program} printed more than ${maxOutput / 1e6} million characters, which nothing of Berth\u2019s does; check what answers there`);
                 kill();
                 return;
             }
@@ -2097,7 +2102,7 @@ function killGroup({ pid }) {
     }
 }
 /**
- * The user’s environment without our inputs, which may be secret. It decides which engine Docker talks to, and where a credential helper
+ * The user\u2019s environment without our inputs, which may be secret. It decides which engine Docker talks to, and where a credential helper
  * stores passwords. By the tracking id the runner finds what a killed step leaves behind.
  */
 function environment() {
@@ -2122,7 +2127,7 @@ function environment() {
 function hostKeyName(host, port) {
     return port === 22 ? host : `[${host}]:${port}`;
 }
-/** `SHA256:…` of the key in a known_hosts line, as OpenSSH prints it. */
+/** `SHA256:\u2026` of the key in a known_hosts line, as OpenSSH prints it. */
 function fingerprint(line) {
     const key = /\s(AAAA[A-Za-z0-9+/]+=*)/.exec(line)?.[1];
     return (key &&
@@ -2316,7 +2321,7 @@ class Connection {
 /** Why OpenSSH can't use the private key, and what to do, in a sentence. */
 function keyFailure(stderr, { passphrase }) {
     if (!/incorrect passphrase/.test(stderr)) {
-        return new failure/* Failure */.HR('key', `\`ssh-key\` can’t be read by OpenSSH (${(0,format/* lastLine */.fM)(stderr)}); paste the whole file again`);
+        return new failure/* Failure */.HR('key', `\`ssh-key\` can\u2019t be read by OpenSSH (${(0,format/* lastLine */.fM)(stderr)}); paste the whole file again`);
     }
     return new failure/* Failure */.HR('key', passphrase === undefined
         ? '`ssh-key` is encrypted; give its passphrase as `ssh-key-passphrase`'
@@ -2353,10 +2358,10 @@ function connectFailure(stderr, target) {
     }
     const forwarding = find(/^channel 0: open failed: (.*)$/m)?.[1];
     if (forwarding !== undefined) {
-        return unreachable(`${between} can’t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`);
+        return unreachable(`${between} can\u2019t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`);
     }
     if (find(/Their offer: /)) {
-        return unreachable(`this runner’s OpenSSH and ${server} have no algorithm in common (${(0,format/* lastLine */.fM)(stderr)}); update the older of the two`);
+        return unreachable(`this runner\u2019s OpenSSH and ${server} have no algorithm in common (${(0,format/* lastLine */.fM)(stderr)}); update the older of the two`);
     }
     // A host that showed a key does speak SSH.
     const [shown] = (0,protocol/* lastMarker */.zK)(stderr, 'offered')?.split(' ') ?? [];
@@ -2364,7 +2369,7 @@ function connectFailure(stderr, target) {
         return new failure/* Failure */.HR('login', `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`);
     }
     if (jump && find(/timed out|Connection (closed|reset)/)) {
-        return unreachable(`${server} can’t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`);
+        return unreachable(`${server} can\u2019t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`);
     }
     if (find(/timed out|Connection (closed|reset)/)) {
         return unreachable(`${server} accepts the connection but does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`);
@@ -2390,7 +2395,7 @@ function runFailure({ code, stdout, stderr }, target) {
     if (noRoot)
         return new failure/* Failure */.HR('sudo', noRoot);
     const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1);
-    return new failure/* Failure */.HR('login', `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (“${words.trim()}”)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);
+    return new failure/* Failure */.HR('login', `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (\u201c${words.trim()}\u201d)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);
 }
 /** The known_hosts line of the host key that ssh refused; `undefined` if it failed for another reason. */
 function offeredKey(stderr) {
@@ -2413,8 +2418,8 @@ function strangeKey(key, { fingerprints, knownHosts }) {
 // It is a race whether sshd hangs up before or after it accepts root's key, so both have the same message.
 function hungUp({ user }) {
     const where = user === 'root'
-        ? 'look at `PermitRootLogin` in its sshd’s settings: with `forced-commands-only` the key needs a forced command'
-        : 'look at its sshd’s log (`journalctl -u ssh -n 20`)';
+        ? 'look at `PermitRootLogin` in its sshd\u2019s settings: with `forced-commands-only` the key needs a forced command'
+        : 'look at its sshd\u2019s log (`journalctl -u ssh -n 20`)';
     return `run the workflow again, and if it says the same, ${where}`;
 }
 function rootFailure(stderr, { user, sudoPassword }) {
@@ -2425,7 +2430,7 @@ function rootFailure(stderr, { user, sudoPassword }) {
     if (said(/sudo: .*not found/))
         return 'the server has no sudo; install it, or set `ssh-user: root`';
     if (said(/must have a tty/)) {
-        return `sudo wants a terminal from \`${user}\`; take \`requiretty\` out of the server’s sudoers`;
+        return `sudo wants a terminal from \`${user}\`; take \`requiretty\` out of the server\u2019s sudoers`;
     }
     if (sudoPassword !== undefined &&
         said(/incorrect password|incorrect authentication|[Aa]uthentication failed/)) {
@@ -2435,7 +2440,7 @@ function rootFailure(stderr, { user, sudoPassword }) {
         return `sudo asks \`${user}\` for a password; give it as \`sudo-password\`, or let the user become root without one`;
     }
     const reason = /^sudo(?:-rs)?: (.*)$/m.exec(stderr)?.[1];
-    return reason && `\`${user}\` can’t become root: sudo says “${reason}”`;
+    return reason && `\`${user}\` can\u2019t become root: sudo says \u201c${reason}\u201d`;
 }
 function place({ host, port }) {
     return port === 22 ? host : `${host} port ${port}`;
@@ -2517,7 +2522,7 @@ class Server {
     }
     /**
      * Lets this machine reach a Unix socket of the server that only root may open. Returns a path that leads to it until the connection
-     * is closed. The path is short, however long the folder’s is, because a socket’s has at most 107 bytes.
+     * is closed. The path is short, however long the folder\u2019s is, because a socket\u2019s has at most 107 bytes.
      */
     async forward(socket) {
         const remote = this.#target.user === 'root' ? socket : await this.#relay(socket);
@@ -2528,7 +2533,7 @@ class Server {
         ]).end();
         this.#stopIfCancelled();
         if (forwarded.code !== 0)
-            throw new failure/* Failure */.HR('connection', `SSH can’t forward a connection to the registry (${(0,format/* lastLine */.fM)(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, or push through HTTPS`);
+            throw new failure/* Failure */.HR('connection', `SSH can\u2019t forward a connection to the registry (${(0,format/* lastLine */.fM)(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server\u2019s sshd_config, or push through HTTPS`);
         this.#door ??= (0,external_node_fs_.openSync)(this.#folder, 'r');
         return `/proc/self/fd/${this.#door}/registry`;
     }
@@ -2700,7 +2705,7 @@ function environment() {
 /** Quotes a string for a POSIX shell. A NUL byte can't be passed to a shell at all. */
 function quote(text) {
     if (text.includes('\0'))
-        throw new Error('a NUL byte can’t be sent to a shell');
+        throw new Error('a NUL byte can\u2019t be sent to a shell');
     return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 /** A call as a line of shell. */

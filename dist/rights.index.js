@@ -66,7 +66,7 @@ const maxWildcards = 2;
  *       push: [team/*, tools/lint]
  *     '*': pull                     # every other user
  *
- * Everything is text, as it is written: a user’s name may be `012` or `1e3`.
+ * Everything is text, as it is written: a user\u2019s name may be `012` or `1e3`.
  *
  * Calls `mistake` for every mistake, and `warning` for users without access.
  */
@@ -114,7 +114,7 @@ function parseRights(name, value, mistake) {
     }
     return rights;
 }
-/** Whether it is a repository’s name in lower case, in which there may be `*` and `**`. */
+/** Whether it is a repository\u2019s name in lower case, in which there may be `*` and `**`. */
 function isPattern(value) {
     if (typeof value !== 'string' || value.length > 255)
         return false;

@@ -99,9 +99,12 @@ export function applyScript(desired: Desired, facts: Facts, steps: readonly Step
   )
 }
 
+/** How many resources are looked at at the same time. More of them would start more programs to pass lines on than they save. */
+const lanes = 4
+
 /**
- * Looks at all resources at once, because starting programs takes most of the time. It is a pipeline: each probe prints what
- * it has seen, and then passes on the output of those before it, so that lines never get mixed. `files` comes last.
+ * Looks at several resources at once, because starting programs takes most of the time. It is a pipeline: each lane prints what
+ * its probes have seen, and then passes on the output of those before it, so that lines never get mixed. `files` comes last.
  */
 function probes(desired: Desired): string[] {
   const units = resources.flatMap(resource => resource.units?.(desired) ?? [])
@@ -109,6 +112,9 @@ function probes(desired: Desired): string[] {
     ['units_probe', ...units] as const,
     ...resources.flatMap(resource => resource.probe(desired)),
   ].map(line)
-  const [first = '', ...others] = calls
-  return [[first, ...others.map(call => `{ ${call} </dev/null; cat; }`), 'files'].join(' |\n')]
+  const [first = [], ...others] = Array.from({ length: lanes }, (_, lane) =>
+    calls.filter((_, index) => index % lanes === lane),
+  )
+  const passing = others.map(each => ['{ {', ...each, '} </dev/null; cat; }'].join('\n'))
+  return [[['{', ...first, '}'].join('\n'), ...passing, 'files'].join(' |\n')]
 }

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIPv4 } from 'node:net'
 import { type Desired, type Image, type Mode, onDisk, ownAuth, type Target, type User } from '../desired.ts'
 import { type Failure, InputError } from '../failure.ts'
 import { readAccess } from './access.ts'
@@ -132,8 +132,9 @@ function readDomain(reader: Reader): string {
   return reader.checked('domain', domain, isDomain, 'a domain name such as registry.example.com')
 }
 
+/** An IPv6 address is no hostname anyway. */
 function isDomain(value: string): boolean {
-  return isHostname(value) && value.includes('.') && isIP(value) === 0
+  return isHostname(value) && value.includes('.') && !isIPv4(value)
 }
 
 function readPurge(reader: Reader, mode: Mode, domain: string): boolean {

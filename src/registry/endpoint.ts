@@ -45,12 +45,17 @@ export class Endpoint extends Transport {
 
   async #checkLock(user: Credentials): Promise<void> {
     const wrong = randomBytes(18).toString('base64url')
-    const [known, elsewhere] = await Promise.all([this.ask('GET', '/v2/', user), this.#elsewhere()])
+    const others = this.#elsewhere()
+    others.catch(() => {})
+    const known = await this.ask('GET', '/v2/', user)
     // Only now, because a cache may have kept the answer to the user. nginx slows down wrong passwords, so two must do.
-    const [nobodys, ...strangers] = await Promise.all([
-      Promise.all(locked.map(([method, path]) => this.ask(method, path))),
-      this.ask('GET', '/v2/', { ...user, password: wrong }),
-      this.ask('GET', '/v2/_catalog?n=1', { name: `nobody-${wrong}`, password: wrong }),
+    const [nobodys, strangers, elsewhere] = await Promise.all([
+      this.#askInTurn(locked),
+      this.#askInTurn([
+        ['GET', '/v2/', { ...user, password: wrong }],
+        ['GET', '/v2/_catalog?n=1', { name: `nobody-${wrong}`, password: wrong }],
+      ]),
+      others,
     ])
     if ([...strangers, ...nobodys, ...elsewhere].some(isLetIn)) throw this.#unlocked()
     const odd = strangers.find(({ status }) => status !== 401 && status !== 429)
@@ -64,6 +69,15 @@ export class Endpoint extends Transport {
         )
   }
 
+  /** Over one connection, because to begin another takes longer than to wait for a few answers. Adds them to `answers`. */
+  async #askInTurn(
+    requests: readonly (readonly [method: string, path: string, user?: Credentials])[],
+    answers: Answer[] = [],
+  ): Promise<Answer[]> {
+    for (const request of requests) answers.push(await this.ask(...request))
+    return answers
+  }
+
   /** The answers to requests without a password at each of the name’s addresses, as far as they can be reached from here. */
   async #elsewhere(): Promise<Answer[]> {
     const addresses = await lookup(this.address, { all: true })
@@ -73,7 +87,7 @@ export class Endpoint extends Transport {
       const endpoint = new Endpoint(this.domain, this.ca, { address, port: this.port })
       const late = setTimeout(() => endpoint.close(), otherAddress)
       try {
-        for (const [method, path] of locked) answers.push(await endpoint.ask(method, path))
+        await endpoint.#askInTurn(locked, answers)
       } catch {
       } finally {
         clearTimeout(late)

@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { site } from '../../../src/resources/site/site.ts'
 import { Facts } from '../../../src/server/facts.ts'
@@ -129,45 +127,6 @@ describe('neighbours in the same nginx', () => {
 
   test('no folder that nginx reads', () => {
     expect(site.failures?.(desired, { ...seen, included: false })?.[0]?.message).toContain('includes neither')
-  })
-
-  test('what the server sees in its configuration', () => {
-    const configuration = `nginx version: nginx/1.26
-# configuration file /etc/nginx/nginx.conf:
-stream { server { listen 443; return ""; }
-  include /etc/nginx/streams/*; }
-http {
-  server { listen 80 default_server; location / { proxy_pass http://x; } }
-}
-# configuration file /etc/nginx/streams/a:
-server { listen 192.0.2.9:443; proxy_pass 192.0.2.1:1; }
-server { listen 443 udp; proxy_pass 192.0.2.1:1; }
-# configuration file /etc/nginx/conf.d/a.conf:
-server {
-  listen [::]:443 ssl
-    ipv6only=off; # listen 192.0.2.4:80
-  listen 192.0.2.1:443 ssl; listen 192.0.2.1; listen [2001:db8::1]:80; listen [2001:db8::2];
-  listen 443 ssl proxy_protocol;
-  listen 8443; listen *:80; listen 0.0.0.0:443; listen [::]:80; listen unix:/x; listen [::1]:8080; listen localhost:443;
-  return 200 '{ "a": "b;" }';
-  location / { proxy_pass http://a; }
-}
-# configuration file /etc/nginx/sites-enabled/own.conf:
-server { listen 192.0.2.7:443; }
-`
-    const script = `${readFileSync('src/resources/site/site.sh', 'utf8')}\nsite_neighbours own.conf`
-    expect(execFileSync('sh', ['-c', script], { input: configuration }).toString().split(';')).toEqual([
-      'stream 443 /etc/nginx/nginx.conf',
-      'stream 192.0.2.9:443 /etc/nginx/streams/a',
-      'dual [::]:443 /etc/nginx/conf.d/a.conf',
-      'address 192.0.2.1:443 /etc/nginx/conf.d/a.conf',
-      'address 192.0.2.1 /etc/nginx/conf.d/a.conf',
-      'address [2001:db8::1]:80 /etc/nginx/conf.d/a.conf',
-      'address [2001:db8::2] /etc/nginx/conf.d/a.conf',
-      'proxy 443 /etc/nginx/conf.d/a.conf',
-      'address localhost:443 /etc/nginx/conf.d/a.conf',
-      '',
-    ])
   })
 })
 

@@ -5,7 +5,6 @@ site_probe() { # FILE DOMAIN OWN_CERTIFICATE DIRECTIVES
   site_file=$1 site_domain=$2 site_own=$3 site_directives=$4
   site_place
   site_nginx=$(nginx -v -T 2>&1)
-  site_listeners=$(listeners)
   fact site.nginx "$(version_in "$site_nginx")"
   fact site.group "$(nginx_group)"
   fact_if site.ipv6 test -e /proc/net/if_inet6
@@ -13,14 +12,37 @@ site_probe() { # FILE DOMAIN OWN_CERTIFICATE DIRECTIVES
   fact_file site.file "$(site_path "$site_file")"
   fact_if site.enabled site_enabled "$site_file"
   fact_if site.loaded site_loaded "$site_file"
-  fact site.rival "$(echo "$site_nginx" | sed -n 's/^# configuration file \(.*\):$/\1/p' | site_rival "$site_file" "$site_domain")"
-  fact site.others "$(echo "$site_nginx" | site_others "$site_file")"
-  fact site.names "$(site_names "$site_nginx")"
-  fact site.neighbours "$(echo "$site_nginx" | site_neighbours "$site_file")"
-  fact site.named "$(echo "$site_nginx" | site_named "$site_directives")"
+  site_files "$site_nginx" | site_configuration "$site_file" "$site_domain" "$site_directives" |
+    while read -r site_name site_value; do fact "site.$site_name" "$site_value"; done
   fact_if site.own test -e "$site_own"
-  fact site.port80 "$(holder 80 "$site_listeners")"
-  fact site.port443 "$(holder 443 "$site_listeners")"
+  site_ports "$site_file" "$site_nginx"
+}
+
+# Who has ports 80 and 443: nginx, where it runs with our site. Otherwise ss is asked, which looks through all processes.
+site_ports() { # FILE OUTPUT
+  if site_listens "$1" "$2" && site_enabled "$1" && site_loaded "$1" && nginx_runs; then
+    fact site.port80 'program nginx'
+    fact site.port443 'program nginx'
+  else
+    site_listeners=$(listeners)
+    fact site.port80 "$(holder 80 "$site_listeners")"
+    fact site.port443 "$(holder 443 "$site_listeners")"
+  fi
+}
+
+# While the first certificate is ordered, the site has port 80 alone.
+site_listens() { # FILE OUTPUT
+  case $2 in
+  *"/$1:"*'listen 443 '*) true ;;
+  *) false ;;
+  esac
+}
+
+# The number in the file may be another program's by now.
+nginx_runs() {
+  nginx_named=
+  { read -r nginx_pid && read -r nginx_named <"/proc/$nginx_pid/comm"; } 2>/dev/null </run/nginx.pid
+  [ "$nginx_named" = nginx ]
 }
 
 nginx_version() {
@@ -93,35 +115,6 @@ site_pending() { # FILE
   echo "/run/berth-$1.pending"
 }
 
-# Another file that nginx reads with a site for the same name: `PATH`, with ` and others` if it serves more names. stdin has the paths of
-# all files that nginx reads; nginx prints none if it refuses one of them.
-site_rival() { # FILE DOMAIN
-  file=$1 domain=$2
-  set --
-  while read -r rival; do set -- "$@" "$rival"; done
-  [ $# -gt 0 ] || set -- /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/*
-  for rival; do
-    shift
-    if [ -f "$rival" ] && [ "${rival##*/}" != "$file" ]; then set -- "$@" "$rival"; fi
-  done
-  [ $# -gt 0 ] || return 0
-  awk -v domain="$domain" '
-    function found(    statements, words, i, j, own, others) {
-      for (i = split(tolower(text), statements, /[;{}]/); i > 0; i--)
-        if (statements[i] ~ /^[ \t]*server_name[ \t]/)
-          for (j = split(statements[i], words); j > 1; j--) {
-            gsub(/["\047]/, "", words[j])
-            if (words[j] == domain || words[j] == "." domain) own = 1
-            else if (words[j] != "_") others = 1
-          }
-      if (own) print file (others ? " and others" : "")
-      return own
-    }
-    FNR == 1 { if (found()) exit; file = FILENAME; text = "" }
-    { sub(/#.*/, ""); text = text $0 " " }
-    END { if (FILENAME == file) found() }' "$@" | head -n 1
-}
-
 # If nginx refused somebody else's site, our own change would fail, or be taken for the cause.
 site_check() { # FILE DOMAIN
   has nginx || return 0
@@ -133,102 +126,6 @@ site_check() { # FILE DOMAIN
     echo "$said"
     return 1
   fi
-}
-
-# `4`, `6`, `46`: where another site answers for unknown names, from the output of `nginx -T`, which has every file that counts.
-site_others() { # FILE
-  awk -v file="/$1:" '
-    /^# configuration file / { other = substr($0, length($0) - length(file) + 1) != file; next }
-    other {
-      sub(/#.*/, "")
-      for (n = split($0, parts, /[;{}]/); n > 0; n--)
-        if (parts[n] ~ /^[ \t]*listen[ \t].*[ \t]default(_server)?([ \t]|$)/) {
-          split(parts[n], words)
-          if (words[2] ~ /^\[.*\]:443$/) six = 6
-          else if (words[2] ~ /(^|:)443$/) four = 4
-        }
-    }
-    END { print four six }'
-}
-
-# How many bytes nginx reserves for a site's name; empty if it does not say.
-site_names() { # OUTPUT
-  case $1 in
-  *'# configuration file '*)
-    echo "$1" | sed -n 's/^[[:space:]]*server_names_hash_bucket_size[[:space:]]*\([0-9]*\);.*/\1/p' | grep . || echo 64
-    ;;
-  esac
-}
-
-# Whatever listens on ports 80 and 443 in a way that leaves no room for our servers, from the output of `nginx -T`: `KIND LISTEN PATH;`
-# for each. `dual` is an IPv6 socket that takes IPv4 too, `stream` is not a web server, `proxy` needs another protocol from all
-# clients, and `address` gets everything that is sent to its address.
-site_neighbours() { # FILE
-  awk -v file="/$1:" '
-    function found(kind) {
-      if (!seen[kind, listen, path]++) printf "%s %s %s;", kind, listen, path
-    }
-    function server_ends(    i, words, port) {
-      for (i = 1; i <= listens; i++) {
-        split(listening[i], words)
-        listen = words[1]
-        port = listen
-        if (port !~ /^[0-9]+$/ && !sub(/^.*[^:]*:/, "", port)) port = 80
-        if (listen ~ /^unix:/ || listening[i] ~ / (udp|quic)/) continue
-        if (port ~ /\]$/ || port !~ /^[0-9]+$/) port = 80
-        if (port != 80 && port != 443) continue
-        if (stream) found("stream")
-        else if (listening[i] ~ / proxy_protocol/) found("proxy")
-        else if (listen ~ /^\[::\]/) { if (listening[i] ~ / ipv6only=off/) found("dual") }
-        else if (listen !~ /^([0-9]+$|\*|0\.0\.0\.0)/) found("address")
-      }
-    }
-    /^# configuration file / {
-      path = $4
-      sub(/:$/, "", path)
-      other = substr($0, length($0) - length(file) + 1) != file
-      depth = 0
-      statement = ""
-      next
-    }
-    !other { next }
-    {
-      gsub(/"[^"]*"|\047[^\047]*\047/, "_")
-      sub(/(^|[ \t])#.*/, "")
-      gsub(/[{};]/, " & ")
-      for (i = 1; i <= NF; i++) {
-        if ($i == "{") {
-          split(statement, first)
-          block[++depth] = first[1]
-          if (first[1] == "server") { server = depth; listens = 0; stream = block[1] == "stream" }
-          statement = ""
-        } else if ($i == "}") {
-          if (block[depth] == "server" && server == depth) { server_ends(); server = 0 }
-          depth--
-          statement = ""
-        } else if ($i == ";") {
-          if (server && depth == server) {
-            if (statement ~ /^listen /) listening[++listens] = substr(statement, 8)
-            # In a web server, it would be in a location.
-            if (statement ~ /^proxy_pass /) stream = 1
-          }
-          statement = ""
-        } else statement = statement (statement == "" ? "" : " ") $i
-      }
-    }'
-}
-
-# Those of the directives that the configuration names outside of Berth's own sites.
-site_named() { # DIRECTIVES
-  awk -v names="$1" '
-    BEGIN { for (n = split(names, list); n > 0; n--) asked[list[n]] = 1 }
-    /^# configuration file / { own = $0 ~ /\/berth-[^\/]*\.conf:$/; next }
-    !own {
-      sub(/#.*/, "")
-      for (n = split($0, parts, /[;{}]/); n > 0; n--)
-        if (split(parts[n], words) && words[1] in asked) found[words[1]] = 1
-    }
-    END { for (name in found) printf "%s ", name }'
 }
 
 site_forget() { # OWN_CERTIFICATE

@@ -3,16 +3,8 @@
 
 LETSENCRYPT=/etc/letsencrypt
 
-# Two probes at once: one waits for nginx, the other reads files. The second prints what it has seen and then passes on the output
-# of the first.
 certificate_probe() { # DOMAIN DIRECTORY NOW
-  fact certificate.served "$(certificate_served "$1")" | {
-    certificate_kept "$@" </dev/null
-    cat
-  }
-}
-
-certificate_kept() { # DOMAIN DIRECTORY NOW
+  fact certificate.served "$(certificate_served "$1")"
   certificate_look certificate "$1"
   certificate_look certificate.apart "berth-$1"
   fact certificate.webroots "$(certificate_webroots "$1")"
@@ -114,7 +106,7 @@ certificate_credential() { # FILE
 
 # The first certificate on stdin, in base64 without line breaks.
 certificate_first() {
-  sed -n '/^-----BEGIN CERT/,/^-----END CERT/{ /^-----END/q; /^-----/!p; }' | tr -d '\n'
+  awk '/^-----BEGIN CERT/ { inside = 1; next } /^-----END CERT/ { exit } inside { printf "%s", $0 }'
 }
 
 # The certificate that clients get here, whatever is on disk; empty if nobody answers. It is not verified, because reading the

@@ -23,12 +23,14 @@ registry_probe() { # DIRECTORY CONTAINER DOMAIN
   fact registry.group "$(stat -c %G "$directory/run" 2>/dev/null)"
   # One call for both: the container that serves, and that of an older Berth, which published a port.
   engine inspect --type container --format '{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Binds}}' \
-    "$container-$generation" "$container" 2>/dev/null | awk -v now="/$container-$generation" -v before="/$container" -v data="$directory/data:" '
-    $1 == now { current = $2 " " $3 }
-    $1 == before && index($0, data) { published = $2 }
-    END { print current ? current : "absent"; print published ? published : "absent" }' | {
-    read -r current
-    read -r published
+    "$container-$generation" "$container" 2>/dev/null | {
+    current=absent published=absent
+    while read -r held status restart binds; do
+      case "$held $binds" in
+      "/$container-$generation "*) current="$status $restart" ;;
+      "/$container "*"$directory/data:"*) published=$status ;;
+      esac
+    done
     fact registry.container "$current"
     fact registry.published "$published"
   }
@@ -44,7 +46,8 @@ registry_generation() { # DIRECTORY
 # The domain that the directory belongs to; empty if there is none. Earlier versions of Berth did not write it down. `void` follows the
 # name if it is another registry's that has never served: most often a first run for a wrong name.
 registry_owner() { # DIRECTORY DOMAIN
-  owner=$(cat "$1/domain" 2>/dev/null) ||
+  owner=
+  read -r owner 2>/dev/null <"$1/domain" || [ -n "$owner" ] ||
     owner=$(grep -lsF "/bin/sh $1/guard.sh" /etc/systemd/system/berth-guard-*.service | sed 's|.*/berth-guard-||; s|\.service$||; q')
   if [ -n "$owner" ] && [ "$owner" != "$2" ] && registry_void "$1" "$owner"; then owner="$owner void"; fi
   echo "$owner"
@@ -64,7 +67,7 @@ registry_parents() { # DIRECTORY
     if [ -d "$path" ]; then set -- "$path" "$@"; fi
     path=${path%/*}
   done
-  stat -L -c '%u %a %n' / "$@" 2>/dev/null | tr '\n' ';'
+  stat -L --printf '%u %a %n;' / "$@" 2>/dev/null
 }
 
 # The folders above the images if those are elsewhere, that is, if `data` is a link.
@@ -79,10 +82,19 @@ registry_elsewhere() { # DATA
 # below a folder that doesn't. What the registry makes has the group of nginx's workers.
 registry_data_owner() { # DATA
   stat -L -c %u:%g "$1" "$1/docker" "$1/docker/registry" "$1/docker/registry/v2" "$1"/docker/registry/v2/*/ 2>/dev/null |
-    awk -v account="${ACCOUNT%:*}" '
-      NR == 1 { owner = $1 }
-      $1 !~ "^" account ":" { owner = $1; exit }
-      END { print owner ? owner : "absent" }'
+    {
+      data_owner=absent
+      while read -r data_each; do
+        case $data_each in
+        "${ACCOUNT%:*}:"*) [ "$data_owner" != absent ] || data_owner=$data_each ;;
+        *)
+          data_owner=$data_each
+          break
+          ;;
+        esac
+      done
+      echo "$data_owner"
+    }
 }
 
 # Folders of generations that don't serve. A generation that is finishing its work has no folder any more.

@@ -46,7 +46,7 @@ const nginxUnit = 'nginx.service'
 export const site = resource<Site>({
   name: 'site',
 
-  libraries: ['site', 'reload', 'peers'],
+  libraries: ['site', 'configuration', 'reload', 'peers'],
 
   units: () => [nginxUnit],
 
