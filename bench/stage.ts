@@ -121,24 +121,32 @@ export class Stage {
   }
 }
 
-/** An address of the runner on which the far server answers. */
-const far = '127.0.0.77'
+/** A server as the runner reaches it. */
+interface Way {
+  names: readonly string[]
+  address: string
+}
 
-/** Does the work while the server is so many milliseconds away, there and back, for SSH and for HTTPS. */
+/** An address of the runner on which a far server answers. */
+const far = (index: number) => `127.0.77.${index + 1}`
+
+/** Does the work while servers are so many milliseconds away, there and back, for SSH and for HTTPS. */
 export async function delayed(
   { runner, server }: Stage,
   rtt: number,
   work: () => Promise<void>,
+  ways: readonly Way[] = [{ names: [server.domain], address: server.address.v4 }],
 ): Promise<void> {
-  await runner.sh(`echo '${far} ${server.domain}' >>/etc/hosts
-systemd-run --quiet --unit bench-delay node ${home}/delay.mjs ${rtt} ${server.address.v4} ${far} 22 443
-until ss -ltnH 'sport = :443' | grep -q ${far}; do sleep 0.1; done`)
+  for (const [index, { names, address }] of ways.entries())
+    await runner.sh(`echo '${far(index)} ${names.join(' ')}' >>/etc/hosts
+systemd-run --quiet --unit bench-delay-${index} node ${home}/delay.mjs ${rtt} ${address} ${far(index)} 22 443
+until ss -ltnH 'sport = :443' | grep -qF ${far(index)}; do sleep 0.1; done`)
   try {
     await work()
   } finally {
     // Docker mounts the file, so it can't be renamed.
     await runner.sh(
-      `systemctl stop bench-delay; hosts=$(grep -v '^${far} ' /etc/hosts); echo "$hosts" >/etc/hosts`,
+      `systemctl stop 'bench-delay-*'; hosts=$(grep -v '^127\\.0\\.77\\.' /etc/hosts); echo "$hosts" >/etc/hosts`,
     )
   }
 }

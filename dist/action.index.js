@@ -1533,6 +1533,7 @@ function isLetIn({ status, body }) {
 
 
 
+
 /**
  * Works on all servers at once. If one can\u2019t be reached or changed, the others go on. Throws if all of them fail. Closes the
  * connections, unless `keep` says that they are still needed.
@@ -1662,6 +1663,28 @@ async function seenAtEach({ desired: { domain, acme } }, ones, look) {
         }
     });
     return (await Promise.all(looks)).flat();
+}
+/**
+ * Begins to look at each of several servers as clients do, by host: whether it answers and lets in whom it should, as far as this
+ * runner can see.
+ */
+function lookAtEach({ desired, targets, pushUser }) {
+    const look = async (address) => {
+        if (!(await answers(address)))
+            return false;
+        const endpoint = new Endpoint(desired.domain, desired.acme.ca, { address });
+        try {
+            await endpoint.verify(pushUser, (0,build_desired/* ownAuth */.Lz)(desired));
+            return true;
+        }
+        catch {
+            return false;
+        }
+        finally {
+            endpoint.close();
+        }
+    };
+    return new Map(targets.map(({ host }) => [host, look(host)]));
 }
 function answers(host) {
     return new Promise(resolve => {
@@ -7012,6 +7035,7 @@ function up(inputs, context) {
     return onEndpoint(inputs, async (endpoint) => {
         // Most runs change nothing. Then what clients see now is still true afterwards.
         const seen = endpoint.verify(inputs.pushUser, (0,build_desired/* ownAuth */.Lz)(inputs.desired)).catch(() => undefined);
+        const wellBefore = inputs.targets.length > 1 ? lookAtEach(inputs) : new Map();
         // An image that can\u2019t be pushed should be reported before the server changes.
         const locals = await findLocals(inputs, context);
         const { done, failed } = await context.group(serversTitle(inputs), () => onServers(inputs, context, ({ server, desired, listener, plans }) => converge(server, desired, plans(planUp), listener), 
@@ -7021,7 +7045,7 @@ function up(inputs, context) {
         const failures = failed.map(({ failure }) => behind(failure, steps));
         // The name may lead to a server that was not changed.
         if (inputs.targets.length > 1)
-            failures.push(...(await proveEach(inputs, context, done)));
+            failures.push(...(await proveEach(inputs, context, done, wellBefore)));
         else
             await seenFromHere(inputs, context, () => proveLogins(inputs, context, steps));
         try {
@@ -7067,15 +7091,27 @@ function behind({ topic, message }, steps) {
         ? message
         : `${message}${/[.?]$/.test(message) ? '' : '.'} Until a run has changed it, it lets in with an old password: ${users_names(who)}`);
 }
-/** Checks who is let in on each server, at its own address: the name leads to only one of them. */
-function proveEach(inputs, { group, cancelled }, done) {
+/**
+ * Checks who is let in on each server, at its own address: the name leads to only one of them. One that did so before, and was not
+ * changed, still does.
+ */
+function proveEach(inputs, { group, cancelled }, done, wellBefore) {
     const { desired, pushUser } = inputs;
-    return group('Check each server', () => seenAtEach(inputs, done.map(({ one }) => one), async (endpoint, { listener, name }) => {
-        const changed = done.find(({ one }) => one.name === name)?.result ?? [];
-        await endpoint.admit(freshUsers(desired.users ?? [], changed).slice(0, maxLogins));
-        await retry(() => endpoint.verify(pushUser, (0,build_desired/* ownAuth */.Lz)(desired)), listener.said, cancelled);
-        listener.said('it answers, and lets in whom it should');
-    }));
+    const well = ({ listener }) => listener.said('it answers, and lets in whom it should');
+    return group('Check each server', async () => {
+        const others = [];
+        for (const { one, result } of done)
+            if (result.length === 0 && (await wellBefore.get(one.host)))
+                well(one);
+            else
+                others.push(one);
+        return seenAtEach(inputs, others, async (endpoint, one) => {
+            const changed = done.find(each => each.one === one)?.result ?? [];
+            await endpoint.admit(freshUsers(desired.users ?? [], changed).slice(0, maxLogins));
+            await retry(() => endpoint.verify(pushUser, (0,build_desired/* ownAuth */.Lz)(desired)), one.listener.said, cancelled);
+            well(one);
+        });
+    });
 }
 /** Reads `df -h`. */
 function freeRoom(text) {

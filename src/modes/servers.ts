@@ -1,7 +1,7 @@
 import { connect, isIP } from 'node:net'
 import type { Listener } from '../converge/listener.ts'
 import type { Planner } from '../converge/plan.ts'
-import type { Desired } from '../desired.ts'
+import { type Desired, ownAuth } from '../desired.ts'
 import { asFailure, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { Endpoint } from '../registry/endpoint.ts'
@@ -167,6 +167,26 @@ export async function seenAtEach(
     }
   })
   return (await Promise.all(looks)).flat()
+}
+
+/**
+ * Begins to look at each of several servers as clients do, by host: whether it answers and lets in whom it should, as far as this
+ * runner can see.
+ */
+export function lookAtEach({ desired, targets, pushUser }: Inputs): Map<string, Promise<boolean>> {
+  const look = async (address: string) => {
+    if (!(await answers(address))) return false
+    const endpoint = new Endpoint(desired.domain, desired.acme.ca, { address })
+    try {
+      await endpoint.verify(pushUser, ownAuth(desired))
+      return true
+    } catch {
+      return false
+    } finally {
+      endpoint.close()
+    }
+  }
+  return new Map(targets.map(({ host }) => [host, look(host)]))
 }
 
 function answers(host: string): Promise<boolean> {

@@ -11,13 +11,22 @@ import { freshUsers, names } from '../resources/users/users.ts'
 import { quote } from '../shell.ts'
 import { type Context, onEndpoint } from './context.ts'
 import { deliver, findLocals, seenFromHere } from './push.ts'
-import { onServer, onServers, seenAtEach, serversTitle, type Worked } from './servers.ts'
+import {
+  lookAtEach,
+  type One,
+  onServer,
+  onServers,
+  seenAtEach,
+  serversTitle,
+  type Worked,
+} from './servers.ts'
 
 /** Converges, verifies, then pushes. */
 export function up(inputs: Inputs, context: Context): Promise<Outcome> {
   return onEndpoint(inputs, async endpoint => {
     // Most runs change nothing. Then what clients see now is still true afterwards.
     const seen = endpoint.verify(inputs.pushUser, ownAuth(inputs.desired)).catch(() => undefined)
+    const wellBefore = inputs.targets.length > 1 ? lookAtEach(inputs) : new Map<string, Promise<boolean>>()
     // An image that can’t be pushed should be reported before the server changes.
     const locals = await findLocals(inputs, context)
     const { done, failed } = await context.group(serversTitle(inputs), () =>
@@ -32,7 +41,7 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
     const steps = done.flatMap(({ result }) => result)
     const failures = failed.map(({ failure }) => behind(failure, steps))
     // The name may lead to a server that was not changed.
-    if (inputs.targets.length > 1) failures.push(...(await proveEach(inputs, context, done)))
+    if (inputs.targets.length > 1) failures.push(...(await proveEach(inputs, context, done, wellBefore)))
     else await seenFromHere(inputs, context, () => proveLogins(inputs, context, steps))
     try {
       const outcome =
@@ -92,25 +101,30 @@ function behind({ topic, message }: Failure, steps: readonly Step[]): Failure {
   )
 }
 
-/** Checks who is let in on each server, at its own address: the name leads to only one of them. */
+/**
+ * Checks who is let in on each server, at its own address: the name leads to only one of them. One that did so before, and was not
+ * changed, still does.
+ */
 function proveEach(
   inputs: Inputs,
   { group, cancelled }: Context,
   done: Worked<Step[]>['done'],
+  wellBefore: ReadonlyMap<string, Promise<boolean>>,
 ): Promise<Failure[]> {
   const { desired, pushUser } = inputs
-  return group('Check each server', () =>
-    seenAtEach(
-      inputs,
-      done.map(({ one }) => one),
-      async (endpoint, { listener, name }) => {
-        const changed = done.find(({ one }) => one.name === name)?.result ?? []
-        await endpoint.admit(freshUsers(desired.users ?? [], changed).slice(0, maxLogins))
-        await retry(() => endpoint.verify(pushUser, ownAuth(desired)), listener.said, cancelled)
-        listener.said('it answers, and lets in whom it should')
-      },
-    ),
-  )
+  const well = ({ listener }: One) => listener.said('it answers, and lets in whom it should')
+  return group('Check each server', async () => {
+    const others: One[] = []
+    for (const { one, result } of done)
+      if (result.length === 0 && (await wellBefore.get(one.host))) well(one)
+      else others.push(one)
+    return seenAtEach(inputs, others, async (endpoint, one) => {
+      const changed = done.find(each => each.one === one)?.result ?? []
+      await endpoint.admit(freshUsers(desired.users ?? [], changed).slice(0, maxLogins))
+      await retry(() => endpoint.verify(pushUser, ownAuth(desired)), one.listener.said, cancelled)
+      well(one)
+    })
+  })
 }
 
 /** Reads `df -h`. */
