@@ -18,6 +18,8 @@ export interface Store extends Machine {
   up(): Promise<void>
   /** Makes a key that may do nothing but these actions of S3 in the bucket, such as `s3:GetObject`. */
   key(...actions: string[]): Promise<{ accessKey: string; secretKey: string }>
+  /** Lets a key do nothing any more, until what it returns is called. */
+  bar(accessKey: string): Promise<() => Promise<void>>
   /** Speaks TLS from now on, with a certificate of an authority made for it, which nobody else knows; returns that as PEM. */
   secure(): Promise<string>
 }
@@ -71,7 +73,11 @@ export async function createStore({ name, size }: StoreOptions = {}): Promise<St
     60,
     async () => (await machine.run(`${sign} -X PUT http://127.0.0.1:7070/${bucket}`)).code === 0,
   )
-  const statements: unknown[] = []
+  const statements: { Principal: { AWS: string[] }; [key: string]: unknown }[] = []
+  const allow = async (wanted: unknown[]) =>
+    void (await machine.sh(`${sign} --upload-file - '${store.endpoint}/${bucket}?policy'`, {
+      input: JSON.stringify({ Version: '2012-10-17', Statement: wanted }),
+    }))
   const store: Store = Object.assign(machine, {
     endpoint: `http://${machine.address.v4}:7070`,
     ...{ region, bucket, accessKey, secretKey, files: kind === 'versitygw' },
@@ -87,10 +93,12 @@ export async function createStore({ name, size }: StoreOptions = {}): Promise<St
       )
       const resource = [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`]
       statements.push({ Effect: 'Allow', Principal: { AWS: [id] }, Action: actions, Resource: resource })
-      await machine.sh(`${sign} --upload-file - '${store.endpoint}/${bucket}?policy'`, {
-        input: JSON.stringify({ Version: '2012-10-17', Statement: statements }),
-      })
+      await allow(statements)
       return { accessKey: id, secretKey: secret }
+    },
+    async bar(key: string) {
+      await allow(statements.filter(each => !each.Principal.AWS.includes(key)))
+      return () => allow(statements)
     },
     async secure() {
       const authority = await machine.sh(`cd $(mktemp -d)

@@ -116,6 +116,11 @@ described('a bucket', () => {
   })
 
   test('takes five lines, and keys show nowhere', async () => {
+    // Left by a key that was not allowed to delete.
+    if (store.files)
+      await store.sh(
+        `mkdir -p /data/${store.bucket}/registry/berth-check && touch -d '2 hours ago' /data/${store.bucket}/registry/berth-check/0badcafe`,
+      )
     const run = succeeded(await step())
     expect(run.outputs.plan).toContain(`keep images in the bucket ${store.bucket}`)
     for (const key of [store.accessKey, store.secretKey]) {
@@ -385,6 +390,24 @@ lock.leave()
     const answers = (what: string, seconds: number) =>
       until(`a pull gets ${what}`, seconds, async () => ((await pull()).includes(what) ? true : undefined))
 
+    test('when its key was allowed nothing any more, which a run says in the words of the storage', async () => {
+      const own = await store.key(...actions.map(each => `s3:${each}`))
+      const inputs = { 's3-access-key': own.accessKey, 's3-secret-key': own.secretKey }
+      succeeded(await step(inputs))
+      await answers('"name":"team/app"', 60)
+      const allow = await store.bar(own.accessKey)
+      await answers('the object storage of this registry does not answer', 90)
+      const run = await step(inputs)
+      expect(run.code).toBe(1)
+      expect(run.errors.join()).toMatch(
+        /does not let this server write an object: 403 AccessDenied: .*; let this key do s3:PutObject in the bucket/,
+      )
+      await allow()
+      await answers('"name":"team/app"', 60)
+      expect(succeeded(await step(inputs)).outputs.plan).toBe('[]')
+      succeeded(await step())
+    })
+
     test.each<[string, () => Promise<void>, () => Promise<void>]>([
       ['when it was down', () => store.down(), () => store.up()],
       ['when it hung', () => store.freeze(), () => store.thaw()],
@@ -398,6 +421,7 @@ lock.leave()
       const run = await step()
       expect(run.code).toBe(1)
       expect(run.log).toContain('the object storage does not answer the registry')
+      expect(run.errors.join()).toMatch(/can’t be reached from this server|has not answered within 10 s/)
       await recover()
       await answers('"name":"team/app"', 60)
       expect(succeeded(await step()).outputs.plan).toBe('[]')

@@ -37,17 +37,29 @@ const wanted = (changes = {}) => ({
 })
 const seen = (to: typeof desired) => ({
   generation: '0badcafe',
+  silent: false,
   config: { content: configYaml(to), mode: '600', owner: '65532:65532' },
 })
 const tried = (before: Parameters<typeof bucketTrial>[1], to: typeof desired) =>
   bucketTrial(to, before).flatMap(({ changes }) => changes)
 
 test('a bucket is tried when the way there is new, and not again when it is the same', () => {
-  expect(tried({ generation: '', config: undefined }, wanted())).toMatchObject([{ action: 'create' }])
+  expect(tried({ generation: '', config: undefined, silent: false }, wanted())).toMatchObject([
+    { action: 'create' },
+  ])
   expect(tried(seen(desired), wanted())).toMatchObject([{ action: 'update' }])
   expect(tried(seen(wanted()), wanted({ secretKey: 'another' }))).toHaveLength(1)
   expect(tried(seen(wanted()), wanted({ redirect: true }))).toEqual([])
   expect(tried(seen(wanted()), desired)).toEqual([])
+})
+
+test('a bucket that does not answer is tried again, so that it can say why', () => {
+  expect(tried({ ...seen(wanted()), silent: true }, wanted())).toMatchObject([
+    {
+      action: 'update',
+      summary: 'try the bucket my-images at https://s3.example.com, which does not answer the registry',
+    },
+  ])
 })
 
 test('the plan names the bucket, and not its key', () => {

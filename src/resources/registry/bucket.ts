@@ -46,23 +46,26 @@ function bucketIn({ storage }: Record<string, unknown>): BucketAccess | undefine
 
 /**
  * A trial of the bucket before anything is changed. None if the present registry reaches it in the same way, because that was tried
- * already.
+ * already; but if it does not answer, the trial says why.
  */
 export function bucketTrial(
   desired: Desired,
-  seen: { generation: string; config: ServerFile | undefined },
+  seen: { generation: string; config: ServerFile | undefined; silent: boolean },
 ): Step[] {
   const wanted = bucketOf(desired)
   const before: unknown = wanted && seen.config && parse(seen.config.content)
   const same = isObject(before) && JSON.stringify(bucketIn(before)) === JSON.stringify(wanted)
-  if (wanted === undefined || same) return []
+  if (wanted === undefined || (same && !seen.silent)) return []
   const { bucket, endpoint = 'AWS' } = wanted
+  const place = `the bucket ${bucket} at ${endpoint}`
   return [
     {
       resource: 'registry',
       changes: change(
         seen.generation !== '',
-        `keep images in the bucket ${bucket} at ${endpoint}, after a round trip there`,
+        same
+          ? `try ${place}, which does not answer the registry`
+          : `keep images in ${place}, after a round trip there`,
       ),
       call: ['bucket_check', library('bucket/s3.py') + library('bucket/check.py'), JSON.stringify(wanted)],
     },

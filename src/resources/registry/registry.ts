@@ -46,6 +46,8 @@ interface Registry {
   cutOff: boolean
   /** Whether the server trusts authorities that the registry does not know yet. */
   distrustful: boolean
+  /** Whether the object storage does not answer the registry at the moment. */
+  silent: boolean
 }
 
 const dockerUnit = 'docker.service'
@@ -86,6 +88,7 @@ export const registry = resource<Registry>({
       predecessors: list(facts.get('registry.predecessors')),
       cutOff: needsNetwork({ registry }) && !facts.is('registry.rules'),
       distrustful: needsNetwork({ registry }) && !facts.is('registry.trust'),
+      silent: facts.is('guard.silent'),
     }
     return isVoid === undefined ? seen : { ...seen, ...nothing, abandoned: owner }
   },
