@@ -37,6 +37,24 @@ test('takes away what the step wrote', () => {
   expect([key, trust].filter(existsSync)).toEqual([])
 })
 
+test('a login that can’t come back is a warning, and everything else goes all the same', () => {
+  writeFileSync(join(temp, 'config.json'), 'broken')
+  const login = {
+    domain: 'registry.example.com',
+    folder: temp,
+    existed: true,
+    entries: { a: { auth: 'x' } },
+    kept: [],
+  }
+  const key = make(join(temp, 'berth-0badcafe/ssh/key'))
+  const trust = make(join(temp, 'config/docker/certs.d/registry.example.com/berth-0badcafe.crt'))
+  writeFileSync(join(temp, 'berth-0badcafe/login.json'), JSON.stringify(login))
+  const { status, stdout, stderr } = post({ STATE_folder: join(temp, 'berth-0badcafe'), STATE_trust: trust })
+  expect([status, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(/^::warning title=Berth%3A Docker’s login::.* can’t be read any more/m)
+  expect([key, trust].filter(existsSync)).toEqual([])
+})
+
 // The log of a hostile server could have saved other names.
 test.each(['', 'berth-0badcafe/..', '../elsewhere', 'berth-nothex00', 'other'])(
   'touches no folder called %j',

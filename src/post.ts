@@ -9,7 +9,13 @@ import { distrust, isTrustFile } from './runner/trust.ts'
 const { STATE_folder: folder = '', STATE_trust: trust = '', RUNNER_TEMP: temp = tmpdir() } = process.env
 const own = dirname(folder) === resolve(temp) && /^berth-[0-9a-f]{8}$/.test(basename(folder))
 if (own) {
-  await logOut(folder)
-  rmSync(folder, { recursive: true, force: true })
+  try {
+    await logOut(folder)
+  } catch (error) {
+    const { message } = error as Error
+    process.stdout.write(`::warning title=Berth%3A Docker’s login::${message.replaceAll(/[\r\n]+/g, ' ')}\n`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 if (isTrustFile(trust)) await distrust(trust)

@@ -1,13 +1,33 @@
 import { describe, expect, test } from '@jest/globals'
-import { parseImages, parseTags, type Tags } from '../../src/inputs/images.ts'
+import { parseImages, parseTags, readImages, type Tags } from '../../src/inputs/images.ts'
+import { Reader } from '../../src/inputs/reader.ts'
 
 const domain = 'registry.example.com'
 const none: Tags = { plain: [], references: [], elsewhere: [] }
 
 function read(text: string, tags: Tags = none, owner = 'Acme') {
   const problems: string[] = []
-  const images = parseImages(text, { domain, owner, tags, event: ['t'] }, each => problems.push(each))
-  return { images, problems }
+  const notes: string[] = []
+  const images = parseImages(
+    text,
+    { domain, owner, tags, event: ['t'] },
+    each => problems.push(each),
+    each => notes.push(each),
+  )
+  return { images, problems, notes }
+}
+
+const event = { ...{ name: 'push', ref: 'refs/heads/main', sha: '0'.repeat(40) }, pull: undefined }
+
+/** What is wrong with the inputs `image` and `tags`. */
+function mistakes(image: string, tags: string): string[] {
+  const given: Record<string, string> = { image, tags }
+  const reader = new Reader(
+    name => given[name] ?? '',
+    () => {},
+  )
+  readImages(reader, 'up', domain, { ...event, defaultBranch: 'main', owner: 'Acme' })
+  return reader.mistakes.map(({ message }) => message)
 }
 
 function readTags(text: string) {
@@ -149,6 +169,54 @@ describe('tags', () => {
     const { images, problems } = read(both, readTags(both).tags)
     expect(problems).toEqual([])
     expect(images.map(each => each.tags)).toEqual([['1.2'], ['latest']])
+  })
+
+  test.each([
+    [
+      'its first reference',
+      `${domain}/team/app:1.2`,
+      { 'team/app': ['1.2', 'latest'], 'team/worker': ['7'] },
+    ],
+    ['its own name', 'team/app', { 'team/app': ['1.2', 'latest'], 'team/worker': ['7'] }],
+  ])('the only image, given by %s, gets all of them', (_, text, places) => {
+    const { images, problems } = read(text, tags)
+    expect(problems).toEqual([])
+    expect(Object.fromEntries(images.map(each => [each.repository, each.tags]))).toEqual(places)
+  })
+
+  test('as `image`, those of other registries are left out', () => {
+    const both = `${domain}/team/app:1.2\n${domain}/team/app:latest\nghcr.io/team/app:1.2\nghcr.io/team/app:latest`
+    for (const given of [none, readTags(both).tags]) {
+      const { images, problems, notes } = read(both, given)
+      expect(problems).toEqual([])
+      expect(images.map(each => [each.repository, each.tags])).toEqual([
+        ['team/app', ['1.2']],
+        ['team/app', ['latest']],
+      ])
+      expect(notes).toEqual([
+        'ghcr.io/team/app:1.2 is on another registry, so it is left out',
+        'ghcr.io/team/app:latest is on another registry, so it is left out',
+      ])
+    }
+    // This one is pushed here under its own name.
+    expect(read(`${domain}/team/app:1\nghcr.io/acme/tool:2`).images).toHaveLength(2)
+  })
+
+  test('that no image goes to are mistakes', () => {
+    expect(mistakes('x => team/app', `${domain}/team/app:1\n${domain}/typo:1`)).toEqual([
+      `tags: names ${domain}/typo:1, and no image goes there; write source => typo in \`image\`, or omit it`,
+    ])
+    expect(mistakes('x => team/app', `${domain}/team/app:1\nghcr.io/acme/app:1`)).toEqual([])
+    // Where this one goes is known only when it is read.
+    expect(mistakes('./a.tar\n./b.tar => b', `${domain}/b:1`)).not.toContain('no image goes there')
+    expect(mistakes('', `${domain}/team/app:1`)).toEqual([])
+  })
+
+  test('that are names of branches are mistakes, and no references to elsewhere', () => {
+    expect(readTags('latest\nfeature/x')).toMatchObject({
+      problems: [expect.stringContaining('“feature/x” is not a tag')],
+      tags: { elsewhere: [] },
+    })
   })
 
   test('do not say where an image goes', () => {

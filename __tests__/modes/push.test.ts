@@ -6,7 +6,7 @@ import { Failure } from '../../src/failure.ts'
 import { deliver, push } from '../../src/modes/push.ts'
 import { DiskFull } from '../../src/publish/failure.ts'
 import type { Local } from '../../src/publish/sources.ts'
-import type { Endpoint } from '../../src/registry/endpoint.ts'
+import { type Endpoint, Unlocked } from '../../src/registry/endpoint.ts'
 import { selfSigned } from '../pem.ts'
 import { Programs } from '../programs.ts'
 import { Engine, json } from '../runner/engine.ts'
@@ -152,5 +152,9 @@ describe('through SSH', () => {
     await expect(deliver(endpoint, [], { ...inputs, throughSsh: false }, context)).rejects.toThrow(
       'does not answer',
     )
+    const open = {
+      verify: () => Promise.reject(new Unlocked('registryLogin', 'registry.example.com lets people in')),
+    } as unknown as Endpoint
+    await expect(deliver(open, [], inputs, context)).rejects.toThrow('lets people in')
   })
 })

@@ -8,6 +8,8 @@ const attempt = { domain: 'r.example.com', repository: 'app', user: 'ci', client
 describe('what a client says becomes', () => {
   test.each([
     'received unexpected HTTP status: 502 Bad Gateway',
+    'trying to reuse blob: StatusCode: 500, "{}"',
+    'r.example.com/app:1 is answered with 503: no',
     'received unexpected HTTP status: 503 Service Unavailable',
     'toomanyrequests: too many requests',
     'write tcp 10.0.0.1:1->10.0.0.2:443: write: connection reset by peer',
@@ -56,6 +58,18 @@ describe('what a client says becomes', () => {
       'push',
       'Docker can’t push r.example.com/app: something that nobody knows',
     ],
+    [
+      'initializing source oci-archive:a.tar: untarring file: write /var/tmp/x: no space left on device',
+      'diskFull',
+      'this runner’s disk is full',
+    ],
+    ['413 <html>Request</html>', 'proxy', 'raise its limit'],
+    ['r.example.com/app:1 is answered with 525', 'proxy', 'does not accept the server’s certificate'],
+    // Tags that are numbers of runs.
+    ['uploading manifest 413 to r.example.com/app: manifest invalid', 'push', 'manifest invalid'],
+    ['uploading manifest 525 to r.example.com/app: denied', 'pushRights', 'may not push'],
+    ['uploading manifest 503 to r.example.com/app: manifest invalid', 'push', 'manifest invalid'],
+    ['uploading manifest 401 to r.example.com/app: manifest invalid', 'push', 'manifest invalid'],
   ])('an end: %s, under %s', (words, topic, sentence) => {
     const error = pushFailure(words, attempt)
     expect(error).not.toBeInstanceOf(Transient)

@@ -41,7 +41,7 @@ function world(tags: Record<string, string> = {}) {
       return manifestOf(id).digest
     },
   })
-  const run = (images: Local[], immutable = false) =>
+  const all = (images: Local[], immutable = false) =>
     publish(images, {
       domain: 'r.example.com',
       registry,
@@ -50,7 +50,12 @@ function world(tags: Record<string, string> = {}) {
       say: () => {},
       cancelled: new AbortController().signal,
     })
-  return { has, done, missing, registry, image, run }
+  const run = async (images: Local[], immutable = false) => {
+    const { pushed, failure } = await all(images, immutable)
+    if (failure) throw failure
+    return pushed
+  }
+  return { has, done, missing, registry, image, run, all }
 }
 
 describe('publish', () => {
@@ -60,6 +65,15 @@ describe('publish', () => {
       { repository: 'app', tags: ['v1', 'v2'], digest: manifestOf('a').digest, known: false },
     ])
     expect(done).toEqual(['push app:v1', 'tag app:v2'])
+  })
+
+  test('tells what the registry has by then if one of several fails', async () => {
+    const { image, all } = world()
+    const bad: Local = { ...image('b', 'bad', 'v1'), push: () => Promise.reject(new Error('denied')) }
+    expect(await all([image('a', 'app', 'v1'), bad, image('c', 'other', 'v1')])).toMatchObject({
+      pushed: [{ repository: 'app' }, { repository: 'other' }],
+      failure: { topic: 'pushRights', message: expect.stringContaining('may not push to r.example.com/bad') },
+    })
   })
 
   test('sends nothing when the tags are there', async () => {

@@ -100,9 +100,18 @@ describe('an archive', () => {
     })
     expect((await find(archive(programs.file('a.tar.d'))))[0]).toMatchObject({
       id: digest('c'),
-      repository: 'library/app',
+      repository: 'app',
       size: 0,
     })
+  })
+
+  test('for a tag that another one has is a mistake, though each says only itself where it goes', async () => {
+    const files = (digit: string) => ({ 'index.json': { manifests: [manifest(digit, 'app')] } })
+    const [one, other] = [tar('a.tar', files('c')), tar('b.tar', files('d'))]
+    expect(await mistakes(archive(one), archive(other))).toEqual([
+      'imageName: image: several images would go to app:v1, and only one can have it; give each a place of its own, as source => repository:tag',
+    ])
+    expect(await find(archive(one), archive(other, {}, 'other'))).toHaveLength(2)
   })
 
   test('with several images is asked for one of them', async () => {
@@ -175,7 +184,7 @@ describe('what can’t be pushed is named, all at once, each under its topic', (
       ),
     ).toEqual([
       'imageMissing: image: there is no /nowhere.tar in the workspace; build it in an earlier step of the same job',
-      'imageMissing: image: a.tar is neither a `docker save` archive nor an OCI one; give one of those',
+      'imageMissing: image: a.tar is neither a `docker save` archive nor an OCI one, or the runner lacks what unpacks it; give one of those',
       'imageName: image: b.tar does not say its name; write b.tar => repository',
       'imageName: image: b.tar: “Team/App” is not a repository; write “team/app”',
     ])

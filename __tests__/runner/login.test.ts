@@ -65,6 +65,23 @@ test('a helper gets back what it had, in the folder that was Docker’s then', a
   )
 })
 
+test('an earlier login comes back also where a later step has removed the file', async () => {
+  const auths = { [domain]: { auth: 'theirs' } }
+  write({ auths })
+  await logIn(domain, user, memory())
+  programs.add('docker', 'rm -rf "$DOCKER_CONFIG"')
+  await logOut(memory())
+  expect(JSON.parse(seen('config/config.json')).auths).toEqual(auths)
+})
+
+test('a configuration that a later step has broken is left as it is, and said', async () => {
+  write({ auths: { [domain]: { auth: 'theirs' } } })
+  await logIn(domain, user, memory())
+  programs.add('docker', 'echo broken >"$DOCKER_CONFIG/config.json"')
+  await expect(logOut(memory())).rejects.toThrow('can’t be read any more')
+  expect(seen('config/config.json')).toBe('broken\n')
+})
+
 test('what Docker says when it refuses is returned', async () => {
   programs.add('docker', 'echo first >&2; echo "Error: no" >&2; exit 1')
   expect(await logIn(domain, user, memory())).toBe('Error: no')

@@ -47,7 +47,13 @@ export function readImages(reader: Reader, mode: Mode, domain: string, event: Gi
     reader.raw('image'),
     { domain, owner, tags, event: eventTags(event) },
     reader.mistake('image'),
+    reader.note('image'),
   )
+  if (!reader.failed('image'))
+    for (const each of unused(tags, images))
+      reader.mistake('tags')(
+        `names ${domain}/${each.repository}:${each.tag}, and no image goes there; write source => ${each.repository} in \`image\`, or omit it`,
+      )
   if (mode === 'push' && reader.text('image') === '' && reader.text('login') !== 'true')
     reader.mistake(
       'image',
@@ -64,14 +70,30 @@ export function readImages(reader: Reader, mode: Mode, domain: string, event: Gi
  * Repositories have no capital letters, but GitHub’s owners may: a name with `owner` in it is put in lower case, in any other
  * name a capital letter is a mistake.
  */
-export function parseImages(text: string, names: Names, mistake: (message: string) => void): Image[] {
-  const { owner } = names
+export function parseImages(
+  text: string,
+  names: Names,
+  mistake: (message: string) => void,
+  note: (message: string) => void = () => {},
+): Image[] {
+  const { owner, domain } = names
   const images: Image[] = []
   const lineOf = new Map<string, number>()
   const lines = text.split('\n').map(line => line.trim())
-  const single = lines.filter(line => line !== '').length === 1
+  // As docker/metadata-action writes one image for several registries.
+  const twin = (line: string) =>
+    registryOf(line) !== undefined &&
+    registryOf(line) !== domain &&
+    lines.some(each => registryOf(each) === domain && ownPath(each, owner) === ownPath(line, owner))
+  const wanted = lines.filter(line => line !== '' && !twin(line))
+  const alone = (name: string) =>
+    wanted.filter(line => ownPath(line, owner) === ownPath(name, owner)).length === 1
   for (const [index, line] of lines.entries()) {
     if (line === '') continue
+    if (twin(line)) {
+      note(`${line} is on another registry, so it is left out`)
+      continue
+    }
     const fail = (message: string) => mistake(`line ${index + 1}: ${message}`)
     const [left = '', target, ...rest] = line.split(/\s*=>\s*/)
     if (rest.length > 0 || left === '' || target === '') {
@@ -83,7 +105,10 @@ export function parseImages(text: string, names: Names, mistake: (message: strin
       fail(source)
       continue
     }
-    const places = target === undefined ? ownPlaces(source, names, single) : given(target, names)
+    const places =
+      target === undefined
+        ? ownPlaces(source, names, { single: wanted.length === 1, alone: alone(line) })
+        : given(target, names)
     if (typeof places === 'string') {
       fail(places)
       continue
@@ -98,6 +123,19 @@ export function parseImages(text: string, names: Names, mistake: (message: strin
     }
   }
   return images
+}
+
+/** The path that a reference names, without registry and tag. */
+function ownPath(line: string, owner: string): string | undefined {
+  return ownName(lowered(line, owner))
+}
+
+/** References in `tags` that no image goes to. Where an archive goes that says so itself is not known yet. */
+function unused({ references }: Tags, images: readonly Image[]): Reference[] {
+  if (images.length === 0 || images.some(image => image.repository === undefined)) return []
+  return references.filter(
+    each => !images.some(image => image.repository === each.repository && image.tags.includes(each.tag)),
+  )
 }
 
 type Place = Pick<Image, 'repository' | 'tags'>
@@ -118,21 +156,28 @@ function given(target: string, names: Names): Place[] | string {
   return [{ repository, tags: own.length > 0 ? own : [...names.event] }]
 }
 
-/** Where an image goes whose line does not say: to its own name, or to the references in `tags`. `single`: it is the only image. */
-function ownPlaces(source: Source, names: Names, single: boolean): Place[] | string {
+/**
+ * Where an image goes whose line does not say: to its own name, or to the references in `tags`. `single`: it is the only image;
+ * `alone`: it is the only one of its name.
+ */
+function ownPlaces(
+  source: Source,
+  names: Names,
+  { single, alone }: { single: boolean; alone: boolean },
+): Place[] | string {
   const { domain, tags, event } = names
   const name = source.kind === 'docker' ? source.name : undefined
   const repository = name === undefined ? undefined : ownName(name)
   const wrong = repository === undefined ? undefined : repositoryMistake(repository)
   const { references, plain } = tags
   const onHere = name !== undefined && registryOf(name) === domain
-  const tag = onHere && plain.length === 0 ? ownTag(name) : undefined
+  const named = repository !== undefined && references.some(each => each.repository === repository)
+  const tag = onHere && plain.length === 0 && !(named && alone) ? ownTag(name) : undefined
   if (references.length === 0 || tag !== undefined) {
     if (wrong) return wrong
     return [{ repository, tags: tag !== undefined ? [tag] : [...(plain.length > 0 ? plain : event)] }]
   }
-  if (repository !== undefined && references.some(each => each.repository === repository))
-    return [{ repository, tags: tagsFor(repository, tags) }]
+  if (named && !single) return [{ repository, tags: tagsFor(repository, tags) }]
   const repositories = [...new Set(references.map(each => each.repository))]
   if (!single) return `\`tags\` does not say where this one goes; write source => ${repositories[0]}`
   return repositories.map(each => ({ repository: each, tags: tagsFor(each, tags) }))
@@ -172,7 +217,9 @@ export function parseTags(
     .map(tag => tag.trim())
     .filter(tag => tag !== '')
   for (const word of new Set(words)) {
-    const isReference = /^[\w.-]+[/:][\w.:@/+-]+$/.test(word)
+    // A branch such as feature/x is neither.
+    const isReference =
+      /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && (registryOf(word) !== undefined || /[:@][^/]*$/.test(word))
     if (!isReference) tags.plain.push(word)
     else if (registryOf(word) === domain) {
       const { repository, tag = 'latest' } = splitTag(lowered(withoutRegistry(word), owner))

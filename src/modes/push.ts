@@ -9,7 +9,7 @@ import { portray } from '../publish/image.ts'
 import { publish } from '../publish/publish.ts'
 import { findImages, type Local } from '../publish/sources.ts'
 import { RegistryApi } from '../registry/api.ts'
-import { Endpoint } from '../registry/endpoint.ts'
+import { Endpoint, Unlocked } from '../registry/endpoint.ts'
 import { Gate } from '../registry/gate.ts'
 import { retry } from '../registry/retry.ts'
 import type { Outcome } from '../report/outcome.ts'
@@ -74,7 +74,7 @@ export async function deliver(
     ...(loggedIn && { loggedIn }),
   }
   if (locals.length === 0) return { ...outcome, pushed: [] }
-  const pushed = await context.group('Push', () =>
+  const { pushed, failure } = await context.group('Push', () =>
     onWay(endpoint, locals, inputs, context, async (way, by) => {
       const registry = new RegistryApi(way, by ? undefined : user)
       const to = {
@@ -87,15 +87,19 @@ export async function deliver(
         cancelled,
       }
       const done = await publish(locals, to)
-      return Promise.all(
-        done.map(async each => ({ ...each, ...(await portray(registry, each.repository, each.digest)) })),
+      const pushed = await Promise.all(
+        done.pushed.map(async each => ({
+          ...each,
+          ...(await portray(registry, each.repository, each.digest)),
+        })),
       )
+      return { pushed, failure: done.failure }
     }),
   )
-  return { ...outcome, pushed }
+  return { ...outcome, pushed, ...(failure && { failure }) }
 }
 
-/** Looks at the registry as clients do. Where images go through SSH, it is only a warning if that fails from here. */
+/** Looks at the registry as clients do. Where images go through SSH, it is only a warning if this runner does not reach it. */
 export async function seenFromHere<Result>(
   { throughSsh, login }: Inputs,
   { listener }: Context,
@@ -104,7 +108,7 @@ export async function seenFromHere<Result>(
   try {
     return await look()
   } catch (error) {
-    if (!throughSsh || login || !(error instanceof Failure)) throw error
+    if (!throughSsh || login || !(error instanceof Failure) || error instanceof Unlocked) throw error
     listener.warned(
       new Failure(error.topic, `clients can’t reach the registry from this runner: ${error.message}`),
     )

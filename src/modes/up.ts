@@ -49,7 +49,7 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
           ? await deliver(endpoint, locals, inputs, context, seen)
           : // A connection opened before a change would show the state before it.
             await onEndpoint(inputs, fresh => deliver(fresh, locals, inputs, context))
-      const failure = joined(failures)
+      const failure = joined([...failures, ...(outcome.failure ? [outcome.failure] : [])])
       return { ...outcome, steps, ...(failure && { failure }) }
     } catch (error) {
       if (failures.length > 0) throw joined([...failures, asFailure(error)])

@@ -29,19 +29,29 @@ export interface Attempt {
 export function pushFailure(words: string, { domain, repository, user, client }: Attempt): Failure {
   const there = `${domain}/${repository}`
   const quoted = words.replace(/\s+/g, ' ').slice(0, 300)
+  // skopeo unpacks an archive before it sends anything.
+  if (/no space left/i.test(words) && /initializing source|untar|\/var\/tmp\/|TMPDIR/i.test(words))
+    return new Failure(
+      'diskFull',
+      `this runner’s disk is full, so the archive for ${there} can’t be unpacked; delete what the job no longer needs, or set TMPDIR to a larger disk (${quoted})`,
+    )
   if (/no space left|"?Err"?:\s*28\b/i.test(words))
     return new DiskFull(`the server’s disk is full, so ${there} can’t be pushed`)
-  if (/\b413\b|entity too large/i.test(words)) {
+  const status = statusIn(words)
+  if (status === 413 || /entity too large/i.test(words)) {
     return new TooLarge(
       `a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), push with \`push-through: ssh\`, or point the name straight at the server`,
     )
   }
   const ownProxy = ownProxyFailure(words, domain, client)
   if (ownProxy) return ownProxy
-  const status = /\b52[1-6]\b/.exec(words)?.[0]
-  const proxied = status === undefined ? undefined : proxyFailure(domain, Number(status))
+  const proxied = status === undefined ? undefined : proxyFailure(domain, status)
   if (proxied) return proxied
-  if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
+  if (
+    status === 401 ||
+    status === 403 ||
+    /denied|unauthorized|authentication required|no basic auth|forbidden/i.test(words)
+  ) {
     return new Failure(
       'pushRights',
       `\`${user ?? 'anonymous'}\` may not push to ${there}; allow it in \`access\`, or choose another \`push-user\` (${quoted})`,
@@ -98,8 +108,19 @@ export function loginFailure(words: string, { domain, user }: { domain: string; 
   )
 }
 
+/** The status of an answer, as clients and Berth itself tell it. Any other number may be a tag. */
+function statusIn(words: string): number | undefined {
+  const told =
+    /(?:^|\bstatus(?: ?code)?:? (?:from registry )?|\bHTTP(?:\/[\d.]+)? |answered with )([1-5]\d\d)\b/i.exec(
+      words,
+    )?.[1]
+  return told === undefined ? undefined : Number(told)
+}
+
 function isTransient(words: string): boolean {
-  return /\b(5\d\d|429)\b|too ?many ?requests|connection (reset|refused)|broken pipe|\bEOF\b|time(d )?out|deadline exceeded|closed network|blob upload (unknown|invalid)|unknown blob|service unavailable|bad gateway|hang up|ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE/i.test(
+  const status = statusIn(words) ?? 0
+  if (status === 429 || status >= 500) return true
+  return /too ?many ?requests|connection (reset|refused)|broken pipe|\bEOF\b|time(d )?out|deadline exceeded|closed network|blob upload (unknown|invalid)|unknown blob|service unavailable|bad gateway|hang up|ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE/i.test(
     words,
   )
 }

@@ -1,5 +1,5 @@
 import type { Credentials } from '../desired.ts'
-import { Failure } from '../failure.ts'
+import { asFailure, Failure, joined } from '../failure.ts'
 import { megabytes } from '../format.ts'
 import type { Manifest, RegistryApi } from '../registry/api.ts'
 import { retry, Transient } from '../registry/retry.ts'
@@ -34,9 +34,13 @@ const atOnce = 3
 
 /**
  * Pushes each image under each of its tags, and then asks the registry what it has. The first image goes alone, so that the
- * layers which the others share with it are there already.
+ * layers which the others share with it are there already. If one of the others fails, `failure` says why, and what the registry
+ * has by then is told all the same.
  */
-export async function publish(images: readonly Local[], to: Publication): Promise<Pushed[]> {
+export async function publish(
+  images: readonly Local[],
+  to: Publication,
+): Promise<{ pushed: Pushed[]; failure: Failure | undefined }> {
   const known = await Promise.all(images.map(image => tagsOf(image, to)))
   if (to.immutable) refuseMoves(images, known, to.domain)
   const results: Pushed[][] = []
@@ -50,8 +54,13 @@ export async function publish(images: readonly Local[], to: Publication): Promis
     for (const index of rest) await work(index)
   })
   // If one fails, the others finish what they have started.
-  for (const each of await Promise.allSettled(workers)) if (each.status === 'rejected') throw each.reason
-  return results.flat()
+  const reasons = (await Promise.allSettled(workers)).flatMap(each =>
+    each.status === 'rejected' ? [each.reason] : [],
+  )
+  // What to do about a full disk is for the caller to say.
+  const full = reasons.find(each => each instanceof DiskFull)
+  if (full) throw full
+  return { pushed: results.flat(), failure: joined(reasons.map(asFailure)) }
 }
 
 type Tags = Map<string, Manifest | undefined>

@@ -58,8 +58,22 @@ export async function findImages(
       mistakes.push(new Failure(topic ?? 'imageMissing', `image: ${message}`))
     }
   }
+  mistakes.push(...twins(locals))
   if (mistakes.length > 0) throw new InputError(mistakes)
   return locals
+}
+
+/** Two images for one tag. Where an archive goes that says so itself is known only now. */
+function twins(locals: readonly Local[]): Failure[] {
+  const places = locals.flatMap(({ repository, tags }) => tags.map(tag => `${repository}:${tag}`))
+  const twice = new Set(places.filter((place, index) => places.indexOf(place) !== index))
+  return [...twice].map(
+    place =>
+      new Failure(
+        'imageName',
+        `image: several images would go to ${place}, and only one can have it; give each a place of its own, as source => repository:tag`,
+      ),
+  )
 }
 
 /** Says that an image is missing, and which ones are there. */
@@ -101,7 +115,7 @@ async function findArchive(
   const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind
   const found =
     kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(kind, path, reference, index)
-  const repository = wanted ?? (found.name && ownName(found.name))
+  const repository = wanted ?? (found.name && ownName(found.name.replace(officialImage, '')))
   if (repository === undefined)
     throw new Failure('imageName', `${path} does not say its name; write ${path} => repository`)
   const mistake = repositoryMistake(repository)
@@ -140,7 +154,7 @@ function kindOf(
   if (saved) return 'docker-archive'
   throw new Failure(
     'imageMissing',
-    `${path} is neither a \`docker save\` archive nor an OCI one; give one of those`,
+    `${path} is neither a \`docker save\` archive nor an OCI one, or the runner lacks what unpacks it${/zst/.test(path) ? ' (zstd)' : ''}; give one of those`,
   )
 }
 
@@ -180,6 +194,9 @@ function oneOf(
 }
 
 const refName = 'org.opencontainers.image.ref.name'
+
+/** What containerd writes before a name without a registry and a slash. `docker save` of another store omits it. */
+const officialImage = /^docker\.io\/library\//
 
 /** The names of an entry, full references first. buildx writes several into one annotation. */
 function namesOf({ annotations }: Entry): string[] {

@@ -22,6 +22,9 @@ const locked: readonly (readonly [method: string, path: string])[] = [
 /** Milliseconds after which another address of the name counts as out of reach. */
 const otherAddress = 2000
 
+/** The registry lets somebody in whom it must not. */
+export class Unlocked extends Failure {}
+
 /** The registry as its clients see it: whether it shows a certificate, and who is let in. */
 export class Endpoint extends Transport {
   /**
@@ -123,8 +126,8 @@ export class Endpoint extends Transport {
       )
   }
 
-  #unlocked(): Failure {
-    return new Failure(
+  #unlocked(): Unlocked {
+    return new Unlocked(
       'registryLogin',
       `${this.domain} lets people in without a password or with a wrong one; does the name point to this server, and does another site of its nginx answer first (see \`nginx -T\`)?`,
     )

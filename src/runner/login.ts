@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Credentials } from '../desired.ts'
@@ -91,23 +91,30 @@ function recall(memory: string): Before | undefined {
   }
 }
 
-/** Restores the entries that were there before, and removes ours. */
+/** Restores the entries that were there before, and removes ours. A later step of the job may have removed the file. */
 function putBack({ folder, existed, entries }: Before): void {
   const config = read(folder)
-  if (!existed && config && Object.values(config).every(isEmpty)) rmSync(join(folder, 'config.json'))
+  const path = join(folder, 'config.json')
+  if (!existed && config && Object.values(config).every(isEmpty)) rmSync(path)
   if (Object.keys(entries).length === 0) return
+  if (config === undefined && existsSync(path))
+    throw new Error(`${path} can’t be read any more; an earlier login is lost, so log in again`)
   const whole = { ...config, auths: { ...object(config?.auths), ...entries } }
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   // It may be a link to a file elsewhere, as Docker itself allows.
-  const file = realpathSync(join(folder, 'config.json'))
+  const file = existsSync(path) ? realpathSync(path) : path
   writeFileSync(`${file}.berth`, `${JSON.stringify(whole, null, '\t')}\n`, { mode: 0o600 })
   renameSync(`${file}.berth`, file)
 }
 
 const isEmpty = (value: unknown) => isObject(value) && Object.keys(value).length === 0
 
+/** Docker’s configuration; `undefined` if there is none, or none that can be read. */
 function read(folder: string): Record<string, unknown> | undefined {
   try {
-    return object(parseJson(readFileSync(join(folder, 'config.json'), 'utf8')))
+    const text = readFileSync(join(folder, 'config.json'), 'utf8')
+    const config = text.trim() === '' ? {} : parseJson(text)
+    return isObject(config) ? config : undefined
   } catch {
     return undefined
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Credentials } from '../desired.ts'
@@ -38,8 +38,8 @@ export class Skopeo {
     cancelled: AbortSignal,
   ): Promise<string> {
     // A folder for each copy, because several run at once.
-    const folder = join(this.#folder, reference.replaceAll(/[/:]/g, '-'))
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    const folder = mkdtempSync(join(this.#folder, 'copy-'))
     const domain = reference.split('/')[0] ?? ''
     const file = (name: string, content: string) => {
       writeFileSync(join(folder, name), content, { mode: 0o600 })
