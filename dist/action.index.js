@@ -971,19 +971,22 @@ function bucketIn({ storage }) {
 }
 /**
  * A trial of the bucket before anything is changed. None if the present registry reaches it in the same way, because that was tried
- * already.
+ * already; but if it does not answer, the trial says why.
  */
 function bucketTrial(desired, seen) {
     const wanted = bucketOf(desired);
     const before = wanted && seen.config && (0,dist.parse)(seen.config.content);
     const same = (0,json/* isObject */.Gv)(before) && JSON.stringify(bucketIn(before)) === JSON.stringify(wanted);
-    if (wanted === undefined || same)
+    if (wanted === undefined || (same && !seen.silent))
         return [];
     const { bucket, endpoint = 'AWS' } = wanted;
+    const place = `the bucket ${bucket} at ${endpoint}`;
     return [
         {
             resource: 'registry',
-            changes: change(seen.generation !== '', `keep images in the bucket ${bucket} at ${endpoint}, after a round trip there`),
+            changes: change(seen.generation !== '', same
+                ? `try ${place}, which does not answer the registry`
+                : `keep images in ${place}, after a round trip there`),
             call: ['bucket_check', (0,shell/* library */.Yv)('bucket/s3.py') + (0,shell/* library */.Yv)('bucket/check.py'), JSON.stringify(wanted)],
         },
     ];
@@ -1407,6 +1410,9 @@ const locked = [
 ];
 /** Milliseconds after which another address of the name counts as out of reach. */
 const otherAddress = 2000;
+/** The registry lets somebody in whom it must not. */
+class Unlocked extends build_failure/* Failure */.HR {
+}
 /** The registry as its clients see it: whether it shows a certificate, and who is let in. */
 class Endpoint extends Transport {
     /**
@@ -1499,7 +1505,7 @@ class Endpoint extends Transport {
             throw new build_failure/* Failure */.HR('registryLogin', `${this.domain} should ask for credentials, but answers ${status}; does the name point to this server?`);
     }
     #unlocked() {
-        return new build_failure/* Failure */.HR('registryLogin', `${this.domain} lets people in without a password or with a wrong one; does the name point to this server, and does another site of its nginx answer first (see \`nginx -T\`)?`);
+        return new Unlocked('registryLogin', `${this.domain} lets people in without a password or with a wrong one; does the name point to this server, and does another site of its nginx answer first (see \`nginx -T\`)?`);
     }
     /** Logs in as each user; throws a sentence that names who is not let in. */
     async admit(users) {
@@ -4204,6 +4210,7 @@ const registry = resource({
             predecessors: registry_list(facts.get('registry.predecessors')),
             cutOff: needsNetwork({ registry }) && !facts.is('registry.rules'),
             distrustful: needsNetwork({ registry }) && !facts.is('registry.trust'),
+            silent: facts.is('guard.silent'),
         };
         return isVoid === undefined ? seen : { ...seen, ...nothing, abandoned: owner };
     },
@@ -5468,19 +5475,24 @@ class TooLarge extends build_failure/* Failure */.HR {
 function pushFailure(words, { domain, repository, user, client }) {
     const there = `${domain}/${repository}`;
     const quoted = words.replace(/\s+/g, ' ').slice(0, 300);
+    // skopeo unpacks an archive before it sends anything.
+    if (/no space left/i.test(words) && /initializing source|untar|\/var\/tmp\/|TMPDIR/i.test(words))
+        return new build_failure/* Failure */.HR('diskFull', `this runner\u2019s disk is full, so the archive for ${there} can\u2019t be unpacked; delete what the job no longer needs, or set TMPDIR to a larger disk (${quoted})`);
     if (/no space left|"?Err"?:\s*28\b/i.test(words))
         return new DiskFull(`the server\u2019s disk is full, so ${there} can\u2019t be pushed`);
-    if (/\b413\b|entity too large/i.test(words)) {
+    const status = statusIn(words);
+    if (status === 413 || /entity too large/i.test(words)) {
         return new TooLarge(`a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), push with \`push-through: ssh\`, or point the name straight at the server`);
     }
     const ownProxy = ownProxyFailure(words, domain, client);
     if (ownProxy)
         return ownProxy;
-    const status = /\b52[1-6]\b/.exec(words)?.[0];
-    const proxied = status === undefined ? undefined : proxyFailure(domain, Number(status));
+    const proxied = status === undefined ? undefined : proxyFailure(domain, status);
     if (proxied)
         return proxied;
-    if (/denied|unauthorized|authentication required|no basic auth|forbidden|\b40[13]\b/i.test(words)) {
+    if (status === 401 ||
+        status === 403 ||
+        /denied|unauthorized|authentication required|no basic auth|forbidden/i.test(words)) {
         return new build_failure/* Failure */.HR('pushRights', `\`${user ?? 'anonymous'}\` may not push to ${there}; allow it in \`access\`, or choose another \`push-user\` (${quoted})`);
     }
     if (/x509|certificate/i.test(words)) {
@@ -5516,8 +5528,16 @@ function loginFailure(words, { domain, user }) {
         return new Transient('runnerLogin', `${start}: ${quoted}`);
     return new build_failure/* Failure */.HR('runnerLogin', `${start}; does a step with \`docker login ${domain}\` work there? (${quoted})`);
 }
+/** The status of an answer, as clients and Berth itself tell it. Any other number may be a tag. */
+function statusIn(words) {
+    const told = /(?:^|\bstatus(?: ?code)?:? (?:from registry )?|\bHTTP(?:\/[\d.]+)? |answered with )([1-5]\d\d)\b/i.exec(words)?.[1];
+    return told === undefined ? undefined : Number(told);
+}
 function isTransient(words) {
-    return /\b(5\d\d|429)\b|too ?many ?requests|connection (reset|refused)|broken pipe|\bEOF\b|time(d )?out|deadline exceeded|closed network|blob upload (unknown|invalid)|unknown blob|service unavailable|bad gateway|hang up|ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE/i.test(words);
+    const status = statusIn(words) ?? 0;
+    if (status === 429 || status >= 500)
+        return true;
+    return /too ?many ?requests|connection (reset|refused)|broken pipe|\bEOF\b|time(d )?out|deadline exceeded|closed network|blob upload (unknown|invalid)|unknown blob|service unavailable|bad gateway|hang up|ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE/i.test(words);
 }
 
 ;// CONCATENATED MODULE: ./build/publish/image.js
@@ -5650,7 +5670,8 @@ class PushProgress {
 const atOnce = 3;
 /**
  * Pushes each image under each of its tags, and then asks the registry what it has. The first image goes alone, so that the
- * layers which the others share with it are there already.
+ * layers which the others share with it are there already. If one of the others fails, `failure` says why, and what the registry
+ * has by then is told all the same.
  */
 async function publish(images, to) {
     const known = await Promise.all(images.map(image => tagsOf(image, to)));
@@ -5669,10 +5690,12 @@ async function publish(images, to) {
             await work(index);
     });
     // If one fails, the others finish what they have started.
-    for (const each of await Promise.allSettled(workers))
-        if (each.status === 'rejected')
-            throw each.reason;
-    return results.flat();
+    const reasons = (await Promise.allSettled(workers)).flatMap(each => each.status === 'rejected' ? [each.reason] : []);
+    // What to do about a full disk is for the caller to say.
+    const full = reasons.find(each => each instanceof DiskFull);
+    if (full)
+        throw full;
+    return { pushed: results.flat(), failure: (0,build_failure/* joined */.oR)(reasons.map(build_failure/* asFailure */.h_)) };
 }
 async function tagsOf({ repository, tags }, to) {
     const found = await Promise.all(tags.map(async (tag) => [tag, await again(to, () => to.registry.manifest(repository, tag))]));
@@ -6134,9 +6157,16 @@ async function findImages(images, skopeo, cancelled) {
             mistakes.push(new build_failure/* Failure */.HR(topic ?? 'imageMissing', `image: ${message}`));
         }
     }
+    mistakes.push(...twins(locals));
     if (mistakes.length > 0)
         throw new build_failure/* InputError */.dz(mistakes);
     return locals;
+}
+/** Two images for one tag. Where an archive goes that says so itself is known only now. */
+function twins(locals) {
+    const places = locals.flatMap(({ repository, tags }) => tags.map(tag => `${repository}:${tag}`));
+    const twice = new Set(places.filter((place, index) => places.indexOf(place) !== index));
+    return [...twice].map(place => new build_failure/* Failure */.HR('imageName', `image: several images would go to ${place}, and only one can have it; give each a place of its own, as source => repository:tag`));
 }
 /** Says that an image is missing, and which ones are there. */
 function absent(name, names) {
@@ -6153,7 +6183,7 @@ async function findArchive(source, wanted, skopeo) {
     const saved = savedImages(await read(path, 'manifest.json'));
     const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind;
     const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(kind, path, reference, index);
-    const repository = wanted ?? (found.name && (0,registry_reference/* ownName */.qU)(found.name));
+    const repository = wanted ?? (found.name && (0,registry_reference/* ownName */.qU)(found.name.replace(officialImage, '')));
     if (repository === undefined)
         throw new build_failure/* Failure */.HR('imageName', `${path} does not say its name; write ${path} => repository`);
     const mistake = (0,registry_reference/* repositoryMistake */.tP)(repository);
@@ -6190,7 +6220,7 @@ function kindOf(path, index, saved) {
         return 'oci-archive';
     if (saved)
         return 'docker-archive';
-    throw new build_failure/* Failure */.HR('imageMissing', `${path} is neither a \`docker save\` archive nor an OCI one; give one of those`);
+    throw new build_failure/* Failure */.HR('imageMissing', `${path} is neither a \`docker save\` archive nor an OCI one, or the runner lacks what unpacks it${/zst/.test(path) ? ' (zstd)' : ''}; give one of those`);
 }
 function oneSaved(path, reference, saved = []) {
     const images = reference === undefined ? saved : saved.filter(({ names }) => names.includes(reference));
@@ -6212,6 +6242,8 @@ function oneOf(kind, path, reference, index = []) {
     return { id: entry.digest, reference: inside, ...(name && { name }) };
 }
 const refName = 'org.opencontainers.image.ref.name';
+/** What containerd writes before a name without a registry and a slash. `docker save` of another store omits it. */
+const officialImage = /^docker\.io\/library\//;
 /** The names of an entry, full references first. buildx writes several into one annotation. */
 function namesOf({ annotations }) {
     const references = (0,json/* string */.Yj)(annotations[refName])?.split(',') ?? [];
@@ -6516,23 +6548,30 @@ function recall(memory) {
         return undefined; // Nobody was logged in.
     }
 }
-/** Restores the entries that were there before, and removes ours. */
+/** Restores the entries that were there before, and removes ours. A later step of the job may have removed the file. */
 function login_putBack({ folder, existed, entries }) {
     const config = login_read(folder);
+    const path = join(folder, 'config.json');
     if (!existed && config && Object.values(config).every(isEmpty))
-        rmSync(join(folder, 'config.json'));
+        rmSync(path);
     if (Object.keys(entries).length === 0)
         return;
+    if (config === undefined && existsSync(path))
+        throw new Error(`${path} can\u2019t be read any more; an earlier login is lost, so log in again`);
     const whole = { ...config, auths: { ...object(config?.auths), ...entries } };
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     // It may be a link to a file elsewhere, as Docker itself allows.
-    const file = realpathSync(join(folder, 'config.json'));
+    const file = existsSync(path) ? realpathSync(path) : path;
     writeFileSync(`${file}.berth`, `${JSON.stringify(whole, null, '\t')}\n`, { mode: 0o600 });
     renameSync(`${file}.berth`, file);
 }
 const isEmpty = (value) => isObject(value) && Object.keys(value).length === 0;
+/** Docker\u2019s configuration; `undefined` if there is none, or none that can be read. */
 function login_read(folder) {
     try {
-        return (0,json/* object */.Ik)((0,json/* parseJson */.qF)((0,external_node_fs_.readFileSync)((0,external_node_path_.join)(folder, 'config.json'), 'utf8')));
+        const text = (0,external_node_fs_.readFileSync)((0,external_node_path_.join)(folder, 'config.json'), 'utf8');
+        const config = text.trim() === '' ? {} : (0,json/* parseJson */.qF)(text);
+        return (0,json/* isObject */.Gv)(config) ? config : undefined;
     }
     catch {
         return undefined;
@@ -6566,8 +6605,8 @@ class Skopeo {
     /** `from` is a reference as skopeo writes it, such as `oci-archive:app.tar`. Returns the digest; throws what skopeo says. */
     async copy(from, reference, user, onLine, cancelled) {
         // A folder for each copy, because several run at once.
-        const folder = (0,external_node_path_.join)(this.#folder, reference.replaceAll(/[/:]/g, '-'));
-        (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
+        (0,external_node_fs_.mkdirSync)(this.#folder, { recursive: true, mode: 0o700 });
+        const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(this.#folder, 'copy-'));
         const domain = reference.split('/')[0] ?? '';
         const file = (name, content) => {
             (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, name), content, { mode: 0o600 });
@@ -6752,7 +6791,7 @@ async function deliver(endpoint, locals, inputs, context, seen) {
     };
     if (locals.length === 0)
         return { ...outcome, pushed: [] };
-    const pushed = await context.group('Push', () => onWay(endpoint, locals, inputs, context, async (way, by) => {
+    const { pushed, failure } = await context.group('Push', () => onWay(endpoint, locals, inputs, context, async (way, by) => {
         const registry = new RegistryApi(way, by ? undefined : user);
         const to = {
             domain,
@@ -6764,17 +6803,21 @@ async function deliver(endpoint, locals, inputs, context, seen) {
             cancelled,
         };
         const done = await publish(locals, to);
-        return Promise.all(done.map(async (each) => ({ ...each, ...(await portray(registry, each.repository, each.digest)) })));
+        const pushed = await Promise.all(done.pushed.map(async (each) => ({
+            ...each,
+            ...(await portray(registry, each.repository, each.digest)),
+        })));
+        return { pushed, failure: done.failure };
     }));
-    return { ...outcome, pushed };
+    return { ...outcome, pushed, ...(failure && { failure }) };
 }
-/** Looks at the registry as clients do. Where images go through SSH, it is only a warning if that fails from here. */
+/** Looks at the registry as clients do. Where images go through SSH, it is only a warning if this runner does not reach it. */
 async function seenFromHere({ throughSsh, login }, { listener }, look) {
     try {
         return await look();
     }
     catch (error) {
-        if (!throughSsh || login || !(error instanceof build_failure/* Failure */.HR))
+        if (!throughSsh || login || !(error instanceof build_failure/* Failure */.HR) || error instanceof Unlocked)
             throw error;
         listener.warned(new build_failure/* Failure */.HR(error.topic, `clients can\u2019t reach the registry from this runner: ${error.message}`));
         return undefined;
@@ -7053,7 +7096,7 @@ function up(inputs, context) {
                 ? await deliver(endpoint, locals, inputs, context, seen)
                 : // A connection opened before a change would show the state before it.
                     await onEndpoint(inputs, fresh => deliver(fresh, locals, inputs, context));
-            const failure = (0,build_failure/* joined */.oR)(failures);
+            const failure = (0,build_failure/* joined */.oR)([...failures, ...(outcome.failure ? [outcome.failure] : [])]);
             return { ...outcome, steps, ...(failure && { failure }) };
         }
         catch (error) {

@@ -911,7 +911,10 @@ function readImages(reader, mode, domain, event) {
     const tags = parseTags(reader.raw('tags'), { domain, owner }, reader.mistake('tags'));
     for (const each of tags.elsewhere)
         reader.note('tags')(`${each} is on another registry, so it is left out`);
-    const images = parseImages(reader.raw('image'), { domain, owner, tags, event: eventTags(event) }, reader.mistake('image'));
+    const images = parseImages(reader.raw('image'), { domain, owner, tags, event: eventTags(event) }, reader.mistake('image'), reader.note('image'));
+    if (!reader.failed('image'))
+        for (const each of unused(tags, images))
+            reader.mistake('tags')(`names ${domain}/${each.repository}:${each.tag}, and no image goes there; write source => ${each.repository} in \`image\`, or omit it`);
     if (mode === 'push' && reader.text('image') === '' && reader.text('login') !== 'true')
         reader.mistake('image', 'input')('is missing; name the image to push, or give `login: true` for later steps');
     if (images.some(image => image.tags.length === 0))
@@ -924,15 +927,24 @@ function readImages(reader, mode, domain, event) {
  * Repositories have no capital letters, but GitHub\u2019s owners may: a name with `owner` in it is put in lower case, in any other
  * name a capital letter is a mistake.
  */
-function parseImages(text, names, mistake) {
-    const { owner } = names;
+function parseImages(text, names, mistake, note = () => { }) {
+    const { owner, domain } = names;
     const images = [];
     const lineOf = new Map();
     const lines = text.split('\n').map(line => line.trim());
-    const single = lines.filter(line => line !== '').length === 1;
+    // As docker/metadata-action writes one image for several registries.
+    const twin = (line) => (0,reference/* registryOf */.Fv)(line) !== undefined &&
+        (0,reference/* registryOf */.Fv)(line) !== domain &&
+        lines.some(each => (0,reference/* registryOf */.Fv)(each) === domain && ownPath(each, owner) === ownPath(line, owner));
+    const wanted = lines.filter(line => line !== '' && !twin(line));
+    const alone = (name) => wanted.filter(line => ownPath(line, owner) === ownPath(name, owner)).length === 1;
     for (const [index, line] of lines.entries()) {
         if (line === '')
             continue;
+        if (twin(line)) {
+            note(`${line} is on another registry, so it is left out`);
+            continue;
+        }
         const fail = (message) => mistake(`line ${index + 1}: ${message}`);
         const [left = '', target, ...rest] = line.split(/\s*=>\s*/);
         if (rest.length > 0 || left === '' || target === '') {
@@ -944,7 +956,9 @@ function parseImages(text, names, mistake) {
             fail(source);
             continue;
         }
-        const places = target === undefined ? ownPlaces(source, names, single) : given(target, names);
+        const places = target === undefined
+            ? ownPlaces(source, names, { single: wanted.length === 1, alone: alone(line) })
+            : given(target, names);
         if (typeof places === 'string') {
             fail(places);
             continue;
@@ -963,6 +977,16 @@ function parseImages(text, names, mistake) {
     }
     return images;
 }
+/** The path that a reference names, without registry and tag. */
+function ownPath(line, owner) {
+    return (0,reference/* ownName */.qU)((0,reference/* lowered */.DM)(line, owner));
+}
+/** References in `tags` that no image goes to. Where an archive goes that says so itself is not known yet. */
+function unused({ references }, images) {
+    if (images.length === 0 || images.some(image => image.repository === undefined))
+        return [];
+    return references.filter(each => !images.some(image => image.repository === each.repository && image.tags.includes(each.tag)));
+}
 /** Where an image goes whose line says so (`=> target`), or what is wrong with that. */
 function given(target, names) {
     const { domain, owner, tags } = names;
@@ -980,21 +1004,25 @@ function given(target, names) {
         return `\`tags\` has references, and none to ${domain}/${repository}; add one, or write ${repository}:TAG`;
     return [{ repository, tags: own.length > 0 ? own : [...names.event] }];
 }
-/** Where an image goes whose line does not say: to its own name, or to the references in `tags`. `single`: it is the only image. */
-function ownPlaces(source, names, single) {
+/**
+ * Where an image goes whose line does not say: to its own name, or to the references in `tags`. `single`: it is the only image;
+ * `alone`: it is the only one of its name.
+ */
+function ownPlaces(source, names, { single, alone }) {
     const { domain, tags, event } = names;
     const name = source.kind === 'docker' ? source.name : undefined;
     const repository = name === undefined ? undefined : (0,reference/* ownName */.qU)(name);
     const wrong = repository === undefined ? undefined : (0,reference/* repositoryMistake */.tP)(repository);
     const { references, plain } = tags;
     const onHere = name !== undefined && (0,reference/* registryOf */.Fv)(name) === domain;
-    const tag = onHere && plain.length === 0 ? (0,reference/* ownTag */.Zc)(name) : undefined;
+    const named = repository !== undefined && references.some(each => each.repository === repository);
+    const tag = onHere && plain.length === 0 && !(named && alone) ? (0,reference/* ownTag */.Zc)(name) : undefined;
     if (references.length === 0 || tag !== undefined) {
         if (wrong)
             return wrong;
         return [{ repository, tags: tag !== undefined ? [tag] : [...(plain.length > 0 ? plain : event)] }];
     }
-    if (repository !== undefined && references.some(each => each.repository === repository))
+    if (named && !single)
         return [{ repository, tags: tagsFor(repository, tags) }];
     const repositories = [...new Set(references.map(each => each.repository))];
     if (!single)
@@ -1031,7 +1059,8 @@ function parseTags(text, { domain, owner }, mistake) {
         .map(tag => tag.trim())
         .filter(tag => tag !== '');
     for (const word of new Set(words)) {
-        const isReference = /^[\w.-]+[/:][\w.:@/+-]+$/.test(word);
+        // A branch such as feature/x is neither.
+        const isReference = /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && ((0,reference/* registryOf */.Fv)(word) !== undefined || /[:@][^/]*$/.test(word));
         if (!isReference)
             tags.plain.push(word);
         else if ((0,reference/* registryOf */.Fv)(word) === domain) {

@@ -146,6 +146,11 @@ class Bucket:
             query['continuation-token'] = more['NextContinuationToken']
 
 
+def seconds(text):
+    """Seconds since 1970, from a time as in a list of objects."""
+    return datetime.datetime.strptime(text[:19] + '+0000', '%Y-%m-%dT%H:%M:%S%z').timestamp()
+
+
 def why(bucket, error, trying, permission):
     """What is wrong, behind `the bucket NAME`, and what to do: `trying` to do something failed, for which a key needs `permission`."""
     if isinstance(error, Refusal):

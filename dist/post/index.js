@@ -130,8 +130,16 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 const { STATE_folder: folder = '', STATE_trust: trust = '', RUNNER_TEMP: temp = (0,node_os__WEBPACK_IMPORTED_MODULE_1__.tmpdir)() } = process.env;
 const own = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.dirname)(folder) === (0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(temp) && /^berth-[0-9a-f]{8}$/.test((0,node_path__WEBPACK_IMPORTED_MODULE_2__.basename)(folder));
 if (own) {
-    await (0,_runner_login_js__WEBPACK_IMPORTED_MODULE_3__/* .logOut */ .j)(folder);
-    (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.rmSync)(folder, { recursive: true, force: true });
+    try {
+        await (0,_runner_login_js__WEBPACK_IMPORTED_MODULE_3__/* .logOut */ .j)(folder);
+    }
+    catch (error) {
+        const { message } = error;
+        process.stdout.write(`::warning title=Berth%3A Docker’s login::${message.replaceAll(/[\r\n]+/g, ' ')}\n`);
+    }
+    finally {
+        (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.rmSync)(folder, { recursive: true, force: true });
+    }
 }
 if ((0,_runner_trust_js__WEBPACK_IMPORTED_MODULE_4__/* .isTrustFile */ .Fp)(trust))
     await (0,_runner_trust_js__WEBPACK_IMPORTED_MODULE_4__/* .distrust */ .p7)(trust);
@@ -1515,23 +1523,30 @@ function recall(memory) {
         return undefined; // Nobody was logged in.
     }
 }
-/** Restores the entries that were there before, and removes ours. */
+/** Restores the entries that were there before, and removes ours. A later step of the job may have removed the file. */
 function putBack({ folder, existed, entries }) {
     const config = read(folder);
+    const path = (0,external_node_path_.join)(folder, 'config.json');
     if (!existed && config && Object.values(config).every(isEmpty))
-        (0,external_node_fs_.rmSync)((0,external_node_path_.join)(folder, 'config.json'));
+        (0,external_node_fs_.rmSync)(path);
     if (Object.keys(entries).length === 0)
         return;
+    if (config === undefined && (0,external_node_fs_.existsSync)(path))
+        throw new Error(`${path} can’t be read any more; an earlier login is lost, so log in again`);
     const whole = { ...config, auths: { ...json_object(config?.auths), ...entries } };
+    (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
     // It may be a link to a file elsewhere, as Docker itself allows.
-    const file = (0,external_node_fs_.realpathSync)((0,external_node_path_.join)(folder, 'config.json'));
+    const file = (0,external_node_fs_.existsSync)(path) ? (0,external_node_fs_.realpathSync)(path) : path;
     (0,external_node_fs_.writeFileSync)(`${file}.berth`, `${JSON.stringify(whole, null, '\t')}\n`, { mode: 0o600 });
     (0,external_node_fs_.renameSync)(`${file}.berth`, file);
 }
 const isEmpty = (value) => isObject(value) && Object.keys(value).length === 0;
+/** Docker’s configuration; `undefined` if there is none, or none that can be read. */
 function read(folder) {
     try {
-        return json_object(json_parseJson((0,external_node_fs_.readFileSync)((0,external_node_path_.join)(folder, 'config.json'), 'utf8')));
+        const text = (0,external_node_fs_.readFileSync)((0,external_node_path_.join)(folder, 'config.json'), 'utf8');
+        const config = text.trim() === '' ? {} : json_parseJson(text);
+        return isObject(config) ? config : undefined;
     }
     catch {
         return undefined;

@@ -24,6 +24,10 @@ MANIFEST, COPY = 4 << 20, 5 << 30
 LEASE, RENEWAL = 300, 60
 
 
+class Stopped(Exception):
+    """Why a run ends before it has changed anything."""
+
+
 class Patient(Bucket):
     """Tries again when the storage is too busy."""
 
@@ -130,11 +134,6 @@ class Lock:
             self.bucket.delete(self.key)
         except (Refusal, OSError, http.client.HTTPException):
             pass
-
-
-def seconds(text):
-    """Seconds since 1970, from a time as in a list of objects."""
-    return datetime.datetime.strptime(text[:19] + '+0000', '%Y-%m-%dT%H:%M:%S%z').timestamp()
 
 
 def entry(digest):
@@ -409,7 +408,7 @@ class Store:
         planned = next((int(line.split(' ')[1]) for line in orders if line.startswith('planned ')), self.now)
         # If the clock jumped, a push in progress would seem to be long over.
         if not planned - 60 <= self.now <= planned + 3600:
-            raise ValueError(f'its clock has jumped by {(self.now - planned) // 60} minutes')
+            raise Stopped(f'the clock of the bucket {self.bucket.name} has jumped by {(self.now - planned) // 60} minutes since it was looked at')
         restored = self.settle()
         freed = self.forget()
         run = str(max([self.now, *(int(each) + 1 for each in self.runs())]))
@@ -579,6 +578,9 @@ if __name__ == '__main__':
             run(store, settings['command'], server, orders)
     except (Refusal, OSError, http.client.HTTPException) as error:
         print(f'error the bucket {bucket.name} {why(bucket, error, "work in it", "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket")}')
+        sys.exit(1)
+    except Stopped as reason:
+        print(f'error {reason}')
         sys.exit(1)
     except Exception as error:
         print(f'error the bucket {bucket.name} was not understood ({type(error).__name__} {error}); mend that there, and run again')
