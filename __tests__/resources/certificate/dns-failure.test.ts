@@ -117,8 +117,8 @@ test.each<[string, string, RegExp]>([
     /is not what certbot’s plugin for linode takes/,
   ],
   [
-    'standalone',
-    'certbot: error: unrecognized arguments: --dns-standalone-credentials',
+    'unusual',
+    'certbot: error: unrecognized arguments: --dns-unusual-credentials',
     /is missing, or not one that Berth/,
   ],
 ])('%s: %s', (name, output, message) => {
