@@ -17,7 +17,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   'resources/brake/brake.sh': 'e2e/security/guessing.test.ts',
   'resources/brake/watcher.pl': 'e2e/security/guessing.test.ts',
   'resources/page/index.html': 'resources/page/page.test.ts', // What is in it is page.js’s.
-  'resources/certificate/rehearsal.py': 'e2e/dns.test.ts', // It asks name servers, and leads certbot.
   'bucket/s3.py': 'e2e/store.test.ts', // It takes a storage to say whether what is asked is right.
   'bucket/check.py': 'e2e/store.test.ts',
   'retention/bucket.py': 'e2e/store.test.ts',

@@ -88,6 +88,55 @@ describe('a file that changes while the server is looked at', () => {
   })
 })
 
+describe('servers of one registry', () => {
+  const done = '\nberth:start=1\n\nberth:ok=1\n\nberth:end=ok\n'
+  const hook = { name: 'hook', credentials: '#!/bin/sh\n' }
+
+  /** Converges three servers at once, of which the first fails, and says when each is changed. */
+  async function changes(name: string, dns: typeof hook | undefined) {
+    const heard: string[] = []
+    const want = {
+      ...desired,
+      acme: { ...desired.acme, dns },
+      shared: { peers: [], secret: '' },
+    }
+    const one = async (server: string) => {
+      const run = async (script: string, onLine: (line: string) => void = () => {}) => {
+        if (!script.includes('\nlock ')) return output
+        heard.push(`${server} begins`)
+        await new Promise(resolve => setTimeout(resolve, 20))
+        heard.push(`${server} ends`)
+        if (server === 'web1') throw new Error('no')
+        done.split('\n').forEach(onLine)
+        return done
+      }
+      const said = (text: string) => heard.push(`${server}: ${text}`)
+      const listener = { planned() {}, done() {}, said, warned() {}, debug() {} }
+      return converge({ run }, want, () => ({ steps: [step(name)], warnings: [] }), listener)
+    }
+    const ends = await Promise.allSettled(['web1', 'web2', 'web3'].map(one))
+    expect(ends.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+    return heard
+  }
+
+  test('set the same record in DNS one after the other, also after one that fails', async () => {
+    const waits = 'waiting for another server, which sets the same record in DNS'
+    expect(await changes('dns_renew', hook)).toEqual([
+      `web2: ${waits}`,
+      `web3: ${waits}`,
+      ...['web1', 'web2', 'web3'].flatMap(server => [`${server} begins`, `${server} ends`]),
+    ])
+  })
+
+  test.each([
+    ['with other steps', 'users', hook],
+    ['without a record', 'dns_renew', undefined],
+  ])('%s are changed at the same time', async (_, name, dns) => {
+    const heard = await changes(name, dns)
+    expect(heard.slice(0, 3)).toEqual(['web1 begins', 'web2 begins', 'web3 begins'])
+  })
+})
+
 test('a cut between two steps says how far it got', async () => {
   await expect(answers('\nberth:start=1\n\nberth:ok=1\n')).rejects.toMatchObject({
     topic: 'connectionLost',

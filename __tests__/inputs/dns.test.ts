@@ -39,6 +39,11 @@ test('a plugin may need no credential: the server may have a role', () => {
 test.each<[string, Record<string, string>, RegExp]>([
   ['a name that is none', { 'acme-dns': '--x' }, /^acme-dns: "--x" is not `hook`, or the name of one/],
   [
+    'a plugin that is a name server of its own',
+    { 'acme-dns': 'standalone' },
+    /^acme-dns: can’t be standalone, whose name server answers only while certbot runs.*; use the plugin/,
+  ],
+  [
     'a credential for nobody',
     { 'acme-dns-credentials': 'x' },
     /^acme-dns-credentials: is given without `acme-dns`/,

@@ -1,6 +1,6 @@
 import type { Desired } from '../desired.ts'
 import { Failure } from '../failure.ts'
-import { isOrder, readAddresses, readPeers } from '../resources/certificate/certificate.ts'
+import { isOrder, readAddresses, readPeers, setsRecord } from '../resources/certificate/certificate.ts'
 import { Preflight } from '../resources/certificate/preflight.ts'
 import type { Step } from '../resources/resource.ts'
 import { Facts, TornFacts } from '../server/facts.ts'
@@ -69,7 +69,8 @@ export async function converge(
     if (steps.length === 0) return steps
     await foresee(preflight, desired, facts, steps, listener.said)
     const log = new ApplyLog(desired, steps, listener, preflight)
-    const output = await server.run(applyScript(desired, facts, steps), line => log.hear(line))
+    const apply = () => server.run(applyScript(desired, facts, steps), line => log.hear(line))
+    const output = await (sharesRecord(desired, steps) ? inTurn(apply, listener.said) : apply())
     if (log.stale) {
       listener.said('another run changed the server in the meantime; looking again')
       continue
@@ -81,4 +82,24 @@ export async function converge(
     'busy',
     'the server keeps changing while Berth looks at it; is another workflow at work there?',
   )
+}
+
+/** Whether a step sets the record in DNS that other servers of the registry set too. */
+function sharesRecord(desired: Desired, steps: readonly Step[]): boolean {
+  return desired.shared !== undefined && steps.some(step => setsRecord(desired, step))
+}
+
+/** Those of this run’s servers that set the record, or wait to: how many there are, and the last of them. */
+const line = { length: 0, last: Promise.resolve() }
+
+/** Does work for one server after the other: some providers keep only the newest values of a record. */
+async function inTurn<Result>(work: () => Promise<Result>, said: Listener['said']): Promise<Result> {
+  if (line.length > 0) said('waiting for another server, which sets the same record in DNS')
+  line.length += 1
+  const turn = line.last.then(work)
+  const end = () => {
+    line.length -= 1
+  }
+  line.last = turn.then(end, end)
+  return turn
 }

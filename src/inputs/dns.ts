@@ -22,6 +22,10 @@ export function readDns(reader: Reader, mode: Mode): AcmeDns | undefined {
     if (text !== '') mistake('is given without `acme-dns`; name there what it is for')
     return undefined
   }
+  if (name === 'standalone')
+    reader.mistake('acme-dns')(
+      'can’t be standalone, whose name server answers only while certbot runs, so that no record can be looked at before an order; use the plugin for your provider, or `hook`',
+    )
   if (reader.text('certificate') !== '')
     reader.mistake('acme-dns')('is for certificates by ACME, but `certificate` is your own; omit one of them')
   // These need none.

@@ -29,6 +29,11 @@ test.each<[string, string, RegExp]>([
     /certbot’s plugin for rfc2136 set a record, and 192\.0\.2\.1 and 192\.0\.2\.2 did not show it within 120 s; is the zone/,
   ],
   [
+    'rfc2136',
+    'rehearsal: broken TimeoutError: timed out',
+    /the rehearsal broke off with “TimeoutError: timed out”; see on the server what the name servers of registry/,
+  ],
+  [
     'hook',
     "Hook '--manual-auth-hook' for registry.example.com ran with error output:\n first\n no way\n\n rehearsal: hook 7",
     /your script ended with 7 when it should have set _acme-challenge\.registry\.example\.com \(“no way”\); run it by hand/,
@@ -112,8 +117,8 @@ test.each<[string, string, RegExp]>([
     /is not what certbot’s plugin for linode takes/,
   ],
   [
-    'standalone',
-    'certbot: error: unrecognized arguments: --dns-standalone-credentials',
+    'unusual',
+    'certbot: error: unrecognized arguments: --dns-unusual-credentials',
     /is missing, or not one that Berth/,
   ],
 ])('%s: %s', (name, output, message) => {

@@ -163,6 +163,34 @@ describe('on the server', () => {
     })
   })
 
+  describe('certbot’s plugin for a provider', () => {
+    const plugin = (name: string) =>
+      run(`has() { [ "$1" != certbot ]; }\npackages_listed() { :; }\npackages_plugin ${name}`).stdout.trim()
+    const search = `[ "$1" = search ] || exit 1
+for name in standalone cloudflare gandi; do echo "python3-certbot-dns-$name - plugin"; done`
+
+    test.each([
+      ['installed', 'there'],
+      ['half-configured', 'package'],
+      ['config-files', 'package'],
+    ])('that is %s is %s, whatever its files are called', (status, said) => {
+      programs.add('dpkg-query', `[ "$4" = python3-certbot-dns-gandi ] && printf '${status}'`)
+      programs.add('apt-cache', ':')
+      expect(plugin('gandi')).toBe(said)
+    })
+
+    test('that is lacking is told with those that can be used', () => {
+      programs.add('dpkg-query', 'exit 1')
+      programs.add('apt-cache', search)
+      expect(plugin('hetzner')).toBe('lacking cloudflare gandi')
+    })
+
+    test('that a certbot from elsewhere lacks, too', () => {
+      programs.add('certbot', "printf '* dns-standalone\n* dns-cloudflare\nDescription\n'")
+      expect(run('packages_plugin hetzner').stdout.trim()).toBe('foreign cloudflare')
+    })
+  })
+
   test('a client alone is no Docker', () => {
     const found = () => run('docker_found && echo found; :').stdout
     programs.add('docker', 'exit 1')

@@ -208,6 +208,11 @@ export function isOrder({ call: [name] }: Step): boolean {
   return name === 'certificate_order' || name === 'renewal_order'
 }
 
+/** Whether a step sets a record in DNS, be it only for a rehearsal. */
+export function setsRecord({ acme }: Pick<Desired, 'acme'>, step: Step): boolean {
+  return acme.dns !== undefined && (isOrder(step) || step.call[0] === 'dns_renew')
+}
+
 /** Whether a certificate is in its last `days`, or in the last third of its life if that is shorter. */
 export function due(
   leaf: Pick<X509Certificate, 'validFromDate' | 'validToDate'>,

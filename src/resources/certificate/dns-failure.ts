@@ -27,6 +27,8 @@ const sentences: Readonly<Record<string, Sentence>> = {
     const [seconds, ...servers] = details.split(' ')
     return `${setter(dns)} set a record, and ${servers.join(' and ')} did not show it within ${seconds} s; is the zone of ${domain} served by these name servers, and not only by others?`
   },
+  broken: (domain, _, error) =>
+    `the rehearsal broke off with “${error.slice(0, 200)}”; see on the server what the name servers of ${domain} answer (\`dig TXT ${record(domain)} @NAMESERVER\`), and run again`,
   hook: (domain, _, code, output) =>
     `your script ended with ${code} when it should have set ${record(domain)}${lastWords(output)}; run it by hand on the server, as \`/etc/letsencrypt/berth/dns/…\` would be`,
 }
