@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { bucketOf, bucketTrial } from '../../../src/resources/registry/bucket.ts'
+import { planUp } from '../../../src/converge/plan.ts'
+import { bucketOf, bucketTrial, movesImages } from '../../../src/resources/registry/bucket.ts'
 import { configYaml } from '../../../src/resources/registry/config.ts'
+import { Facts } from '../../../src/server/facts.ts'
 import { recorded } from '../../recorded.ts'
 
 const bucket = {
@@ -60,6 +62,34 @@ test('a bucket that does not answer is tried again, so that it can say why', () 
       summary: 'try the bucket my-images at https://s3.example.com, which does not answer the registry',
     },
   ])
+})
+
+test('a bucket is tried before anything but packages is changed', () => {
+  const facts = (state: 'bare' | 'converged') =>
+    Facts.parse(
+      recorded('trixie', state).output.replace(
+        /^berth:end/m,
+        'berth:registry.rules=yes\nberth:registry.trust=yes\n$&',
+      ),
+    )
+  const given = wanted()
+  const steps = planUp(given, facts('bare')).steps.map(({ resource, call: [name] }) => `${resource} ${name}`)
+  const before = steps.slice(0, steps.indexOf('registry bucket_check'))
+  expect(before.length).toBeGreaterThan(0)
+  expect(before.filter(step => !step.startsWith('packages'))).toEqual([])
+  const fewer = { ...given, users: given.users?.slice(0, 1) ?? [] }
+  expect(planUp(fewer, facts('converged')).steps.map(({ call: [name] }) => name)[0]).toBe('bucket_check')
+})
+
+test.each([
+  ['is no longer YAML', 'secretkey: hidden\n  bad: [\n'],
+  ['is YAML, and no map', 'secretkey'],
+])('a configuration on the server that %s is another one, and is shown to nobody', (_, content) => {
+  const broken = { ...seen(wanted()), config: { content, mode: '600', owner: '65532:65532' } }
+  expect(tried(broken, wanted())).toMatchObject([
+    { action: 'update', summary: expect.stringContaining('after a round trip') },
+  ])
+  expect(movesImages(wanted(), broken.config)).toBe(false)
 })
 
 test('the plan names the bucket, and not its key', () => {
