@@ -17,6 +17,10 @@ export interface BucketAccess {
   secretKey: string
   pathStyle: boolean
   skipVerify: boolean
+  /** Whether objects are to be encrypted by the storage; with the key of this id, or with one of its own. */
+  encrypt: boolean
+  keyId: string | undefined
+  storageClass: string | undefined
 }
 
 /** The bucket of a wanted registry; `undefined` if it has none over S3, or one whose key is not in the configuration. */
@@ -41,6 +45,13 @@ function bucketIn({ storage }: Record<string, unknown>): BucketAccess | undefine
     secretKey: text('secretkey'),
     pathStyle: endpoint !== '' || text('forcepathstyle') === 'true',
     skipVerify: text('skipverify') === 'true',
+    encrypt: text('encrypt') === 'true',
+    keyId: text('keyid') || undefined,
+    // The registry knows them in any case. With NONE it names none.
+    storageClass:
+      text('storageclass')
+        .toUpperCase()
+        .replace(/^NONE$/, '') || undefined,
   }
 }
 
