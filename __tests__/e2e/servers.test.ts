@@ -165,6 +165,41 @@ described('three servers of one registry', () => {
     }
   })
 
+  test('one that is cut off from the storage answers by way of the others', async () => {
+    const cut = one as Server
+    const place = { domain: fleet.domain, ca: authority.trust, credentials: `ci:${passwords.ci}` }
+    const clients = new Storm({ ...place, address: cut.address.v4 })
+    await clients.push('detour', 'x1')
+    // The registry’s packets come from a container, and the host’s own from a program such as the round trip.
+    const chains = (['OUTPUT', 'FORWARD', 'DOCKER-USER'] as const).flatMap(chain => [
+      `${chain} -d ${store.address.v4} -j DROP`,
+      `${chain} -s ${store.address.v4} -j DROP`,
+    ])
+    const rules = [...chains, `INPUT -s ${store.address.v4} -j DROP`]
+    const flag = `/run/berth-guard-${fleet.domain}/silent`
+    const isSilent = async (server: Server) => (await server.run(`test -e ${flag}`)).code === 0
+    try {
+      // A chain that this Docker does not have needs no rule.
+      for (const rule of rules) await cut.run(`iptables -I ${rule}`)
+      await until('it knows that its storage does not answer', 90, () => isSilent(cut))
+      expect(await Promise.all([two, three].map(each => isSilent(each as Server)))).toEqual([false, false])
+      expect(await clients.pull('detour', 'x1')).toEqual([])
+      // An upload goes the same way.
+      await clients.push('detour', 'x2')
+      expect(await clients.pull('detour', 'x2')).toEqual([])
+      // One that another server asks does not ask a third, nor the first again.
+      const asked = await cut.sh(
+        `curl -sk --max-time 20 -o /dev/null -w '%{http_code}' -H 'X-Berth-Peer: 1' -u ci:${passwords.ci} --resolve ${fleet.domain}:443:127.0.0.1 https://${fleet.domain}/v2/detour/tags/list`,
+      )
+      expect(asked).toBe('503')
+    } finally {
+      for (const rule of rules) await cut.run(`iptables -D ${rule}`)
+      clients.close()
+    }
+    await until('its storage answers again', 90, async () => !(await isSilent(cut)))
+    succeeded(await step())
+  })
+
   test('what was pulled at any of them is kept, and one of them deletes the rest', async () => {
     const place = { domain: fleet.domain, ca: authority.trust, credentials: `ci:${passwords.ci}` }
     const [first, third] = [one, three].map(each => new Storm({ ...place, address: each?.address.v4 ?? '' }))

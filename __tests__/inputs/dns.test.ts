@@ -110,6 +110,34 @@ CURL`
     expect(secretsOf(`#!/bin/sh\n${line}`)).toContain(secret)
   })
 
+  const awsKey = '/bPxRfiCYEXAMPLEKEYwJalrXUtnFEMIK7MDENG/'
+
+  test.each([
+    ['a file of settings', `[default]\naws_secret_access_key = ${awsKey}`],
+    ['an indented line', `[default]\n  aws_secret_access_key=${awsKey}`],
+    ['a script', `#!/bin/sh\nexport AWS_SECRET_ACCESS_KEY=${awsKey}`],
+    [
+      'a function of a script',
+      `#!/bin/sh\nset_record() {\n  AWS_SECRET_ACCESS_KEY="${awsKey}" aws route53\n}`,
+    ],
+    ['JSON', `{\n  "secret_access_key": "${awsKey}"\n}`],
+    ['what curl is told', `#!/bin/sh\ncurl -su ops -u 'AKIDEXAMPLE:${awsKey}' https://api.example.com`],
+  ])('is a key that looks like a path: in %s', (_, text) => {
+    expect(secretsOf(text)).toContain(awsKey)
+  })
+
+  test('is no file with a key, nor the address and the user that curl is told', () => {
+    const text =
+      '#!/bin/sh\nKEY=/etc/letsencrypt/key.pem\ntool --key /root/keys/zone.key\ncurl -u ops:correct-horse https://api.example.com/v1'
+    expect(secretsOf(text)).toEqual(['correct-horse'])
+  })
+
+  test('is a password in a function, and none of the other words there', () => {
+    const text = `#!/bin/sh\nf() {\n  action=create\n  password='correct horse'\n}`
+    expect(secretsOf(text)).toContain('correct horse')
+    expect(secretsOf(text)).not.toContain('create')
+  })
+
   test('is no variable, and none of the words around it', () => {
     const text =
       '#!/bin/sh\n# Sets a token\nnsupdate -k /etc/bind/key <<END\nkey = $KEY\nupdate add $1\nEND\n'

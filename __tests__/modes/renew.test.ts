@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { expect, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import type { Context } from '../../src/modes/context.ts'
 import { assess, renew } from '../../src/modes/renew.ts'
 import { selfSigned } from '../pem.ts'
 import { recorded } from '../recorded.ts'
@@ -83,4 +84,59 @@ test('a server that has no registry is told what to run first, and nothing is do
     message: expect.stringContaining('set it up with mode `up` first'),
   })
   expect(events).not.toContain('apply')
+})
+
+describe('several servers that the runner reaches by SSH only', () => {
+  afterEach(() => void jest.restoreAllMocks())
+
+  /** Each leaves its steps undone, or takes them. */
+  async function renewedAt(now: number, undone: boolean) {
+    jest.spyOn(Date, 'now').mockReturnValue(now)
+    const { output } = recorded('trixie', 'converged')
+    const targets = ['web1.invalid', 'web2.invalid'].map(host => ({
+      ...{ host, port: 22, address: host, user: 'root', key: '', passphrase: undefined, plainKey: true },
+      ...{ knownHosts: [], fingerprints: [], jump: undefined, sudoPassword: undefined },
+    }))
+    const dns = { name: 'hook', credentials: '#!/bin/sh\n' }
+    const { inputs, context } = scene(
+      {},
+      {
+        targets,
+        desired: {
+          ...{ ...desired, certificate: undefined, shared: { peers: [], secret: 'abc' } },
+          acme: { ...desired.acme, dns },
+        },
+      },
+    )
+    const servers = targets.map(() => ({
+      async run(script: string, onLine: (line: string) => void = () => {}) {
+        if (!script.includes('\nlock ')) return output
+        const numbers = [...script.matchAll(/^(?:step|begin) ([1-9]\d*) /gm)].map(([, number]) => number)
+        const lines = numbers.flatMap(number => [
+          `berth:start=${number}`,
+          ...(undone ? ['the authority is down', 'berth:undone=1'] : []),
+          `berth:ok=${number}`,
+        ])
+        for (const line of lines) onLine(line)
+        return 'berth:end=ok\n'
+      },
+      async close() {},
+    })) as unknown as Context['servers']
+    const { failure } = await renew(inputs, { ...context, servers })
+    // Nobody answers by the registry’s name here, and that is said too.
+    return (failure?.message.split('\n') ?? []).filter(line => line.startsWith('web'))
+  }
+
+  test('what is due and was not renewed there fails the run, for each of them', async () => {
+    const risk = (host: string) =>
+      expect.stringMatching(
+        new RegExp(`^${host}: .*only 2 more days.* could not be renewed: .*the authority is down`),
+      )
+    expect(await renewedAt(old, true)).toEqual([risk('web1.invalid'), risk('web2.invalid')])
+  })
+
+  test('what was renewed, and what is not due, is well', async () => {
+    expect(await renewedAt(old, false)).toEqual([])
+    expect(await renewedAt(young, true)).toEqual([])
+  })
 })

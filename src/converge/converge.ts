@@ -13,15 +13,14 @@ import { applyScript, factsScript, type Plan, type Planner } from './plan.ts'
 /** How often a run looks at the server if another run keeps changing it. */
 const attempts = 3
 
+/** What a server is, and what is missing there. */
+export type Looked = { facts: Facts } & Plan
+
 /**
  * Looks at the server and says which steps are missing. What an earlier run left at work there, cut off from its runner, may change
  * a file at that very moment; then it looks again.
  */
-export async function look(
-  server: Pick<Server, 'run'>,
-  desired: Desired,
-  planner: Planner,
-): Promise<{ facts: Facts } & Plan> {
+export async function look(server: Pick<Server, 'run'>, desired: Desired, planner: Planner): Promise<Looked> {
   for (let attempt = 1; ; attempt++) {
     const answer = await server.run(factsScript(desired))
     try {
@@ -53,16 +52,20 @@ export async function foresee(
   if (where !== undefined) said(where)
 }
 
-/** Makes the server what it should be, and returns the steps that it took: none if nothing had to change. */
+/**
+ * Makes the server what it should be, and returns the steps that it took: none if nothing had to change. `first` is a look at it that was
+ * just taken.
+ */
 export async function converge(
   server: Pick<Server, 'run'>,
   desired: Desired,
   planner: Planner,
   listener: Listener,
+  first?: Promise<Looked>,
 ): Promise<Step[]> {
   const preflight = new Preflight(desired.domain, {}, desired.shared !== undefined)
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const { facts, steps, warnings } = await look(server, desired, planner)
+    const { facts, steps, warnings } = await ((attempt === 1 && first) || look(server, desired, planner))
     listener.looked?.(facts)
     if (attempt === 1) warnings.forEach(listener.warned)
     listener.planned(steps, false)

@@ -1,6 +1,7 @@
 import type { Desired } from '../desired.ts'
 import { type Failure, joined } from '../failure.ts'
 import { certificate } from '../resources/certificate/certificate.ts'
+import { isTrial } from '../resources/registry/bucket.ts'
 import { renewal } from '../resources/renewal/renewal.ts'
 import type { Resource, Step } from '../resources/resource.ts'
 import { resources } from '../resources/resources.ts'
@@ -26,6 +27,12 @@ export type Planner = (desired: Desired, facts: Facts) => Plan
 
 /** The steps from what the server is to what it should be. Throws, naming all that is in the way. */
 export const planUp: Planner = (desired, facts) => plan(desired, facts, resources)
+
+/** Of those steps, the ones that show whether the server can use a new storage. */
+export const planTrial: Planner = (desired, facts) => ({
+  steps: planUp(desired, facts).steps.filter(step => step.resource === 'packages' || isTrial(step)),
+  warnings: [],
+})
 
 /** The steps that keep the certificate valid. Everything else on the server is left to `up`. */
 export const planRenewal: Planner = (desired, facts) => plan(desired, facts, [certificate, renewal])

@@ -1,4 +1,4 @@
-import { foresee, look } from '../converge/converge.ts'
+import { foresee, type Looked, look } from '../converge/converge.ts'
 import { planUp } from '../converge/plan.ts'
 import type { Keep } from '../desired.ts'
 import { Failure, joined } from '../failure.ts'
@@ -37,8 +37,6 @@ export async function plan(inputs: Inputs, context: Context): Promise<Outcome> {
     throw error
   }
 }
-
-type Looked = Awaited<ReturnType<typeof look>>
 
 /** Each server, and what `keep` means for the images, which all of them have. */
 async function lookAtAll(

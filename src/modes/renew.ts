@@ -53,19 +53,34 @@ export async function renew(inputs: Inputs, context: Context): Promise<Outcome> 
 /** Checks each of several servers at its own address: each has its own certificate, and the name leads to only one of them. */
 function assessEach(inputs: Inputs, { group }: Context, done: Worked<Renewed>['done']): Promise<Failure[]> {
   const well = done.filter(({ result }) => result.fatal === undefined)
+  const resultOf = ({ name }: One) => well.find(({ one }) => one.name === name)?.result
   return group('Check each server', () =>
     seenAtEach(
       inputs,
       well.map(({ one }) => one),
-      async (endpoint, { listener, name }) => {
-        const result = well.find(({ one }) => one.name === name)?.result
+      async (endpoint, one) => {
+        const result = resultOf(one)
         const served = await endpoint.certificate()
         const failure = result && assessOf(inputs, result, served)
         if (failure) throw failure
-        listener.said(`its certificate is valid until ${date(served)}`)
+        one.listener.said(`its certificate is valid until ${date(served)}`)
+      },
+      one => {
+        const result = resultOf(one)
+        return result && assessUnseen(inputs, result)
       },
     ),
   )
+}
+
+/** By what the server itself said over SSH. What this run ordered was not there yet, and certbot was content with it. */
+function assessUnseen(inputs: Inputs, { facts, steps, undone }: Renewed): Failure | undefined {
+  if (facts === undefined || steps.some(isOrder)) return undefined
+  const disk = onDisk(inputs, facts)
+  // After a change it serves what is on its disk.
+  const served = (steps.length === 0 && readLineage(facts, inputs.desired.domain).served) || disk
+  const about = { disk: undefined, ordered: false, reason: undone?.message, now: Date.now() }
+  return served && assess(inputs, { ...about, served })
 }
 
 function assessOf(inputs: Inputs, { facts, steps, undone }: Renewed, served: X509Certificate) {

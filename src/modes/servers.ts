@@ -144,17 +144,19 @@ const reach = 3000
 
 /**
  * Looks at each of several servers as clients do, at its own address. Returns what is wrong, with the server’s name. It is no failure
- * if this runner can’t reach one of them by HTTPS.
+ * if this runner can’t reach one of them by HTTPS; `unseen` may know something of it nevertheless.
  */
 export async function seenAtEach(
   { desired: { domain, acme } }: Inputs,
   ones: readonly One[],
   look: (endpoint: Endpoint, one: One) => Promise<void>,
+  unseen: (one: One) => Failure | undefined = () => undefined,
 ): Promise<Failure[]> {
   const looks = ones.map(async one => {
     if (!(await answers(one.host))) {
       one.listener.said('this runner does not reach its port 443, so what it serves was not looked at')
-      return []
+      const failure = unseen(one)
+      return failure ? [named(one, failure)] : []
     }
     const endpoint = new Endpoint(domain, acme.ca, { address: one.host })
     try {

@@ -1,13 +1,17 @@
-import { converge } from '../converge/converge.ts'
-import { planUp } from '../converge/plan.ts'
+import { converge, type Looked, look } from '../converge/converge.ts'
+import type { Listener } from '../converge/listener.ts'
+import { planTrial, planUp } from '../converge/plan.ts'
 import { ownAuth } from '../desired.ts'
 import { asFailure, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { DiskFull } from '../publish/failure.ts'
 import { retry } from '../registry/retry.ts'
 import type { Outcome } from '../report/outcome.ts'
+import { bucketOf, isTrial, movesImages } from '../resources/registry/bucket.ts'
+import { registry } from '../resources/registry/registry.ts'
 import type { Step } from '../resources/resource.ts'
 import { freshUsers, names } from '../resources/users/users.ts'
+import type { Server } from '../server/server.ts'
 import { quote } from '../shell.ts'
 import { type Context, onEndpoint } from './context.ts'
 import { deliver, findLocals, seenFromHere } from './push.ts'
@@ -29,15 +33,17 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
     const wellBefore = inputs.targets.length > 1 ? lookAtEach(inputs) : new Map<string, Promise<boolean>>()
     // An image that can’t be pushed should be reported before the server changes.
     const locals = await findLocals(inputs, context)
-    const { done, failed } = await context.group(serversTitle(inputs), () =>
-      onServers(
+    const { done, failed } = await context.group(serversTitle(inputs), async () => {
+      const looks = await together(inputs, context)
+      return onServers(
         inputs,
         context,
-        ({ server, desired, listener, plans }) => converge(server, desired, plans(planUp), listener),
+        ({ server, desired, listener, plans }) =>
+          converge(server, desired, plans(planUp), listener, looks.get(server)),
         // Images that go through SSH still need the connection.
         inputs.throughSsh,
-      ),
-    )
+      )
+    })
     const steps = done.flatMap(({ result }) => result)
     const failures = failed.map(({ failure }) => behind(failure, steps))
     // The name may lead to a server that was not changed.
@@ -63,6 +69,46 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
       )
     }
   })
+}
+
+/**
+ * Looks at several servers with one bucket, and returns what was seen. If images would move to another storage, each server first tries
+ * that, and nothing is changed unless all of them can use it: otherwise the rest would serve other images under the same name.
+ */
+async function together(inputs: Inputs, context: Context): Promise<ReadonlyMap<Server, Promise<Looked>>> {
+  const looks = new Map<Server, Promise<Looked>>()
+  if (inputs.targets.length < 2 || bucketOf(inputs.desired) === undefined) return looks
+  const { done, failed } = await onServers(
+    inputs,
+    context,
+    ({ server, desired, plans }) => {
+      const first = look(server, desired, plans(planUp))
+      looks.set(server, first)
+      return first
+    },
+    true,
+  )
+  const moves = done.some(({ one, result: { facts } }) =>
+    movesImages(one.desired, registry.read(facts, one.desired).config),
+  )
+  if (!moves) return looks
+  if (failed.length === 0) failed.push(...(await onServers(inputs, context, tryStorage, true)).failed)
+  const [first] = failed
+  if (first === undefined) return new Map()
+  throw joined([
+    ...failed.map(({ failure }) => failure),
+    new Failure(
+      first.failure.topic,
+      'so none of the servers uses the new storage yet, because all must move to it together; put that right, or take the server out of `ssh-host`, and run again',
+    ),
+  ])
+}
+
+/** Nothing else but packages is changed, and nothing counts as done. */
+async function tryStorage({ server, desired, listener, plans }: One): Promise<void> {
+  const done: Listener['done'] = (step, milliseconds) =>
+    isTrial(step) ? listener.said('it can use the new storage') : listener.done(step, milliseconds)
+  await converge(server, desired, plans(planTrial), { ...listener, done })
 }
 
 /** How many new passwords are tried: nginx slows an address down after twenty that it has not yet seen to be right. */

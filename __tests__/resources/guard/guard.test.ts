@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { guard, guardLocation, guardMaps } from '../../../src/resources/guard/guard.ts'
+import { guard, guardLocation, guardMaps, guardServer, guardWay } from '../../../src/resources/guard/guard.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
@@ -51,19 +51,43 @@ test('where images are kept elsewhere the storage is watched and not the disk', 
   expect(script(desired)).toMatch(/^guard .* \/opt\/berth\/data 65532:65532 "\$store"$/)
   const flag = '/run/berth-guard-recorded-trixie.berth.test/silent'
   expect(script(inS3)).toBe(`guard_storage ${flag} /opt/berth/registry.sock`)
-  expect(guardLocation(inS3)).toContain(`if (-f ${flag}) { return 503 `)
-  expect(guardLocation(desired)).not.toContain(flag)
+  expect(guardLocation(inS3, false)).toContain(`if (-f ${flag}) { return 503 `)
+  expect(guardLocation(desired, false)).not.toContain(flag)
 })
 
 test('a storage that does not answer is told of', () => {
   const warnings = (wanted: typeof desired) => guard.warnings?.(wanted, { ...seen, silent: true }) ?? []
   expect(warnings(inS3).map(({ message }) => message)).toEqual([expect.stringContaining('clients get 503')])
   expect(warnings(desired)).toEqual([])
+  const several = { ...inS3, shared: { peers: ['web2'], secret: 'abc' } }
+  expect(warnings(several).map(({ message }) => message)).toEqual([
+    expect.stringContaining('so this server asks the others'),
+  ])
+})
+
+test('a server whose storage does not answer asks the others, and answers itself only if one of them asks', () => {
+  const id = /\$(b[0-9a-f]{6})_full/.exec(guardMaps(desired))?.[1]
+  expect(guardServer(inS3, true)).toContain(`set $${id}_way ${id};`)
+  expect(guardServer(inS3, true)).toMatch(/if \(-f \S+\/silent\) \{ set \$\w+_way \$\w+_detour; \}/)
+  expect(guardLocation(inS3, true)).toContain(`if ($${id}_way = "") { return 503 `)
+  expect(guardLocation(inS3, true)).not.toContain('/silent')
+  expect(guardWay(inS3, true)).toBe(`$${id}_way`)
+})
+
+test('alone, or with images on its disk, it has nobody to ask', () => {
+  for (const [wanted, peers] of [
+    [inS3, false],
+    [desired, false],
+    [desired, true],
+  ] as const) {
+    expect(guardServer(wanted, peers)).toBe('')
+    expect(guardWay(wanted, peers)).toMatch(/^b[0-9a-f]{6}$/)
+  }
 })
 
 test('nginx looks for the word of the guard of this registry', () => {
   expect(guardMaps(desired)).toContain('PATCH /run/berth-guard-recorded-trixie.berth.test/full;')
-  expect(guardLocation(desired)).toMatch(/if \(-f \$b[0-9a-f]{6}_full\) \{ return 403 /)
+  expect(guardLocation(desired, false)).toMatch(/if \(-f \$b[0-9a-f]{6}_full\) \{ return 403 /)
 })
 
 // What `df` says of other disks than there are here: size and free bytes, inodes and free inodes.

@@ -1,6 +1,11 @@
+import { execFile } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
-import { bucketOf, bucketTrial } from '../../../src/resources/registry/bucket.ts'
+import { planUp } from '../../../src/converge/plan.ts'
+import { bucketOf, bucketTrial, movesImages } from '../../../src/resources/registry/bucket.ts'
 import { configYaml } from '../../../src/resources/registry/config.ts'
+import { Facts } from '../../../src/server/facts.ts'
 import { recorded } from '../../recorded.ts'
 
 const bucket = {
@@ -17,7 +22,7 @@ test('the way to a bucket is known, whether an input or `registry-config` names 
       region: 'eu-central-1',
       endpoint: 'https://s3.example.com',
     },
-    ...{ accessKey: 'id', secretKey: 'secret', pathStyle: true, skipVerify: false },
+    ...{ accessKey: 'id', secretKey: 'secret', pathStyle: true, skipVerify: false, encrypt: false },
   }
   expect(bucketOf({ registry: { image: '', config: {}, bucket } })).toEqual(access)
   const s3 = {
@@ -60,6 +65,92 @@ test('a bucket that does not answer is tried again, so that it can say why', () 
       summary: 'try the bucket my-images at https://s3.example.com, which does not answer the registry',
     },
   ])
+})
+
+test('a bucket is tried before anything but packages is changed', () => {
+  const facts = (state: 'bare' | 'converged') =>
+    Facts.parse(
+      recorded('trixie', state).output.replace(
+        /^berth:end/m,
+        'berth:registry.rules=yes\nberth:registry.trust=yes\n$&',
+      ),
+    )
+  const given = wanted()
+  const steps = planUp(given, facts('bare')).steps.map(({ resource, call: [name] }) => `${resource} ${name}`)
+  const before = steps.slice(0, steps.indexOf('registry bucket_check'))
+  expect(before.length).toBeGreaterThan(0)
+  expect(before.filter(step => !step.startsWith('packages'))).toEqual([])
+  const fewer = { ...given, users: given.users?.slice(0, 1) ?? [] }
+  expect(planUp(fewer, facts('converged')).steps.map(({ call: [name] }) => name)[0]).toBe('bucket_check')
+})
+
+test.each([
+  ['is no longer YAML', 'secretkey: hidden\n  bad: [\n'],
+  ['is YAML, and no map', 'secretkey'],
+])('a configuration on the server that %s is another one, and is shown to nobody', (_, content) => {
+  const broken = { ...seen(wanted()), config: { content, mode: '600', owner: '65532:65532' } }
+  expect(tried(broken, wanted())).toMatchObject([
+    { action: 'update', summary: expect.stringContaining('after a round trip') },
+  ])
+  expect(movesImages(wanted(), broken.config)).toBe(false)
+})
+
+/** A storage that answers all that a trial asks, with what it was told of each object that was made. */
+async function storage() {
+  const objects = new Map<string, string>()
+  const made: Record<string, unknown>[] = []
+  const server = createServer(async (request, response) => {
+    const { pathname, search, searchParams } = new URL(request.url ?? '', 'http://storage')
+    let body = ''
+    for await (const chunk of request) body += chunk
+    const { method, headers } = request
+    if ((method === 'PUT' && search === '') || (method === 'POST' && searchParams.has('uploads')))
+      made.push(Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('x-amz-s'))))
+    if (method === 'PUT') objects.set(pathname.slice('/my-images/'.length), body)
+    const list = [...objects.keys()].map(
+      key => `<Contents><Key>${key}</Key><LastModified>2026-11-24T00:00:00.000Z</LastModified></Contents>`,
+    )
+    const said = searchParams.has('list-type') ? list.join('') : '<UploadId>1</UploadId>'
+    response.setHeader('etag', '"1"')
+    response.end(
+      method === 'GET' && search === ''
+        ? objects.get(pathname.slice('/my-images/'.length))
+        : `<a>${said}</a>`,
+    )
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return { endpoint: `http://127.0.0.1:${port}`, made, close: () => server.close() }
+}
+
+test.each<[string, Record<string, unknown>, Record<string, string>]>([
+  ['nothing', {}, {}],
+  ['no class', { storageclass: 'NONE', encrypt: false }, {}],
+  ['a class', { storageclass: 'standard_ia' }, { 'x-amz-storage-class': 'STANDARD_IA' }],
+  ['encryption', { encrypt: true }, { 'x-amz-server-side-encryption': 'AES256' }],
+  [
+    'encryption with a key',
+    { encrypt: true, keyid: 'k1' },
+    { 'x-amz-server-side-encryption': 'aws:kms', 'x-amz-server-side-encryption-aws-kms-key-id': 'k1' },
+  ],
+])('the trial makes objects as the registry will, with %s', async (_, s3, expected) => {
+  const { endpoint, made, close } = await storage()
+  const to = { ...wanted({ endpoint }) }
+  const [step] = bucketTrial(
+    { ...to, registry: { ...to.registry, config: { storage: { s3 } } } },
+    { generation: '', config: undefined, silent: false },
+  )
+  const [, program = '', access = ''] = step?.call ?? []
+  const ids = `${process.getuid?.()}:${process.getgid?.()}`
+  const said = new Promise(resolve =>
+    execFile('python3', ['-I', '-c', program, ids], (_, out, err) => resolve(out + err)).stdin?.end(
+      `${access}\n`,
+    ),
+  )
+  expect(await said).toBe('')
+  close()
+  // An object, its copy, and two uploads in parts.
+  expect(made).toEqual([expected, expected, expected, expected])
 })
 
 test('the plan names the bucket, and not its key', () => {

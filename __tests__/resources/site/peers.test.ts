@@ -42,6 +42,28 @@ describe('beside others', () => {
     expect(trusting).toContain('proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;')
   })
 
+  test('without its storage it asks them at once, unless one of them asks', () => {
+    const inS3 = {
+      ...several,
+      registry: { ...desired.registry, config: { storage: { filesystem: null, s3: {} } } },
+    }
+    const away = siteConf(inS3, dialect, found)
+    const id = /upstream (\w+) \{/.exec(away.slice(away.indexOf('registry.sock') - 60))?.[1]
+    const [, loopback] = /server (127\.\S+:80) backup/.exec(away) ?? []
+    expect(away).toContain(`upstream ${id}_elsewhere {\n    server ${loopback} max_fails=0;\n}`)
+    expect(away).toContain(
+      `map $http_x_berth_peer $${id}_detour {\n    default "";\n    "" ${id}_elsewhere;\n}`,
+    )
+    const [main = ''] = away.slice(away.indexOf('ssl_certificate ')).split(/^server \{$/m)
+    // In the server, before its locations: an `if` in a location is a location of its own.
+    expect(main.indexOf(`{ set $${id}_way $${id}_detour; }`)).toBeGreaterThan(0)
+    expect(main.indexOf(`{ set $${id}_way $${id}_detour; }`)).toBeLessThan(main.indexOf('location / {'))
+    expect(main).toContain(`proxy_pass http://$${id}_way;`)
+    const alone = siteConf(inS3, dialect, { ...found, peers: [] })
+    expect(alone).toContain(`proxy_pass http://${id};`)
+    expect(alone).not.toMatch(/_way|_detour|_elsewhere/)
+  })
+
   test('a challenge that is not here is looked for there, also before there is a certificate', () => {
     for (const each of [conf, challengeConf(domain, found)]) {
       expect(each).toContain('root /var/www/berth; try_files $uri @peers; }')

@@ -36,12 +36,13 @@ export const guard = resource<Guard>({
   }),
 
   warnings: (desired, { room, silent }) => {
+    const instead = desired.shared ? 'this server asks the others' : 'clients get 503'
     if (!onDisk(desired))
       return silent
         ? [
             new Failure(
               'bucket',
-              'the object storage does not answer the registry, so clients get 503; look at the storage, and at the way there from the server: all comes back by itself as soon as it answers',
+              `the object storage does not answer the registry, so ${instead}; look at the storage, and at the way there from the server: all comes back by itself as soon as it answers`,
             ),
           ]
         : []
@@ -80,6 +81,30 @@ export const guard = resource<Guard>({
         ],
 })
 
+/**
+ * What belongs in the server, with other servers beside it: the upstream to ask, which is the way to the others while the storage does not
+ * answer here. It is not in the location, where `if` does more than it seems to.
+ */
+export function guardServer(desired: Pick<Desired, 'domain' | 'registry'>, peers: boolean): string {
+  if (!hasDetour(desired, peers)) return ''
+  const id = prefix(desired.domain)
+  return `
+    # The object storage does not answer here, says berth-guard. It may answer elsewhere.
+    set $${id}_way ${id};
+    if (-f ${silentFlag(desired.domain)}) { set $${id}_way $${id}_detour; }
+`
+}
+
+/** The upstream to ask, as `proxy_pass` has it. */
+export function guardWay(desired: Pick<Desired, 'domain' | 'registry'>, peers: boolean): string {
+  const id = prefix(desired.domain)
+  return hasDetour(desired, peers) ? `$${id}_way` : id
+}
+
+function hasDetour(desired: Pick<Desired, 'registry'>, peers: boolean): boolean {
+  return peers && !onDisk(desired)
+}
+
 /** What belongs before the site's servers: the file by which the guard stops a request, for requests that need room. */
 export function guardMaps({ domain }: Pick<Desired, 'domain'>): string {
   const uploads = ['POST', 'PUT', 'PATCH'].map(method => `    ${method} ${fullFlag(domain)};\n`).join('')
@@ -93,12 +118,13 @@ ${uploads}}
  * What belongs in the location that proxies. Docker shows the text of a 403 and does not try again; of a 507 it shows only the
  * number.
  */
-export function guardLocation(desired: Pick<Desired, 'domain' | 'registry'>): string {
+export function guardLocation(desired: Pick<Desired, 'domain' | 'registry'>, peers: boolean): string {
   const { domain } = desired
+  const silent = hasDetour(desired, peers) ? `$${prefix(domain)}_way = ""` : `-f ${silentFlag(domain)}`
   if (!onDisk(desired))
     return `
         # The object storage does not answer, says berth-guard: so that nobody waits for it in vain.
-        if (-f ${silentFlag(domain)}) { return 503 '{"errors":[{"code":"UNAVAILABLE","message":"the object storage of this registry does not answer; try again in a minute"}]}'; }
+        if (${silent}) { return 503 '{"errors":[{"code":"UNAVAILABLE","message":"the object storage of this registry does not answer; try again in a minute"}]}'; }
 `
   return `
         # The disk is nearly full, says berth-guard.

@@ -17,6 +17,10 @@ export interface BucketAccess {
   secretKey: string
   pathStyle: boolean
   skipVerify: boolean
+  /** Whether objects are to be encrypted by the storage; with the key of this id, or with one of its own. */
+  encrypt: boolean
+  keyId: string | undefined
+  storageClass: string | undefined
 }
 
 /** The bucket of a wanted registry; `undefined` if it has none over S3, or one whose key is not in the configuration. */
@@ -41,6 +45,13 @@ function bucketIn({ storage }: Record<string, unknown>): BucketAccess | undefine
     secretKey: text('secretkey'),
     pathStyle: endpoint !== '' || text('forcepathstyle') === 'true',
     skipVerify: text('skipverify') === 'true',
+    encrypt: text('encrypt') === 'true',
+    keyId: text('keyid') || undefined,
+    // The registry knows them in any case. With NONE it names none.
+    storageClass:
+      text('storageclass')
+        .toUpperCase()
+        .replace(/^NONE$/, '') || undefined,
   }
 }
 
@@ -53,8 +64,8 @@ export function bucketTrial(
   seen: { generation: string; config: ServerFile | undefined; silent: boolean },
 ): Step[] {
   const wanted = bucketOf(desired)
-  const before: unknown = wanted && seen.config && parse(seen.config.content)
-  const same = isObject(before) && JSON.stringify(bucketIn(before)) === JSON.stringify(wanted)
+  const before = wanted && configIn(seen.config)
+  const same = before !== undefined && JSON.stringify(bucketIn(before)) === JSON.stringify(wanted)
   if (wanted === undefined || (same && !seen.silent)) return []
   const { bucket, endpoint = 'AWS' } = wanted
   const place = `the bucket ${bucket} at ${endpoint}`
@@ -68,6 +79,35 @@ export function bucketTrial(
           : `keep images in ${place}, after a round trip there`,
       ),
       call: ['bucket_check', library('bucket/s3.py') + library('bucket/check.py'), JSON.stringify(wanted)],
+      // Before anything else is changed. Python comes with certbot.
+      after: 'packages',
     },
   ]
+}
+
+/** Whether a step is such a trial. */
+export function isTrial({ call: [name] }: Step): boolean {
+  return name === 'bucket_check'
+}
+
+/** Whether the registry that `config` sets up has its images in another place. A new key for the same place moves nothing. */
+export function movesImages(desired: Desired, config: ServerFile | undefined): boolean {
+  const wanted = bucketOf(desired)
+  const before = configIn(config)
+  return wanted !== undefined && before !== undefined && placeOf(bucketIn(before)) !== placeOf(wanted)
+}
+
+function placeOf(access: BucketAccess | undefined): string {
+  return JSON.stringify([access?.endpoint, access?.bucket, access?.folder])
+}
+
+/** The content of a config.yml; `undefined` if there is none, or if somebody has made it something else than YAML. */
+function configIn(file: ServerFile | undefined): Record<string, unknown> | undefined {
+  try {
+    const config: unknown = file && parse(file.content)
+    return isObject(config) ? config : undefined
+  } catch {
+    // The message would show the lines around the mistake, and with them the key.
+    return undefined
+  }
 }

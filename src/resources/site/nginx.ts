@@ -1,7 +1,7 @@
 import type { Desired } from '../../desired.ts'
 import { notice, withoutComments } from '../../shell.ts'
 import { brakeMaps, brakePassed, brakeServer, isLocked } from '../brake/brake.ts'
-import { guardLocation, guardMaps } from '../guard/guard.ts'
+import { guardLocation, guardMaps, guardServer, guardWay } from '../guard/guard.ts'
 import { berthWebroot, chainFile, htpasswdFile, prefix } from '../names.ts'
 import { pageLocations, pageMaps, pageServer } from '../page/nginx.ts'
 import { nobody, patient, plain, straight, streamed, unlimited } from './inherited.ts'
@@ -127,7 +127,7 @@ ${headers(id, '    ')}    add_header Docker-Distribution-Api-Version registry/2.
     default_type application/json;
 
     # In place of what is meant for other sites.
-${plain(id, named)}${patient}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : unlimited(id)}${pageServer(desired)}
+${plain(id, named)}${patient}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : unlimited(id)}${guardServer(desired, peers.length > 0)}${pageServer(desired)}
 ${pageLocations(desired, headers(id, '        '), isLocked(desired) ? brakePassed(desired) : '')}${locations(desired, peers)}}
 ${peerServer(desired, named, peers)}${stranger(dialect, others, ipv6)}`
   return `${challengeConf(domain, neighbours)}\n${withoutComments(text)}`
@@ -172,8 +172,8 @@ ${rightsLocation(desired)}${proxy(desired, peers)}    }
 }
 
 function proxy(desired: Site, peers: Neighbours['peers']): string {
-  return `${guardLocation(desired)}
-        proxy_pass http://${prefix(desired.domain)};
+  return `${guardLocation(desired, peers.length > 0)}
+        proxy_pass http://${guardWay(desired, peers.length > 0)};
 ${streamed}\
         proxy_set_header X-Real-IP $remote_addr;
         proxy_set_header X-Forwarded-For $remote_addr;

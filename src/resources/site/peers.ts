@@ -58,8 +58,16 @@ export function registryUpstream(desired: Site, peers: readonly string[]): strin
     server ${own} max_fails=0;
     server ${loopback(desired.domain)}:80 backup max_fails=0;
 }
+upstream ${id}_elsewhere {
+    server ${loopback(desired.domain)}:80 max_fails=0;
+}
 upstream ${id}_peers {
 ${servers(peers, 443)}}
+# Where to ask if this server can't answer; nowhere if another one asks, for that one goes on to the next.
+map ${asked} $${id}_detour {
+    default "";
+    "" ${id}_elsewhere;
+}
 `
 }
 
