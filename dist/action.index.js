@@ -967,6 +967,12 @@ function bucketIn({ storage }) {
         secretKey: text('secretkey'),
         pathStyle: endpoint !== '' || text('forcepathstyle') === 'true',
         skipVerify: text('skipverify') === 'true',
+        encrypt: text('encrypt') === 'true',
+        keyId: text('keyid') || undefined,
+        // The registry knows them in any case. With NONE it names none.
+        storageClass: text('storageclass')
+            .toUpperCase()
+            .replace(/^NONE$/, '') || undefined,
     };
 }
 /**
@@ -975,8 +981,8 @@ function bucketIn({ storage }) {
  */
 function bucketTrial(desired, seen) {
     const wanted = bucketOf(desired);
-    const before = wanted && seen.config && (0,dist.parse)(seen.config.content);
-    const same = (0,json/* isObject */.Gv)(before) && JSON.stringify(bucketIn(before)) === JSON.stringify(wanted);
+    const before = wanted && configIn(seen.config);
+    const same = before !== undefined && JSON.stringify(bucketIn(before)) === JSON.stringify(wanted);
     if (wanted === undefined || (same && !seen.silent))
         return [];
     const { bucket, endpoint = 'AWS' } = wanted;
@@ -988,8 +994,34 @@ function bucketTrial(desired, seen) {
                 ? `try ${place}, which does not answer the registry`
                 : `keep images in ${place}, after a round trip there`),
             call: ['bucket_check', (0,shell/* library */.Yv)('bucket/s3.py') + (0,shell/* library */.Yv)('bucket/check.py'), JSON.stringify(wanted)],
+            // Before anything else is changed. Python comes with certbot.
+            after: 'packages',
         },
     ];
+}
+/** Whether a step is such a trial. */
+function isTrial({ call: [name] }) {
+    return name === 'bucket_check';
+}
+/** Whether the registry that `config` sets up has its images in another place. A new key for the same place moves nothing. */
+function movesImages(desired, config) {
+    const wanted = bucketOf(desired);
+    const before = configIn(config);
+    return wanted !== undefined && before !== undefined && placeOf(bucketIn(before)) !== placeOf(wanted);
+}
+function placeOf(access) {
+    return JSON.stringify([access?.endpoint, access?.bucket, access?.folder]);
+}
+/** The content of a config.yml; `undefined` if there is none, or if somebody has made it something else than YAML. */
+function configIn(file) {
+    try {
+        const config = file && (0,dist.parse)(file.content);
+        return (0,json/* isObject */.Gv)(config) ? config : undefined;
+    }
+    catch {
+        // The message would show the lines around the mistake, and with them the key.
+        return undefined;
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/retention/storage.js
@@ -1648,13 +1680,14 @@ async function firstReached({ servers }) {
 const reach = 3000;
 /**
  * Looks at each of several servers as clients do, at its own address. Returns what is wrong, with the server\u2019s name. It is no failure
- * if this runner can\u2019t reach one of them by HTTPS.
+ * if this runner can\u2019t reach one of them by HTTPS; `unseen` may know something of it nevertheless.
  */
-async function seenAtEach({ desired: { domain, acme } }, ones, look) {
+async function seenAtEach({ desired: { domain, acme } }, ones, look, unseen = () => undefined) {
     const looks = ones.map(async (one) => {
         if (!(await answers(one.host))) {
             one.listener.said('this runner does not reach its port 443, so what it serves was not looked at');
-            return [];
+            const failure = unseen(one);
+            return failure ? [servers_named(one, failure)] : [];
         }
         const endpoint = new Endpoint(domain, acme.ca, { address: one.host });
         try {
@@ -1991,10 +2024,11 @@ const guard = resource({
         silent: facts.is('guard.silent'),
     }),
     warnings: (desired, { room, silent }) => {
+        const instead = desired.shared ? 'this server asks the others' : 'clients get 503';
         if (!(0,build_desired/* onDisk */.FC)(desired))
             return silent
                 ? [
-                    new build_failure/* Failure */.HR('bucket', 'the object storage does not answer the registry, so clients get 503; look at the storage, and at the way there from the server: all comes back by itself as soon as it answers'),
+                    new build_failure/* Failure */.HR('bucket', `the object storage does not answer the registry, so ${instead}; look at the storage, and at the way there from the server: all comes back by itself as soon as it answers`),
                 ]
                 : [];
         return room === ''
@@ -2026,6 +2060,28 @@ const guard = resource({
             },
         ],
 });
+/**
+ * What belongs in the server, with other servers beside it: the upstream to ask, which is the way to the others while the storage does not
+ * answer here. It is not in the location, where `if` does more than it seems to.
+ */
+function guardServer(desired, peers) {
+    if (!hasDetour(desired, peers))
+        return '';
+    const id = prefix(desired.domain);
+    return `
+    # The object storage does not answer here, says berth-guard. It may answer elsewhere.
+    set $${id}_way ${id};
+    if (-f ${silentFlag(desired.domain)}) { set $${id}_way $${id}_detour; }
+`;
+}
+/** The upstream to ask, as `proxy_pass` has it. */
+function guardWay(desired, peers) {
+    const id = prefix(desired.domain);
+    return hasDetour(desired, peers) ? `$${id}_way` : id;
+}
+function hasDetour(desired, peers) {
+    return peers && !(0,build_desired/* onDisk */.FC)(desired);
+}
 /** What belongs before the site's servers: the file by which the guard stops a request, for requests that need room. */
 function guardMaps({ domain }) {
     const uploads = ['POST', 'PUT', 'PATCH'].map(method => `    ${method} ${fullFlag(domain)};\n`).join('');
@@ -2038,12 +2094,13 @@ ${uploads}}
  * What belongs in the location that proxies. Docker shows the text of a 403 and does not try again; of a 507 it shows only the
  * number.
  */
-function guardLocation(desired) {
+function guardLocation(desired, peers) {
     const { domain } = desired;
+    const silent = hasDetour(desired, peers) ? `$${prefix(domain)}_way = ""` : `-f ${silentFlag(domain)}`;
     if (!(0,build_desired/* onDisk */.FC)(desired))
         return `
         # The object storage does not answer, says berth-guard: so that nobody waits for it in vain.
-        if (-f ${silentFlag(domain)}) { return 503 '{"errors":[{"code":"UNAVAILABLE","message":"the object storage of this registry does not answer; try again in a minute"}]}'; }
+        if (${silent}) { return 503 '{"errors":[{"code":"UNAVAILABLE","message":"the object storage of this registry does not answer; try again in a minute"}]}'; }
 `;
     return `
         # The disk is nearly full, says berth-guard.
@@ -2548,8 +2605,16 @@ function registryUpstream(desired, peers) {
     server ${own} max_fails=0;
     server ${loopback(desired.domain)}:80 backup max_fails=0;
 }
+upstream ${id}_elsewhere {
+    server ${loopback(desired.domain)}:80 max_fails=0;
+}
 upstream ${id}_peers {
 ${servers(peers, 443)}}
+# Where to ask if this server can't answer; nowhere if another one asks, for that one goes on to the next.
+map ${asked} $${id}_detour {
+    default "";
+    "" ${id}_elsewhere;
+}
 `;
 }
 /** What belongs in the location that proxies to the registry. */
@@ -2722,7 +2787,7 @@ ${headers(id, '    ')}    add_header Docker-Distribution-Api-Version registry/2.
     default_type application/json;
 
     # In place of what is meant for other sites.
-${plain(id, named)}${patient}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : unlimited(id)}${pageServer(desired)}
+${plain(id, named)}${patient}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : unlimited(id)}${guardServer(desired, peers.length > 0)}${pageServer(desired)}
 ${pageLocations(desired, headers(id, '        '), isLocked(desired) ? brakePassed(desired) : '')}${locations(desired, peers)}}
 ${peerServer(desired, named, peers)}${stranger(dialect, others, ipv6)}`;
     return `${challengeConf(domain, neighbours)}\n${(0,shell/* withoutComments */.fx)(text)}`;
@@ -2760,8 +2825,8 @@ ${rightsLocation(desired)}${proxy(desired, peers)}    }
 `;
 }
 function proxy(desired, peers) {
-    return `${guardLocation(desired)}
-        proxy_pass http://${prefix(desired.domain)};
+    return `${guardLocation(desired, peers.length > 0)}
+        proxy_pass http://${guardWay(desired, peers.length > 0)};
 ${streamed}\
         proxy_set_header X-Real-IP $remote_addr;
         proxy_set_header X-Forwarded-For $remote_addr;
@@ -2989,6 +3054,7 @@ const sentences = {
         const [seconds, ...servers] = details.split(' ');
         return `${setter(dns)} set a record, and ${servers.join(' and ')} did not show it within ${seconds} s; is the zone of ${domain} served by these name servers, and not only by others?`;
     },
+    broken: (domain, _, error) => `the rehearsal broke off with \u201c${error.slice(0, 200)}\u201d; see on the server what the name servers of ${domain} answer (\`dig TXT ${record(domain)} @NAMESERVER\`), and run again`,
     hook: (domain, _, code, output) => `your script ended with ${code} when it should have set ${record(domain)}${lastWords(output)}; run it by hand on the server, as \`/etc/letsencrypt/berth/dns/\u2026\` would be`,
 };
 const record = (domain) => `_acme-challenge.${domain}`;
@@ -3274,6 +3340,10 @@ function credentialSum({ name, credentials }) {
 /** Whether a step asks an authority for a certificate. */
 function isOrder({ call: [name] }) {
     return name === 'certificate_order' || name === 'renewal_order';
+}
+/** Whether a step sets a record in DNS, be it only for a rehearsal. */
+function setsRecord({ acme }, step) {
+    return acme.dns !== undefined && (isOrder(step) || step.call[0] === 'dns_renew');
 }
 /** Whether a certificate is in its last `days`, or in the last third of its life if that is shorter. */
 function due(leaf, days, now) {
@@ -4815,6 +4885,7 @@ const resources = [
 
 
 
+
 const libraries = [
     'server/protocol',
     'server/facts',
@@ -4822,6 +4893,11 @@ const libraries = [
 ];
 /** The steps from what the server is to what it should be. Throws, naming all that is in the way. */
 const planUp = (desired, facts) => plan(desired, facts, resources);
+/** Of those steps, the ones that show whether the server can use a new storage. */
+const planTrial = (desired, facts) => ({
+    steps: planUp(desired, facts).steps.filter(step => step.resource === 'packages' || isTrial(step)),
+    warnings: [],
+});
 /** The steps that keep the certificate valid. Everything else on the server is left to `up`. */
 const planRenewal = (desired, facts) => plan(desired, facts, [certificate, renewal]);
 /** The steps that take the registry away: the last that was built goes first. */
@@ -5078,11 +5154,14 @@ async function foresee(preflight, { acme }, facts, steps, said) {
     if (where !== undefined)
         said(where);
 }
-/** Makes the server what it should be, and returns the steps that it took: none if nothing had to change. */
-async function converge(server, desired, planner, listener) {
+/**
+ * Makes the server what it should be, and returns the steps that it took: none if nothing had to change. `first` is a look at it that was
+ * just taken.
+ */
+async function converge(server, desired, planner, listener, first) {
     const preflight = new Preflight(desired.domain, {}, desired.shared !== undefined);
     for (let attempt = 1; attempt <= attempts; attempt++) {
-        const { facts, steps, warnings } = await look(server, desired, planner);
+        const { facts, steps, warnings } = await ((attempt === 1 && first) || look(server, desired, planner));
         listener.looked?.(facts);
         if (attempt === 1)
             warnings.forEach(listener.warned);
@@ -5091,7 +5170,8 @@ async function converge(server, desired, planner, listener) {
             return steps;
         await foresee(preflight, desired, facts, steps, listener.said);
         const log = new ApplyLog(desired, steps, listener, preflight);
-        const output = await server.run(applyScript(desired, facts, steps), line => log.hear(line));
+        const apply = () => server.run(applyScript(desired, facts, steps), line => log.hear(line));
+        const output = await (sharesRecord(desired, steps) ? converge_inTurn(apply, listener.said) : apply());
         if (log.stale) {
             listener.said('another run changed the server in the meantime; looking again');
             continue;
@@ -5101,6 +5181,24 @@ async function converge(server, desired, planner, listener) {
         return log.taken;
     }
     throw new build_failure/* Failure */.HR('busy', 'the server keeps changing while Berth looks at it; is another workflow at work there?');
+}
+/** Whether a step sets the record in DNS that other servers of the registry set too. */
+function sharesRecord(desired, steps) {
+    return desired.shared !== undefined && steps.some(step => setsRecord(desired, step));
+}
+/** Those of this run\u2019s servers that set the record, or wait to: how many there are, and the last of them. */
+const line = { length: 0, last: Promise.resolve() };
+/** Does work for one server after the other: some providers keep only the newest values of a record. */
+async function converge_inTurn(work, said) {
+    if (line.length > 0)
+        said('waiting for another server, which sets the same record in DNS');
+    line.length += 1;
+    const turn = line.last.then(work);
+    const end = () => {
+        line.length -= 1;
+    };
+    line.last = turn.then(end, end);
+    return turn;
 }
 
 ;// CONCATENATED MODULE: ./build/modes/down.js
@@ -6988,14 +7086,28 @@ async function renew(inputs, context) {
 /** Checks each of several servers at its own address: each has its own certificate, and the name leads to only one of them. */
 function assessEach(inputs, { group }, done) {
     const well = done.filter(({ result }) => result.fatal === undefined);
-    return group('Check each server', () => seenAtEach(inputs, well.map(({ one }) => one), async (endpoint, { listener, name }) => {
-        const result = well.find(({ one }) => one.name === name)?.result;
+    const resultOf = ({ name }) => well.find(({ one }) => one.name === name)?.result;
+    return group('Check each server', () => seenAtEach(inputs, well.map(({ one }) => one), async (endpoint, one) => {
+        const result = resultOf(one);
         const served = await endpoint.certificate();
         const failure = result && assessOf(inputs, result, served);
         if (failure)
             throw failure;
-        listener.said(`its certificate is valid until ${renew_date(served)}`);
+        one.listener.said(`its certificate is valid until ${renew_date(served)}`);
+    }, one => {
+        const result = resultOf(one);
+        return result && assessUnseen(inputs, result);
     }));
+}
+/** By what the server itself said over SSH. What this run ordered was not there yet, and certbot was content with it. */
+function assessUnseen(inputs, { facts, steps, undone }) {
+    if (facts === undefined || steps.some(isOrder))
+        return undefined;
+    const disk = onDisk(inputs, facts);
+    // After a change it serves what is on its disk.
+    const served = (steps.length === 0 && readLineage(facts, inputs.desired.domain).served) || disk;
+    const about = { disk: undefined, ordered: false, reason: undone?.message, now: Date.now() };
+    return served && assess(inputs, { ...about, served });
 }
 function assessOf(inputs, { facts, steps, undone }, served) {
     return assess(inputs, {
@@ -7073,6 +7185,8 @@ function renew_date({ validToDate }) {
 
 
 
+
+
 /** Converges, verifies, then pushes. */
 function up(inputs, context) {
     return onEndpoint(inputs, async (endpoint) => {
@@ -7081,9 +7195,12 @@ function up(inputs, context) {
         const wellBefore = inputs.targets.length > 1 ? lookAtEach(inputs) : new Map();
         // An image that can\u2019t be pushed should be reported before the server changes.
         const locals = await findLocals(inputs, context);
-        const { done, failed } = await context.group(serversTitle(inputs), () => onServers(inputs, context, ({ server, desired, listener, plans }) => converge(server, desired, plans(planUp), listener), 
-        // Images that go through SSH still need the connection.
-        inputs.throughSsh));
+        const { done, failed } = await context.group(serversTitle(inputs), async () => {
+            const looks = await together(inputs, context);
+            return onServers(inputs, context, ({ server, desired, listener, plans }) => converge(server, desired, plans(planUp), listener, looks.get(server)), 
+            // Images that go through SSH still need the connection.
+            inputs.throughSsh);
+        });
         const steps = done.flatMap(({ result }) => result);
         const failures = failed.map(({ failure }) => behind(failure, steps));
         // The name may lead to a server that was not changed.
@@ -7108,6 +7225,37 @@ function up(inputs, context) {
             throw new build_failure/* Failure */.HR('diskFull', `${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`);
         }
     });
+}
+/**
+ * Looks at several servers with one bucket, and returns what was seen. If images would move to another storage, each server first tries
+ * that, and nothing is changed unless all of them can use it: otherwise the rest would serve other images under the same name.
+ */
+async function together(inputs, context) {
+    const looks = new Map();
+    if (inputs.targets.length < 2 || bucketOf(inputs.desired) === undefined)
+        return looks;
+    const { done, failed } = await onServers(inputs, context, ({ server, desired, plans }) => {
+        const first = look(server, desired, plans(planUp));
+        looks.set(server, first);
+        return first;
+    }, true);
+    const moves = done.some(({ one, result: { facts } }) => movesImages(one.desired, registry.read(facts, one.desired).config));
+    if (!moves)
+        return looks;
+    if (failed.length === 0)
+        failed.push(...(await onServers(inputs, context, tryStorage, true)).failed);
+    const [first] = failed;
+    if (first === undefined)
+        return new Map();
+    throw (0,build_failure/* joined */.oR)([
+        ...failed.map(({ failure }) => failure),
+        new build_failure/* Failure */.HR(first.failure.topic, 'so none of the servers uses the new storage yet, because all must move to it together; put that right, or take the server out of `ssh-host`, and run again'),
+    ]);
+}
+/** Nothing else but packages is changed, and nothing counts as done. */
+async function tryStorage({ server, desired, listener, plans }) {
+    const done = (step, milliseconds) => isTrial(step) ? listener.said('it can use the new storage') : listener.done(step, milliseconds);
+    await converge(server, desired, plans(planTrial), { ...listener, done });
 }
 /** How many new passwords are tried: nginx slows an address down after twenty that it has not yet seen to be right. */
 const maxLogins = 15;

@@ -635,6 +635,8 @@ function readDns(reader, mode) {
             mistake('is given without `acme-dns`; name there what it is for');
         return undefined;
     }
+    if (name === 'standalone')
+        reader.mistake('acme-dns')('can\u2019t be standalone, whose name server answers only while certbot runs, so that no record can be looked at before an order; use the plugin for your provider, or `hook`');
     if (reader.text('certificate') !== '')
         reader.mistake('acme-dns')('is for certificates by ACME, but `certificate` is your own; omit one of them');
     // These need none.
@@ -652,23 +654,35 @@ function readDns(reader, mode) {
  * In a file of settings these are the values; in a script or in JSON, the words that look random.
  */
 function secretsOf(text) {
-    const values = [...text.matchAll(/^(?:export\s+)?([\w.-]+)\s*[=:]\s*(.+?)\s*$/gm)]
+    const values = [...text.matchAll(/^[ \t]*(?:export\s+)?([\w.-]+)\s*[=:]\s*(.+?)\s*$/gm)]
         .filter(([, key = '']) => !publicKeys.test(key))
-        .map(([, , value = '']) => value);
-    const named = text.startsWith('#!') ? [...text.matchAll(namedSecret)].map(([, value = '']) => value) : [];
-    const words = text.replace(/^[\w.-]+\s*[=:]/gm, '').split(/[\s"'`=,;:(){}[\]<>|&$]+|\\n/);
+        // What a function of a script calls `create` would be missed in each line of the log.
+        .filter(([line, key = '']) => !text.startsWith('#!') || !/^\s/.test(line) || secretKeys.test(key))
+        .map(([, key = '', value = '']) => ({ key, value: value.replace(/^(["'])(.*)\1$/, '$2') }));
+    const named = /^(#!|\{)/.test(text)
+        ? [...text.matchAll(namedSecret), ...text.matchAll(login)].map(([, value = '']) => value)
+        : [];
+    const words = text.replace(/^[ \t]*[\w.-]+\s*[=:]/gm, '').split(/[\s"'`=,;:(){}[\]<>|&$]+|\\n/);
     return [
         ...new Set([
             ...values
-                .map(value => value.replace(/^(["'])(.*)\1$/, '$2'))
-                .filter(value => value.length >= 6 && !isPublic(value)),
-            ...named.filter(value => !isPublic(value)),
+                .filter(({ key, value }) => value.length >= 6 && !(secretKeys.test(key) ? isFile : isPublic)(value))
+                .map(({ value }) => value),
+            ...named.filter(value => !isFile(value)),
             ...words.filter(word => word.length >= 16 && /\d/.test(word) && /[a-z]/i.test(word) && !isPublic(word)),
         ]),
     ];
 }
 /** A value after a name that sounds secret, such as `X-Api-Key: \u2026` or `--token \u2026`; not a variable. */
 const namedSecret = /(?:--[\w-]*(?:passw\w*|secret|token|key)[= ]|(?:passw\w*|secret\w*|token|key|authorization)["']?[ \t]*[=:])[ \t]*(?:Basic |Bearer |Token )?["']?([^\s"'`$=,;(){}[\]<>|&-][^\s"'`$,;(){}[\]<>|&]{5,})/gi;
+/** The password that curl is told. */
+const login = /\s(?:-u|--user)[ =]?["']?[^\s"'`:$-][^\s"'`:$]*:([^\s"'`$]{6,})/g;
+/** Settings whose values are secret, whatever they look like: a key of AWS may begin with a slash, as a path does. */
+const secretKeys = /secret|passw|token|key$/i;
+/** A file that is where files with keys are. */
+function isFile(value) {
+    return /^\/(etc|home|opt|root|run|srv|usr|var)\/[\w./-]+$/.test(value);
+}
 /** Settings whose values are not secret, such as the name of a TSIG key. */
 const publicKeys = /(name|algorithm|server|port|email|endpoint|region|zone|project)$/i;
 /** Values that anybody may know, and that readers of a log would miss. */

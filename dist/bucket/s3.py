@@ -28,6 +28,8 @@ ADVICE = {
     'PermanentRedirect': 'correct `s3-region` or `s3-endpoint`',
     'TemporaryRedirect': 'correct `s3-region` or `s3-endpoint`',
     'RequestTimeTooSkewed': 'set the server’s clock (`timedatectl set-ntp true`) or the storage’s, which differ by more than 15 minutes',
+    'InvalidStorageClass': 'correct `storageclass` in `registry-config`',
+    'KMS.NotFoundException': 'correct `keyid` in `registry-config`',
     'QuotaExceeded': 'make room in the storage',
     'StorageFull': 'make room in the storage',
     'NotImplemented': 'use a storage that has it',
@@ -69,6 +71,7 @@ class Bucket:
         self.root = settings['folder']
         self.region = region
         self.id, self.secret = settings['accessKey'], settings['secretKey']
+        self.making = making(settings)
         self.patience = patience
         self.context = ssl.create_default_context()
         # The registry does not ask it of a company’s authority either, nor did Python before 3.13.
@@ -83,7 +86,10 @@ class Bucket:
         path = urllib.parse.quote(f'{self.base}/{key}', safe='/~')
         pairs = sorted((urllib.parse.quote(a, safe='~'), urllib.parse.quote(b, safe='~')) for a, b in dict(query).items())
         line = '&'.join(f'{a}={b}' for a, b in pairs)
-        signed = self.sign(method, path, line, {**dict(headers), 'host': self.host}, body)
+        # A part is like the whole that it belongs to.
+        makes = (method == 'PUT' and not query) or (method == 'POST' and 'uploads' in dict(query))
+        given = {**(self.making if makes else {}), **dict(headers), 'host': self.host}
+        signed = self.sign(method, path, line, given, body)
         reused = hasattr(self.own, 'link')
         try:
             return self.send(method, f'{path}?{line}' if line else path, signed, body)
@@ -144,6 +150,19 @@ class Bucket:
             if more.get('IsTruncated') != 'true':
                 return
             query['continuation-token'] = more['NextContinuationToken']
+
+
+def making(settings):
+    """What the registry says of each object that it makes: a bucket may refuse any other."""
+    headers = {}
+    if settings.get('encrypt'):
+        key = settings.get('keyId')
+        headers['x-amz-server-side-encryption'] = 'aws:kms' if key else 'AES256'
+        if key:
+            headers['x-amz-server-side-encryption-aws-kms-key-id'] = key
+    if settings.get('storageClass'):
+        headers['x-amz-storage-class'] = settings['storageClass']
+    return headers
 
 
 def seconds(text):

@@ -23,7 +23,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# Seconds until a record counts as missing. If a CNAME is in its way, waiting longer is of no use.
+# Seconds until a record counts as missing. If a CNAME is in the way of a plugin that does not follow it, waiting longer is of no use.
 PATIENCE = 120
 PATIENCE_CNAME = 20
 # certbot's wait: longer than it took now, because it may take longer another time. If no name server can be asked, it is a guess.
@@ -31,7 +31,12 @@ WAIT_LEAST = 10
 WAIT_FACTOR = 3
 WAIT_BLIND = 60
 
+PREFIX = "_acme-challenge."
+
 CNAME, SOA, TXT, NS = 5, 6, 16, 2
+AUTHORITATIVE = 0x400
+# What a name server that does not answer, or not as one does, ends in.
+NO_ANSWER = (OSError, struct.error, IndexError)
 
 
 class Obstacle(Exception):
@@ -59,7 +64,7 @@ def name_at(message, at):
 
 
 def parse(message):
-    """The code of an answer, and its records as (section, name, kind, value)."""
+    """The flags of an answer, and its records as (section, name, kind, value)."""
     _, flags, questions, *counts = struct.unpack(">HHHHHH", message[:12])
     at, records = 12, []
     for _ in range(questions):
@@ -80,7 +85,7 @@ def parse(message):
                 value = ""
             records.append((section, name, kind, value))
             at += length
-    return flags & 15, records
+    return flags, records
 
 
 def received(connection, length):
@@ -124,30 +129,41 @@ def resolve(name, kind):
     code = "silence"
     for resolver in resolvers or ["127.0.0.1"]:
         try:
-            number, records = ask(resolver, name, kind, True)
-        except (OSError, struct.error, IndexError):
+            flags, records = ask(resolver, name, kind, True)
+        except NO_ANSWER:
             continue
+        number = flags & 15
         if number in (0, 3):
-            return records
+            return flags, records
         code = "SERVFAIL" if number == 2 else "REFUSED" if number == 5 else f"code {number}"
     raise Obstacle(f"resolver {name} {code}")
 
 
 def zone_of(name):
-    """The zone that a name is in. A top-level domain does not count."""
+    """The zone that a name is in. A top-level domain counts only if it is one's own, such as `.internal`."""
     at = name
-    while at.count("."):
-        for _, owner, kind, _ in resolve(at, SOA):
-            if kind == SOA and (at == owner or at.endswith("." + owner)) and "." in owner:
-                return owner
+    while at:
+        flags, records = resolve(at, SOA)
+        for _, owner, kind, _ in records:
+            if kind == SOA and owner and (at == owner or at.endswith("." + owner)):
+                if "." in owner or flags & AUTHORITATIVE or has_address(name):
+                    return owner
         at = at.partition(".")[2]
     raise Obstacle(f"zone {name}")
+
+
+def has_address(name):
+    """Whether the name that a record is for leads somewhere. One that nobody has registered does not."""
+    try:
+        return bool(socket.getaddrinfo(name.replace(PREFIX, "", 1), 443, type=socket.SOCK_STREAM))
+    except OSError:
+        return False
 
 
 def servers_of(zone):
     """The addresses of a zone's name servers that can be asked from here."""
     found = []
-    for _, _, kind, host in resolve(zone, NS):
+    for _, _, kind, host in resolve(zone, NS)[1]:
         if kind != NS:
             continue
         try:
@@ -156,45 +172,58 @@ def servers_of(zone):
             continue
         for address in sorted(addresses):
             try:
-                if ask(address, zone, SOA)[0] == 0:
+                if ask(address, zone, SOA)[0] & 15 == 0:
                     found.append(address)
-            except (OSError, struct.error, IndexError):
+            except NO_ANSWER:
                 continue
     return found
 
 
 class Place:
-    """The name at which the record has to appear: at the end of all CNAMEs."""
+    """Where the record has to appear: under its own name or, as long as that is a CNAME, where it leads."""
 
     def __init__(self, domain):
-        self.name = "_acme-challenge." + domain
-        self.cname = ""
+        name = PREFIX + domain
+        # Each name on the way to the last one, with the name servers of its zone.
+        self.way = []
         for _ in range(8):
-            self.servers = servers_of(zone_of(self.name))
-            target = self.target()
+            servers = servers_of(zone_of(name))
+            self.way.append((name, servers))
+            target = target_of(name, servers)
             if not target:
-                return
-            self.name = self.cname = target
-        raise Obstacle(f"resolver {domain} follows CNAMEs in a circle")
+                break
+            name = target
+        else:
+            raise Obstacle(f"resolver {domain} follows CNAMEs in a circle")
+        self.cname = "" if len(self.way) == 1 or self.has_wildcard() else name
 
-    def target(self):
-        for server in self.servers:
-            for _, owner, kind, value in ask(server, self.name, TXT)[1]:
-                if kind == CNAME and owner == self.name:
-                    return value
-        return None
+    def has_wildcard(self):
+        """Whether the first CNAME is that of a wildcard, which no longer counts once there is a record under the name itself."""
+        (name, servers), (target, _) = self.way[:2]
+        sibling = f"{secrets.token_hex(8)}.{name.replace(PREFIX, '', 1)}"
+        return target_of(sibling, servers) == target
 
     def lacking(self, value):
-        """The servers that do not show the record yet."""
-        lacking = []
-        for server in self.servers:
-            try:
-                records = ask(server, self.name, TXT)[1]
-            except (OSError, struct.error, IndexError):
-                records = []
-            if not any(kind == TXT and owner == self.name and text == value for _, owner, kind, text in records):
-                lacking.append(server)
-        return lacking
+        """The servers that do not show the record yet; `None` if there are none that can be asked."""
+        for name, servers in self.way:
+            answers = {server: texts_of(server, name) for server in servers}
+            lacking = [server for server, records in answers.items() if (TXT, value) not in records]
+            if not any(kind == CNAME for records in answers.values() for kind, _ in records):
+                break
+        return lacking if servers else None
+
+
+def texts_of(server, name):
+    """The texts and CNAMEs that a server has under a name; none if it does not answer."""
+    try:
+        return [(kind, value) for _, owner, kind, value in ask(server, name, TXT)[1] if owner == name and kind in (TXT, CNAME)]
+    except NO_ANSWER:
+        return []
+
+
+def target_of(name, servers):
+    """Where a CNAME leads, by the first of the servers that knows one."""
+    return next((value for server in servers for kind, value in texts_of(server, name) if kind == CNAME), None)
 
 
 def base64url(data):
@@ -209,11 +238,13 @@ class Authority(BaseHTTPRequestHandler):
     """The part of RFC 8555 that leads to one challenge."""
 
     place = domain = folder = None
+    patience = PATIENCE
     token = secrets.token_urlsafe(32)
     wanted = ""
     since = None
     seconds = None
     lacking = None
+    blind = False
     looks = 0
 
     def log_message(self, *words):
@@ -274,9 +305,10 @@ class Authority(BaseHTTPRequestHandler):
             return True
         lacking = cls.place.lacking(cls.wanted)
         took = time.monotonic() - cls.since
+        cls.blind = lacking is None
         if not lacking:
             cls.seconds = took
-        elif took > (PATIENCE_CNAME if cls.place.cname else PATIENCE):
+        elif took > cls.patience:
             cls.lacking = lacking
         return cls.seconds is not None or bool(cls.lacking)
 
@@ -300,8 +332,14 @@ def write(folder, name, value):
         file.write(str(value))
 
 
+def patience(place, command):
+    """Seconds until a record counts as missing. Only a hook (`manual`) may set it where a CNAME leads."""
+    return PATIENCE_CNAME if place.cname and "manual" not in command else PATIENCE
+
+
 def rehearse(domain, folder, command):
     Authority.domain, Authority.folder, Authority.place = domain, folder, Place(domain)
+    Authority.patience = patience(Authority.place, command)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Authority)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     stage = [option for each in ("config", "work", "logs") for option in (f"--{each}-dir", os.path.join(folder, each))]
@@ -311,8 +349,8 @@ def rehearse(domain, folder, command):
     said = subprocess.run([*command, *stage, "--server", url], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     hook = os.path.join(folder, "hook")
     if Authority.seconds is not None and not os.path.exists(hook):
-        write(folder, "seen", int(Authority.seconds + 0.5) if Authority.place.servers else "blind")
-        wait = max(WAIT_LEAST, int(Authority.seconds * WAIT_FACTOR)) if Authority.place.servers else WAIT_BLIND
+        write(folder, "seen", "blind" if Authority.blind else int(Authority.seconds + 0.5))
+        wait = WAIT_BLIND if Authority.blind else max(WAIT_LEAST, int(Authority.seconds * WAIT_FACTOR))
         write(folder, "wait", wait)
         return
     print(said.stdout.decode(errors="replace"))
@@ -326,8 +364,17 @@ def rehearse(domain, folder, command):
     raise Obstacle("provider")
 
 
-try:
-    rehearse(sys.argv[1], sys.argv[2], sys.argv[4:])
-except Obstacle as obstacle:
-    print(f"rehearsal: {obstacle}")
-    sys.exit(1)
+def main(domain, folder, _, *command):
+    try:
+        rehearse(domain, folder, command)
+    except Obstacle as obstacle:
+        print(f"rehearsal: {obstacle}")
+        return 1
+    except Exception as error:
+        print(f"rehearsal: broken {type(error).__name__}: {' '.join(str(error).split())}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -29,12 +29,13 @@ packages_probe_plugin() { # NAME
 
 packages_plugin() { # NAME
   if has certbot && [ "$(readlink -f "$(command -v certbot)")" != /usr/bin/certbot ]; then
-    packages_own=$(certbot plugins 2>/dev/null | sed -n 's/^\* dns-//p' | tr '\n' ' ')
+    packages_own=$(certbot plugins 2>/dev/null | sed -n 's/^\* dns-//p' | packages_usable)
     case " $packages_own" in
     *" $1 "*) echo there ;;
     *) echo "foreign $packages_own" ;;
     esac
-  elif [ -d "/usr/lib/python3/dist-packages/certbot_dns_$(echo "$1" | tr - _)" ]; then
+  elif [ "$(dpkg-query -W -f '${db:Status-Status}' "python3-certbot-dns-$1" 2>/dev/null)" = installed ]; then
+    # Not by its files, which may have other names: gandi's are in certbot_plugin_gandi.
     echo there
   elif apt-cache show "python3-certbot-dns-$1" >/dev/null 2>&1; then
     echo package
@@ -50,9 +51,14 @@ packages_listed() {
   find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' 2>/dev/null | grep -q .
 }
 
-# Those of the distribution. `standalone` is a name server of its own, and needs port 53.
+# Those of the distribution.
 packages_plugins() {
-  apt-cache search --names-only '^python3-certbot-dns-' | sed -n 's/^python3-certbot-dns-\([^ ]*\) .*/\1/p' | sort | tr '\n' ' '
+  apt-cache search --names-only '^python3-certbot-dns-' | sed -n 's/^python3-certbot-dns-\([^ ]*\) .*/\1/p' | packages_usable
+}
+
+# Plugins, one a line, as a list. `standalone` is a name server of its own, which answers only while it is at work.
+packages_usable() {
+  sed '/^standalone$/d' | sort | tr '\n' ' '
 }
 
 packages_install() { # NAME ... , of docker nginx certbot and certbot's plugins
