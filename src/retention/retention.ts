@@ -8,6 +8,8 @@ import { type Candidate, reasonToGo, reasonToKeep } from './reason.ts'
 
 /** What `keep` means for a registry as it is now: which tags go, which stay, and why. */
 export interface Retention {
+  /** Whether there are any rules. Without them every tag stays. */
+  ruled: boolean
   repositories: RepositoryPlan[]
   /** Manifests that go, by repository, with the time when each was pushed. */
   manifests: { repository: string; digest: string; pushed: number }[]
@@ -83,6 +85,7 @@ export function planRetention(keep: Keep, inventory: Inventory, grace: number): 
   const unneeded = inventory.blobs.filter((blob, number) => blob.bytes > 0 && !needed.has(number))
   const { disk, aside, time } = inventory
   return {
+    ruled: keep.length > 0,
     repositories: plans,
     manifests,
     unneeded: bytes(unneeded),
