@@ -19,7 +19,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   'resources/page/index.html': 'resources/page/page.test.ts', // What is in it is page.js’s.
   'bucket/s3.py': 'e2e/store.test.ts', // It takes a storage to say whether what is asked is right.
   'bucket/check.py': 'e2e/store.test.ts',
-  'retention/bucket.py': 'e2e/store.test.ts',
   'resources/registry/adoption.sh': 'e2e/adoption.test.ts', // What it adopts are containers.
   'converge/listener.ts': 'report/log.test.ts', // A type, and the log is what has it.
   'report/table.ts': 'report/summary.test.ts', // It is what a summary is made of.

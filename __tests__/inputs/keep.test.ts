@@ -54,12 +54,10 @@ test('all mistakes are told at once, each with its path', () => {
     '"a".last is "ten"',
     '"b".tags is "a/b"',
     '"b".days is "-1"',
-    '"b" keeps no tag',
     '"c" keeps no tag',
     '"d" must be a map of `tags`, `last`, `days`, `pulled`, `untagged`, `empty`',
     '"e".empty is "yes"',
     '"f".pulled is "1.5"',
-    '"f" keeps no tag',
   ])
 })
 
@@ -70,6 +68,20 @@ test.each([
   ['a: { last: 1 }\na: { last: 2 }', /^line 2: a is there twice/],
 ])('%j is not taken', (text, message) => {
   expect(read(text).mistakes.join('\n')).toMatch(message)
+})
+
+test('the first rule that fits comes first, also before one for a number', () => {
+  expect(read("'**': { last: 1 }\n2024: { last: 2 }").keep.map(({ pattern }) => pattern)).toEqual([
+    '**',
+    '2024',
+  ])
+})
+
+test.each([
+  ["'*/*/*': { last: 1 }", /^"\*\/\*\/\*" is no pattern of repositories; .* at most 2 of them$/],
+  ["a: { tags: 'a*b*c*d*e*' }", /^"a".tags is "a\*b\*c\*d\*e\*"; .* at most 4 of them/],
+])('%s has too many wildcards, and how many it may have is said', (text, message) => {
+  expect(read(text).mistakes).toEqual([expect.stringMatching(message)])
 })
 
 test('everything may go where that is said', () => {

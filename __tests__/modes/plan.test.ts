@@ -49,9 +49,35 @@ test('a cancelled job says nothing about the server', async () => {
   expect(hub.comments).toEqual([])
 })
 
+const packed = (text: string) => gzipSync(text).toString('base64')
+const now = Math.floor(Date.now() / 1000)
+
+test('what `up` would change is shown, also if `keep` is refused', async () => {
+  const rule = { pattern: 'a', tags: [], last: 0, days: undefined, pulled: undefined, untagged: undefined }
+  const { inputs, context, events } = inPull()
+  const [recorded] = context.servers
+  const images = `time ${now}\ndisk 9 9\nblob sha256:aa 10 0\nrepository a\nrevision 0 5 5 0\ntag old 0 5 5\naside 0\n`
+  const server = {
+    run: async (script: string, onLine: () => void) =>
+      script.includes('\nretention_look ')
+        ? `berth:retention.domain=${inputs.desired.domain}\nberth:retention.store=${packed(images)}\n`
+        : recorded?.run(script, onLine),
+    close: async () => {},
+  }
+  await expect(
+    plan({ ...inputs, keep: [{ ...rule, empty: false }] }, { ...context, servers: [server as never] }),
+  ).rejects.toThrow('would leave nothing in a')
+  expect(events).toContain('planned true')
+  expect(hub.comments).toMatchObject([
+    {
+      body: expect.stringMatching(
+        /\+ users: add ci[\s\S]*would delete nothing:[\s\S]*would leave nothing in a/,
+      ),
+    },
+  ])
+})
+
 describe('what keep means for the images of several servers', () => {
-  const packed = (text: string) => gzipSync(text).toString('base64')
-  const now = Math.floor(Date.now() / 1000)
   const images = `time ${now}\ndisk 0 0\nnoatime\nblob sha256:aa 10 0\nblob sha256:bb 10 0\nrepository a\nrevision 0 5 5 0\nrevision 1 6 6 0\ntag old 0 5 5\ntag new 1 6 6\naside 0\n`
 
   /** Two servers, of which the second has seen a pull of the older tag, or has no registry yet. */

@@ -16,6 +16,7 @@ const verdict = (tag: string, reason: string): Verdict => ({
 
 function retention(goes: Verdict[], changes: Partial<Retention> = {}): Retention {
   return {
+    ruled: true,
     repositories: [
       { name: 'team/app', rule: undefined, goes, stays: [verdict('v2', 'last: 1 (number 1)')], untagged: 2 },
       { name: 'other', rule: undefined, goes: [], stays: [], untagged: 0 },
@@ -90,6 +91,15 @@ describe('summary', () => {
   test('nothing without retention', () => {
     expect(retentionSummary({})).toEqual([])
   })
+})
+
+test.each([
+  [true, 'no tag is deleted: `keep` keeps them all', 'Nothing: `keep` keeps every tag.'],
+  [false, 'no tag is deleted: there is no `keep`', 'No tag: there is no `keep`.'],
+])('why no tag is deleted, where there are rules: %s', (ruled, line, words) => {
+  const plan = retention([], { ruled, repositories: [] })
+  expect(retentionLines(plan, true)[0]).toBe(line)
+  expect(retentionSummary({ retention: plan, collected })).toContain(words)
 })
 
 test('a comment has as many tags as there is room for', () => {

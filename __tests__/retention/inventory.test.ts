@@ -52,6 +52,8 @@ test.each([
   ['a tag that no registry takes', `tag ${'a'.repeat(129)} 0 50 70`],
   ['a name that no registry takes', `repository ${'a'.repeat(256)}`],
   ['a repository without a name', 'repository  x'],
+  ['a repository that comes twice', 'repository a'],
+  ['a digest that is none', 'blob x 0 0'],
 ])('%s is refused, and shown in part', (_, line) => {
   expect(() => parseInventory(text.replace(/^tag .*/m, line))).toThrow(
     /^the server’s list of images has `.{0,40}` where there can be no such thing, so nothing was deleted;/,

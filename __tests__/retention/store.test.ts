@@ -197,6 +197,50 @@ describe('collect', () => {
   })
 })
 
+test.each(['team/app', 'team/revisions/app', 'team/tags/app', 'tags/blobs', 'a/layers/index'])(
+  'what goes from %s comes back whole',
+  repository => {
+    images.push(repository, '1', ['first'], old)
+    images.push(repository, '2', ['second'], { age: 3 * day })
+    collect(plan("'**': { last: 1 }"))
+    expect(images.has('first')).toBe(false)
+    expect(parseCollected(images.run('undo').stdout).restored.tags).toEqual([`${repository}:1`])
+    expect([images.tags(repository), images.broken()]).toEqual([['1', '2'], []])
+  },
+)
+
+test('what can’t be put back stays aside, though a folder of its name is there', () => {
+  const digest = images.push('a', '1', ['first'], old)
+  images.push('a', '2', ['second'], { age: 3 * day })
+  collect(plan('a: { last: 1 }'))
+  const index = join(images.root, 'repositories/a/_manifests/tags/1/index', digest.replace(':', '/'))
+  mkdirSync(index, { recursive: true })
+  expect(images.run('undo').stdout).toMatch(/^error can't put back repositories\/a\/_manifests\/tags\/1$/m)
+  rmSync(join(images.root, 'repositories/a/_manifests/tags/1'), { recursive: true })
+  images.run('undo')
+  expect([images.tags('a'), images.broken()]).toEqual([['1', '2'], []])
+})
+
+describe('manifests that somebody made up', () => {
+  test.each([
+    ['a subject without end in a string', `{"a":"${'\\u0022subject\\u0022:{'.repeat(20_000)}"}`],
+    ['what looks like a digest, and is longer than names may be', `{"manifests":["a:${'f'.repeat(300)}"]}`],
+    ['a list', '["sha256:00"]'],
+    ['a number', '1e999'],
+    ['nothing', 'null'],
+    ['a subject that is none', '{"subject":{"digest":["x"]}}'],
+    ['brackets in brackets', `{"subject":${'{"a":'.repeat(9000)}1${'}'.repeat(9000)}}`],
+  ])('do no harm: %s', (_, text) => {
+    images.push('a', '1', ['layer'], old)
+    images.tag('b', '1', images.blob(text, old), old)
+    const { repositories, manifests } = inventory()
+    expect(repositories.map(({ name }) => name)).toEqual(['a', 'b'])
+    expect([...manifests.values()].map(({ subject }) => subject)).toEqual([undefined, undefined])
+    collect()
+    expect(images.has('layer')).toBe(true)
+  })
+})
+
 describe('dangers', () => {
   /** Two images of which a rule takes the first. */
   const two = () => {

@@ -3,7 +3,7 @@ import { isObject } from '../json.ts'
 import { parseMap } from './map.ts'
 
 /** Wildcards in one pattern. Each one more multiplies the steps that nginx needs to see that a name does not match. */
-const maxWildcards = 2
+export const maxWildcards = 2
 
 /**
  * Reads `access`, a YAML map from users to what they may do:
@@ -25,7 +25,7 @@ export function parseAccess(
   warning: (message: string) => void,
 ): Access {
   const access = new Map<string, Rights>()
-  for (const [name, value] of Object.entries(parseMap(text, 'users to `pull`, `push` or both', mistake))) {
+  for (const [name, value] of parseMap(text, 'users to `pull`, `push` or both', mistake)) {
     if (name !== '*' && !users.some(user => user.name === name || ownerOf(user.name) === name))
       mistake(`${JSON.stringify(name)} is not one of \`users\``)
     access.set(name, parseRights(name, value, mistake))

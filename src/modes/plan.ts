@@ -15,11 +15,21 @@ import { type One, onServers, type Worked } from './servers.ts'
 
 /** Says what `up` would change, also in a comment on the pull request. */
 export async function plan(inputs: Inputs, context: Context): Promise<Outcome> {
+  const { retention, ...outcome } = await foretell(inputs, context)
+  // The comment has both by now: what `up` would do, and why `clean` would do nothing.
+  if (retention instanceof Failure) throw retention
+  return { ...outcome, ...(retention && { retention }) }
+}
+
+type Foretold = Omit<Outcome, 'retention'> & { retention: Retention | Failure | undefined }
+
+async function foretell(inputs: Inputs, context: Context): Promise<Foretold> {
   const { domain } = inputs.desired
   try {
     const { done, failed, retention } = await lookAtAll(inputs, context)
     for (const { one, result } of done) one.listener.planned(result.steps, true)
-    if (retention) for (const each of retentionLines(retention, false)) context.listener.said(each)
+    if (retention && !(retention instanceof Failure))
+      for (const each of retentionLines(retention, false)) context.listener.said(each)
     for (const { one, result } of done) {
       result.warnings.forEach(one.listener.warned)
       await foresee(new Preflight(domain), one.desired, result.facts, result.steps, one.listener.said)
@@ -28,7 +38,7 @@ export async function plan(inputs: Inputs, context: Context): Promise<Outcome> {
     if (failure) throw failure
     const steps = done.flatMap(({ result }) => result.steps)
     await comment(inputs, context, planComment(domain, steps, retention))
-    return { domain, steps, applied: false, pushed: [], ...(retention && { retention }) }
+    return { domain, steps, applied: false, pushed: [], retention }
   } catch (error) {
     // The plan of an earlier commit may no longer be true.
     if (!context.cancelled.aborted) {
@@ -38,11 +48,11 @@ export async function plan(inputs: Inputs, context: Context): Promise<Outcome> {
   }
 }
 
-/** Each server, and what `keep` means for the images, which all of them have. */
+/** Each server, and what `keep` means for the images, which all of them have, or why that can’t be told. */
 async function lookAtAll(
   inputs: Inputs,
   context: Context,
-): Promise<Worked<Looked> & { retention?: Retention | undefined }> {
+): Promise<Worked<Looked> & { retention?: Retention | Failure | undefined }> {
   const { keep } = inputs
   const { servers } = context
   const work = ({ server, desired, plans }: One) => look(server, desired, plans(planUp))
@@ -66,7 +76,12 @@ async function lookAtAll(
     const others = worked.done.flatMap(({ one, result: { log } }) =>
       log === undefined || one === reader?.one ? [] : [log],
     )
-    const retention = reader && (await foreseeRetention(reader.one.server, inputs, gather(others)))
+    const retention =
+      reader &&
+      (await foreseeRetention(reader.one.server, inputs, gather(others)).catch((error: unknown) => {
+        if (error instanceof Failure && !context.cancelled.aborted) return error
+        throw error
+      }))
     return { done, failed, retention }
   } finally {
     await Promise.all(servers.map(server => server.close()))

@@ -1,3 +1,4 @@
+import { Failure } from '../failure.ts'
 import type { Step } from '../resources/resource.ts'
 import type { Retention } from '../retention/retention.ts'
 import { diff } from './diff.ts'
@@ -48,9 +49,12 @@ export async function keepComment(
   return `updated the comment on pull request #${pull}`
 }
 
-/** The plan in Markdown: every change, and a folded diff of each text file. What is too long is only in the log. */
-export function planComment(domain: string, steps: readonly Step[], retention?: Retention): string {
-  const images = retention === undefined ? '' : `\n${retentionComment(retention, room / 2)}`
+/**
+ * The plan in Markdown: every change, a folded diff of each text file, and what `keep` means, or why that can’t be told. What is too
+ * long is only in the log.
+ */
+export function planComment(domain: string, steps: readonly Step[], retention?: Retention | Failure): string {
+  const images = retention === undefined ? '' : `\n${imagesPart(retention)}`
   if (steps.length === 0)
     return `${title(domain)}There is nothing to do: the server is as it should be.\n${images}`
   const lines = steps.flatMap(step => [
@@ -71,6 +75,12 @@ export function planComment(domain: string, steps: readonly Step[], retention?: 
     else missing += 1
   }
   return (missing > 0 ? `${text}\n${note}` : text) + images
+}
+
+function imagesPart(retention: Retention | Failure): string {
+  return retention instanceof Failure
+    ? `Mode \`clean\` would delete nothing:\n\n${fenced(retention.message.slice(0, roomForList))}`
+    : retentionComment(retention, room / 2)
 }
 
 /** Says that there is no plan, in place of an older plan that may no longer be true. */

@@ -79,7 +79,8 @@ export function retentionLines(retention: Retention, done: boolean): string[] {
       ),
       ...stays.map(({ tag, reason }) => `= ${name}:${tag}: ${reason}`),
     ])
-  return [...(lines.length === 0 ? ['no tag is deleted: `keep` keeps them all'] : lines), room(retention)]
+  const why = retention.ruled ? '`keep` keeps them all' : 'there is no `keep`'
+  return [...(lines.length === 0 ? [`no tag is deleted: ${why}`] : lines), room(retention)]
 }
 
 /** The room on the disk, before and after. A bucket has no limit. */
@@ -130,7 +131,7 @@ function markdown(retention: Retention, collected: Collected | undefined, rows: 
     stays.map(({ tag, reason }) => [cellCode(`${name}:${tag}`), cell(reason)]),
   )
   const title = collected ? 'Deleted' : 'Mode `clean` would delete'
-  const nothing = 'Nothing: `keep` keeps every tag.'
+  const nothing = retention.ruled ? 'Nothing: `keep` keeps every tag.' : 'No tag: there is no `keep`.'
   return [
     `### ${title}`,
     ...(affected.length === 0 ? [nothing] : [totals(affected), ...listed(gone, rows)]),

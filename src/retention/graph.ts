@@ -53,18 +53,23 @@ export class Graph {
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
       if (reached.has(next)) continue
       reached.add(next)
-      queue.push(...(this.#manifests.get(next)?.refers ?? []))
+      for (const each of this.#manifests.get(next)?.refers ?? []) queue.push(each)
     }
     return reached
+  }
+
+  /** What a list names, such as an image for each platform; nothing if it is none. */
+  listed(manifest: number): readonly number[] {
+    const { list, refers = [] } = this.#manifests.get(manifest) ?? {}
+    return list ? refers : []
   }
 
   /** Manifests that a repository’s lists name or that belong to another manifest. They stay or go with that. */
   partsOf({ revisions }: Repository): Set<number> {
     const parts = new Set<number>()
     for (const { manifest } of revisions) {
-      const { list, refers = [], subject } = this.#manifests.get(manifest) ?? {}
-      if (list) for (const each of refers) parts.add(each)
-      if (subject !== undefined) parts.add(manifest)
+      for (const each of this.listed(manifest)) parts.add(each)
+      if (this.subject(manifest) !== undefined) parts.add(manifest)
     }
     return parts
   }

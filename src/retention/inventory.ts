@@ -70,6 +70,7 @@ export function parseInventory(text: string): Inventory {
   const blobs: Blob[] = []
   const manifests = new Map<number, Manifest>()
   const repositories: Repository[] = []
+  const names = new Set<string>()
   const pulls = new Map<string, number>()
   const numbers = { time: 0, aside: -1, logs: 0, size: 0, free: 0 }
   let isTimed = true
@@ -77,16 +78,19 @@ export function parseInventory(text: string): Inventory {
     const [kind, ...words] = line.split(' ')
     const [first = '', second = '', third = '', fourth = ''] = words
     const current = repositories.at(-1)
-    if (kind === 'blob') blobs.push({ digest: first, bytes: amount(second), fresh: third === '1' })
+    if (kind === 'blob') blobs.push({ digest: digest(first), bytes: amount(second), fresh: third === '1' })
     else if (kind === 'manifest') {
       manifests.set(amount(first), {
         subject: second === '-' ? undefined : amount(second),
         list: third === '1',
         refers: fourth === '' ? [] : fourth.split(',').map(amount),
       })
-    } else if (kind === 'repository')
+    } else if (kind === 'repository') {
+      // Somebody else’s, made up to look like this one.
+      if (names.has(first)) throw unreadable(first)
+      names.add(first)
       repositories.push({ name: named(first, maxRepository), tags: [], revisions: [] })
-    else if (kind === 'tag')
+    } else if (kind === 'tag')
       current?.tags.push({
         name: named(first, maxTag),
         manifest: amount(second),
@@ -128,6 +132,11 @@ function amount(text: string): number {
 /** Seconds since 1970, with a fraction if it is a tag’s. */
 function seconds(text: string): number {
   return matching(text, /^\d{1,11}(\.\d{1,9})?$/)
+}
+
+function digest(text: string): string {
+  if (!/^[a-z0-9]+:[0-9a-f]+$/.test(text)) throw unreadable(text)
+  return text
 }
 
 function matching(text: string, form: RegExp): number {

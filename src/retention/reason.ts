@@ -9,7 +9,7 @@ export interface Candidate {
   newer: number
   /** Seconds since it was pushed. */
   age: number
-  /** Seconds since it was pulled; infinite if no pull is known. */
+  /** Seconds since it was pulled; since it was pushed if no later pull is known. */
   idle: number
 }
 
@@ -24,7 +24,7 @@ export function reasonToKeep(
   if (pattern !== undefined) return `tags: ${pattern}`
   if (last !== undefined && newer < last) return `last: ${last} (number ${newer + 1})`
   if (days !== undefined && age < days * day) return `days: ${days} (pushed ${ago(age)})`
-  if (pulled !== undefined && idle < pulled * day) return `pulled: ${pulled} (pulled ${ago(idle)})`
+  if (pulled !== undefined && idle < pulled * day) return `pulled: ${pulled} (${lastPull(age, idle)})`
   return undefined
 }
 
@@ -33,11 +33,14 @@ export function reasonToGo({ newer, age, idle }: Candidate, { tags, last, days, 
   const reasons = [
     last !== undefined && `${newer} newer (last: ${last})`,
     days !== undefined && `pushed ${ago(age)} (days: ${days})`,
-    pulled !== undefined &&
-      (Number.isFinite(idle) ? `pulled ${ago(idle)} (pulled: ${pulled})` : 'no pull known'),
+    pulled !== undefined && `${lastPull(age, idle)} (pulled: ${pulled})`,
     tags.length > 0 && 'not in `tags`',
   ]
   return reasons.filter(Boolean).join(', ') || 'no line keeps anything'
+}
+
+function lastPull(age: number, idle: number): string {
+  return idle < age ? `pulled ${ago(idle)}` : `not pulled since its push ${ago(age)}`
 }
 
 /** Seconds, as a person would say them. */

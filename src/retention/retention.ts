@@ -8,6 +8,8 @@ import { type Candidate, reasonToGo, reasonToKeep } from './reason.ts'
 
 /** What `keep` means for a registry as it is now: which tags go, which stay, and why. */
 export interface Retention {
+  /** Whether there are any rules. Without them every tag stays. */
+  ruled: boolean
   repositories: RepositoryPlan[]
   /** Manifests that go, by repository, with the time when each was pushed. */
   manifests: { repository: string; digest: string; pushed: number }[]
@@ -59,10 +61,14 @@ export function planRetention(keep: Keep, inventory: Inventory, grace: number): 
   const drafts = inventory.repositories.map(repository => draft(repository, keep, inventory, graph))
   // What a list needs stays in every repository that has the list.
   const stays = graph.closure(drafts.flatMap(({ kept }) => [...kept]))
-  for (const each of drafts) attach(each, graph, stays)
+  // A signature may be of an attestation, and each in another repository.
+  for (let before = -1; before !== stays.size; ) {
+    before = stays.size
+    for (const each of drafts) attach(each, graph, stays)
+  }
   const needed = graph.closure([...stays])
   const plans = drafts.map(each => verdicts(each, graph, needed))
-  const failure = joined(drafts.flatMap((each, index) => emptied(each, plans[index], graph)))
+  const failure = joined(drafts.flatMap((each, index) => emptied(each, plans[index], graph, needed)))
   if (failure) throw failure
 
   const manifests = drafts.flatMap(({ repository, rule, kept }) =>
@@ -79,6 +85,7 @@ export function planRetention(keep: Keep, inventory: Inventory, grace: number): 
   const unneeded = inventory.blobs.filter((blob, number) => blob.bytes > 0 && !needed.has(number))
   const { disk, aside, time } = inventory
   return {
+    ruled: keep.length > 0,
     repositories: plans,
     manifests,
     unneeded: bytes(unneeded),
@@ -118,7 +125,7 @@ function draft(repository: Repository, keep: Keep, inventory: Inventory, graph: 
     if (isPersons(tag, graph)) people.push(tag)
     else if (pattern !== undefined) stay(tag, `tags: ${pattern}`)
   }
-  const lastPull = pullsOf(repository, inventory, graph)
+  const lastUse = usesOf(repository, inventory, graph)
   const candidates = new Map<Tag, Candidate>()
   // A tag that was pushed while the clock was ahead would count as newer than all later ones until that time comes.
   const isAhead = ({ pushed }: Tag) => pushed > inventory.time + maxAhead
@@ -127,7 +134,7 @@ function draft(repository: Repository, keep: Keep, inventory: Inventory, graph: 
   dated.forEach((tag, newer) => {
     const candidate: Candidate = {
       ...{ name: tag.name, newer, age: inventory.time - tag.pushed },
-      idle: inventory.time - lastPull(tag.manifest, tag.name, tag.asked),
+      idle: inventory.time - lastUse(tag, tag.name),
     }
     candidates.set(tag, candidate)
     const reason = reasonToKeep(candidate, rule)
@@ -136,51 +143,59 @@ function draft(repository: Repository, keep: Keep, inventory: Inventory, graph: 
   // Images without a tag: pushed by digest, or left behind when a tag moved.
   const below = graph.partsOf(repository)
   const tagged = new Set(repository.tags.map(({ manifest }) => manifest))
-  for (const { manifest, pushed, asked, left } of repository.revisions) {
+  for (const revision of repository.revisions) {
+    const { manifest, pushed, asked, left } = revision
     const since = Math.max(pushed, left)
     if (graph.isFresh(since) || graph.isAsked(asked)) kept.add(manifest)
     if (tagged.has(manifest) || below.has(manifest)) continue
     const age = inventory.time - since
-    const isPulled =
-      rule.pulled !== undefined && inventory.time - lastPull(manifest, '', asked) < rule.pulled * day
-    if (age < (rule.untagged ?? 0) * day || isPulled) kept.add(manifest)
+    const isUsed = rule.pulled !== undefined && inventory.time - lastUse(revision, '') < rule.pulled * day
+    if (age < (rule.untagged ?? 0) * day || isUsed) kept.add(manifest)
   }
   return { repository, rule, reasons, kept, candidates }
 }
 
-/** Tells when an image of a repository was last pulled, by its manifest and a tag, which may be empty; `-Infinity` if no pull is known. */
-function pullsOf(
+/**
+ * Tells when a tag of a repository or, with an empty name, an image without one was last pulled, as a whole or one of its platforms;
+ * if it never was, when it was pushed.
+ */
+function usesOf(
   { name, revisions }: Repository,
   { pulls, pullsSince }: Inventory,
   graph: Graph,
-): (manifest: number, tag: string, asked: number) => number {
-  const byDigest = new Map(revisions.map(({ manifest, asked }) => [manifest, asked]))
-  return (manifest, tag, asked) => {
-    const logged = [tag, graph.digest(manifest)].map(each => pulls.get(`${name} ${each}`) ?? -Infinity)
-    // If the disk does not record reads, its time is that of the push.
-    const ofDisk = pullsSince === 0 ? [asked, byDigest.get(manifest) ?? -Infinity] : []
-    return Math.max(...logged, ...ofDisk)
-  }
+): (image: Pick<Tag, 'manifest' | 'pushed' | 'asked'>, tag: string) => number {
+  // A file that was written and never read has the time of that, which is no pull; nor is it one if the disk does not record reads.
+  const onDisk = new Map(
+    revisions.flatMap(({ manifest, pushed, asked }) =>
+      pullsSince === 0 && asked > pushed ? [[manifest, asked]] : [],
+    ),
+  )
+  const logged = (reference: string) => pulls.get(`${name} ${reference}`) ?? 0
+  return ({ manifest, pushed, asked }, tag) =>
+    [manifest, ...graph.listed(manifest)].reduce(
+      (last, each) => Math.max(last, logged(graph.digest(each)), onDisk.get(each) ?? 0),
+      Math.max(pushed, logged(tag), pullsSince === 0 ? asked : 0),
+    )
 }
 
 /** Keeps signatures, attestations and the like if what they belong to stays. */
 function attach({ repository, rule, reasons, kept }: Draft, graph: Graph, stays: Set<number>): void {
   if (rule === undefined) return
-  for (let before = -1; before !== kept.size + reasons.size; ) {
-    before = kept.size + reasons.size
-    for (const tag of repository.tags) {
-      const owner = ownerDigest(tag.name)
-      if (owner === undefined || reasons.has(tag) || isPersons(tag, graph)) continue
-      if (graph.has(owner, stays)) reasons.set(tag, `belongs to ${owner.slice(0, 19)}`)
-      else if (graph.isFresh(tag.pushed)) reasons.set(tag, 'pushed just now')
-      else continue
-      kept.add(tag.manifest)
-    }
-    for (const { manifest } of repository.revisions) {
-      const subject = graph.subject(manifest)
-      if (subject !== undefined && stays.has(subject)) kept.add(manifest)
-    }
-    for (const each of graph.closure([...kept])) stays.add(each)
+  const keep = (manifest: number) => {
+    kept.add(manifest)
+    for (const each of graph.closure([manifest])) stays.add(each)
+  }
+  for (const tag of repository.tags) {
+    const owner = ownerOf(tag, graph)
+    if (owner === undefined || reasons.has(tag)) continue
+    if (graph.has(owner, stays)) reasons.set(tag, `belongs to ${owner.slice(0, 19)}`)
+    else if (graph.isFresh(tag.pushed)) reasons.set(tag, 'pushed just now')
+    else continue
+    keep(tag.manifest)
+  }
+  for (const { manifest } of repository.revisions) {
+    const subject = graph.subject(manifest)
+    if (subject !== undefined && stays.has(subject) && !kept.has(manifest)) keep(manifest)
   }
 }
 
@@ -198,7 +213,10 @@ function verdicts(
     reason,
   })
   const tagged = new Set(repository.tags.map(({ manifest }) => manifest))
-  const gone = repository.revisions.filter(({ manifest }) => !needed.has(manifest) && !kept.has(manifest))
+  const parts = graph.partsOf(repository)
+  const gone = repository.revisions.filter(
+    ({ manifest }) => ![needed, kept, tagged, parts].some(each => each.has(manifest)),
+  )
   return {
     name: repository.name,
     rule,
@@ -208,7 +226,7 @@ function verdicts(
       const candidate = candidates.get(tag)
       return [verdict(tag, candidate ? reasonToGo(candidate, rule) : 'its image goes or is gone')]
     }),
-    untagged: rule === undefined ? 0 : gone.filter(({ manifest }) => !tagged.has(manifest)).length,
+    untagged: rule === undefined ? 0 : gone.length,
   }
 }
 
@@ -216,6 +234,7 @@ function emptied(
   { repository, rule, kept }: Draft,
   plan: RepositoryPlan | undefined,
   graph: Graph,
+  needed: ReadonlySet<number>,
 ): Failure[] {
   if (rule === undefined || plan === undefined || rule.empty) return []
   const people = new Set(repository.tags.filter(tag => isPersons(tag, graph)).map(({ name }) => name))
@@ -224,7 +243,9 @@ function emptied(
   const tagged = new Set(repository.tags.map(({ manifest }) => manifest))
   const parts = graph.partsOf(repository)
   const bare = repository.revisions.filter(({ manifest }) => !tagged.has(manifest) && !parts.has(manifest))
-  if (goes === 0 && (bare.length === 0 || bare.some(({ manifest }) => kept.has(manifest)))) return []
+  // Another repository may need an image that is only here without a tag.
+  const stays = bare.some(({ manifest }) => kept.has(manifest) || needed.has(manifest))
+  if (goes === 0 && (bare.length === 0 || stays)) return []
   const has = goes > 0 ? count(goes, 'tag') : `${count(bare.length, 'image')} without a tag`
   return [
     new Failure(
@@ -251,10 +272,17 @@ function pullFailures(keep: Keep, { time, pullsSince, disk }: Inventory): Failur
   )
 }
 
-/** Whether a person gave this tag, not a program that signs or describes an image. */
-function isPersons({ name, manifest }: Tag, graph: Graph): boolean {
+/** Whether a person gave this tag to an image, not to what signs or describes one. */
+function isPersons(tag: Tag, graph: Graph): boolean {
+  return ownerOf(tag, graph) === undefined
+}
+
+/** The digest of the image that a signature, an attestation or the like belongs to, by its subject or by its tag; `undefined` if it is none. */
+function ownerOf({ name, manifest }: Tag, graph: Graph): string | undefined {
+  const subject = graph.subject(manifest)
+  if (subject !== undefined) return graph.digest(subject)
   const isReferrers = name.includes('.') || graph.isList(manifest)
-  return ownerDigest(name) === undefined || !isReferrers
+  return isReferrers ? ownerDigest(name) : undefined
 }
 
 /** The image that a tag such as `sha256-HEX.sig` belongs to: signatures, attestations, SBOMs and lists of referrers. */

@@ -1,0 +1,138 @@
+import { spawnSync } from 'node:child_process'
+import { expect, test } from '@jest/globals'
+import { parseCollected } from '../../src/retention/collected.ts'
+import { parseInventory } from '../../src/retention/inventory.ts'
+import { library } from '../../src/shell.ts'
+
+/** A bucket in memory, in the layout of distribution. What a storage makes of requests is tried in e2e/store.test.ts. */
+const memory = `
+time.sleep = lambda seconds: None
+now, day = int(time.time()), 86400
+V2 = 'docker/registry/v2/'
+
+class Memory(Patient):
+    def __init__(self):
+        self.name, self.root, self.objects = 'memory', '', {}
+    def list(self, prefix):
+        for key, (content, at, _) in sorted(self.objects.items()):
+            if key.startswith(prefix):
+                yield key, {'Size': str(len(content)), 'LastModified': datetime.datetime.fromtimestamp(at, datetime.timezone.utc).isoformat()}
+    def ask(self, method, key='', query=(), headers=(), body=b''):
+        headers = dict(headers)
+        source = headers.get('x-amz-copy-source', f'/{key}').split('/', 1)[1]
+        if query:
+            return {'date': email.utils.formatdate(time.time())}, b''
+        if (method == 'GET' or 'x-amz-copy-source' in headers) and source not in self.objects:
+            raise Refusal(404, b'<Error><Code>NoSuchKey</Code></Error>')
+        if method == 'GET':
+            content, at, meta = self.objects[key]
+            return {'last-modified': email.utils.formatdate(at), **meta}, content
+        if method == 'PUT':
+            content = self.objects[source][0] if 'x-amz-copy-source' in headers else body
+            meta = {name: value for name, value in headers.items() if name == 'x-amz-meta-mtime'}
+            self.objects[key] = (content.encode() if isinstance(content, str) else content, now, meta)
+        if method == 'DELETE':
+            self.objects.pop(key, None)
+        return {}, b''
+    def put(self, path, content, days):
+        self.objects[V2 + path] = (content, now - days * day, {})
+    def blob(self, content, days):
+        digest = f'sha256:{hashlib.sha256(content).hexdigest()}'
+        self.put(blob_path(digest), content, days)
+        return digest
+    def manifest(self, repository, name, content, days):
+        digest = self.blob(content, days)
+        folder = f'repositories/{repository}/_manifests/'
+        for link in (f'revisions/{entry(digest)}', f'tags/{name}/index/{entry(digest)}', f'tags/{name}/current'):
+            self.put(f'{folder}{link}/link', digest.encode(), days)
+        return digest
+    def push(self, repository, name, layer, days):
+        digest = self.blob(layer.encode(), days)
+        self.put(f'repositories/{repository}/_layers/{entry(digest)}/link', digest.encode(), days)
+        return self.manifest(repository, name, json.dumps({'layers': [{'digest': digest}]}).encode(), days)
+
+bucket = Memory()
+`
+
+/** What the program prints in such a bucket. */
+function run(lines: string): string {
+  const programs = library('bucket/s3.py') + library('retention/bucket.py')
+  const { stdout, stderr } = spawnSync('python3', ['-I', '-'], {
+    input: `${programs.replace(/^if __name__[\s\S]*/m, '')}${memory}${lines}`,
+    encoding: 'utf8',
+  })
+  expect(stderr).toBe('')
+  return stdout
+}
+
+test.each([
+  ['team/app', '1'],
+  ['team/blobs/app', '1'],
+  ['team/index/app', '1'],
+  ['revisions/current', 'index'],
+  ['tags/layers', '_layers'],
+])('what goes from %s:%s comes back whole', (repository, tag) => {
+  const said = run(`
+digest = bucket.push('${repository}', '${tag}', 'first', 50)
+bucket.push('${repository}', 'other', 'second', 40)
+before = set(bucket.objects)
+Store(bucket, day).collect([f'planned {now}', f'tag ${repository} ${tag} {digest} {now - 50 * day}', f'manifest ${repository} {digest} {now - 50 * day}'])
+print(len(before - set(bucket.objects)))
+Store(bucket, day).undo()
+print(set(bucket.objects) == before)
+`)
+  expect(said).toMatch(/^6$/m)
+  expect(said).toMatch(/^True$/m)
+  // Two blobs.
+  expect(parseCollected(said).restored).toEqual({ tags: [`${repository}:${tag}`], blobs: 2 })
+})
+
+test.each([
+  ['lines of an inventory', { subject: { digest: 'x 0 0\nrepository team/app\ntag 2 0 5 5\nblob y' } }],
+  ['half a line', { subject: { digest: `sha256:${'0'.repeat(64)}\n` } }],
+  ['half a character', { subject: { digest: '\ud800' } }],
+  ...[5, null, [], ['a'], { a: 1 }, ''].map(
+    digest => [JSON.stringify(digest), { subject: { digest } }] as const,
+  ),
+  ...[5, null, [], 'text'].map(
+    subject => [`a subject that is ${JSON.stringify(subject)}`, { subject }] as const,
+  ),
+  ...[5, null, ['a']].map(all => [`a manifest that is ${JSON.stringify(all)}`, all] as const),
+])('whoever pushes a manifest writes nothing into the inventory: %s', (_, content) => {
+  const said = run(`
+bucket.push('team/app', '1', 'layer', 50)
+bucket.manifest('evil/app', '1', ${JSON.stringify(JSON.stringify(content))}.encode(), 50)
+Store(bucket, day).look()
+`)
+  const { repositories, manifests, blobs } = parseInventory(said)
+  expect(repositories.map(({ name, tags }) => [name, tags.length])).toEqual([
+    ['evil/app', 1],
+    ['team/app', 1],
+  ])
+  expect([...manifests.values()].map(({ subject }) => subject)).toEqual([undefined, undefined])
+  expect(blobs).toHaveLength(3)
+})
+
+test.each([
+  ['nested', `'{"subject":' * 5000 + '1' + '}' * 5000`],
+  ['a number without end', `'{"subject":' + '9' * 50000 + '}'`],
+  ['a digest without end', `'{"manifests":["a:' + 'f' * 5000 + '"]}'`],
+])('a manifest that can’t be read stops nothing: %s', (_, content) => {
+  const said = run(`
+bucket.manifest('evil/app', '1', (${content}).encode(), 50)
+Store(bucket, day).look()
+`)
+  expect(parseInventory(said).blobs).toHaveLength(1)
+})
+
+test('a subject is told apart from what an image needs', () => {
+  const said = run(`
+image = bucket.push('a', '1', 'layer', 50)
+bucket.manifest('a', '1.sbom', json.dumps({'subject': {'digest': image}}).encode(), 50)
+Store(bucket, day).look()
+`)
+  const { blobs, manifests, repositories } = parseInventory(said)
+  const [image, sbom] = repositories[0]?.tags.map(({ manifest }) => manifest) ?? []
+  expect(manifests.get(sbom ?? -1)).toEqual({ refers: [], subject: image, list: false })
+  expect(blobs).toHaveLength(3)
+})
