@@ -73,3 +73,12 @@ test('what else is in http is yours, and so is to take away', async () => {
     [],
   )
 })
+
+test('a password in the endpoint of a bucket, which the plan names, is refused and not shown', async () => {
+  const storage = 'storage: { s3: { bucket: images, regionendpoint: "https://ci:hidden@minio.example.com" } }'
+  const { mistakes } = await read({ 'registry-config': storage })
+  expect(mistakes).toEqual([
+    expect.stringMatching(/^registry-config: has a user name or a password before the @/),
+  ])
+  expect(mistakes.join()).not.toContain('hidden')
+})

@@ -29,6 +29,7 @@ async function readConfig(
     const config: unknown = parse(text, { stringKeys: true })
     if (isObject(config)) {
       checkHttp(config.http, mistake)
+      checkEndpoint(config.storage, mistake)
       return { ...config }
     }
     mistake('is not a YAML map')
@@ -54,4 +55,13 @@ function checkHttp(http: unknown, mistake: (sentence: string) => void): void {
       `has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ' (nginx does TLS)' : ''}`,
     )
   }
+}
+
+/** The plan names the endpoint of a bucket, and must not show a password. */
+function checkEndpoint(storage: unknown, mistake: (sentence: string) => void): void {
+  const s3 = isObject(storage) && isObject(storage.s3) ? storage.s3 : {}
+  if (!String(s3.regionendpoint ?? '').includes('@')) return
+  mistake(
+    'has a user name or a password before the @ in `storage.s3.regionendpoint`; write the URL without it, and the keys as `accesskey` and `secretkey`',
+  )
 }
