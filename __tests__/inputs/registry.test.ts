@@ -38,6 +38,25 @@ test('registry-config is YAML, a map', async () => {
   })
 })
 
+test('a key that looks like a number stays as it is written, and numbers are numbers', async () => {
+  const odd = '{ bucket: 0123, accesskey: 00123456789012345678, secretkey: 1e10, rootdirectory: 2024.10 }'
+  const plain = '{ chunksize: 5242880, v4auth: true, accelerate: null, region: 0.5 }'
+  const { registry, mistakes } = await read({
+    'registry-config': `storage: { s3: ${odd} }\nredis: ${plain}\n1: one`,
+  })
+  expect(mistakes).toEqual([])
+  expect(registry.config).toEqual({
+    storage: {
+      s3: {
+        ...{ bucket: '0123', accesskey: '00123456789012345678' },
+        ...{ secretkey: '1e10', rootdirectory: '2024.10' },
+      },
+    },
+    redis: { chunksize: 5_242_880, v4auth: true, accelerate: null, region: 0.5 },
+    1: 'one',
+  })
+})
+
 test.each([
   ['- a', 'registry-config: is not a YAML map'],
   ['text', 'registry-config: is not a YAML map'],

@@ -23,10 +23,14 @@ async function readConfig(
   mistake: (sentence: string) => void,
 ): Promise<Record<string, unknown>> {
   if (text.trim() === '') return {}
-  const { parse } = await import(/* webpackChunkName: "yaml" */ 'yaml')
+  const { parseDocument, visit } = await import(/* webpackChunkName: "yaml" */ 'yaml')
   try {
     // Keys are text: `012` is not a number.
-    const config: unknown = parse(text, { stringKeys: true })
+    const document = parseDocument(text, { stringKeys: true, logLevel: 'error' })
+    const [error] = document.errors
+    if (error) throw error
+    visit(document, { Scalar: (_, scalar) => asWritten(scalar) })
+    const config: unknown = document.toJS()
     if (isObject(config)) {
       checkHttp(config.http, mistake)
       checkEndpoint(config.storage, mistake)
@@ -37,6 +41,16 @@ async function readConfig(
     mistake(`is not YAML: ${(error as Error).message.split('\n')[0]}`)
   }
   return {}
+}
+
+/** Keeps the text of what would be another one as a number: a key such as `0123` or `1e10`, or one with twenty digits. */
+function asWritten(scalar: { value: unknown; source?: string }): void {
+  if (
+    typeof scalar.value === 'number' &&
+    scalar.source !== undefined &&
+    String(scalar.value) !== scalar.source
+  )
+    scalar.value = scalar.source
 }
 
 /** nginx speaks plain HTTP to the registry, through a socket that Berth chooses, and without a path before it. */
