@@ -87,6 +87,68 @@ describe.each(suites)('a real server, %s', suite => {
   })
 })
 
+describe('who asks for passwords changes, and whichever step fails, somebody does', () => {
+  const { desired: nginx, output } = recorded('trixie', 'converged')
+  const auth = {
+    token: { realm: 'https://auth.example.com', service: 'a', issuer: 'b', rootcertbundle: '/c' },
+  }
+  const itself: Desired = { ...nginx, registry: { ...nginx.registry, config: { auth } } }
+  const calls = (desired: Desired, facts: Facts) => planUp(desired, facts).steps.map(({ call }) => call)
+  const also = (values: Record<string, string>) => {
+    const all = Object.entries({ 'registry.rules': 'yes', 'registry.trust': 'yes', ...values })
+    const lines = all.map(([name, value]) => `berth:${name}=${value}\n`)
+    return Facts.parse(output.replace(/^berth:end/m, `${lines.join('')}berth:end`))
+  }
+  const packed = (mode: string, owner: string, text = '') =>
+    `${mode} ${owner} ${Buffer.from(text).toString('base64')}`
+
+  /** What a server reports where the registry asks itself: what the calls towards that have written. */
+  function asking(): Record<string, string> {
+    const made = calls(itself, also({}))
+    const text = (name: string, index: number) => made.find(([each]) => each === name)?.[index]
+    return {
+      'users.htpasswd': 'absent',
+      'brake.script': 'absent',
+      'brake.unit': 'absent',
+      'registry.generation': text('registry_up', 3) ?? '',
+      'registry.start': packed('755', 'root:root', text('registry_up', 4)),
+      'registry.config': packed('600', '65532:65532', text('registry_up', 5)),
+      'site.file': packed('644', 'root:root', text('site_write', 3)),
+    }
+  }
+
+  /** Whether nginx and the registry ask, at first and after each step. */
+  function guards(steps: readonly (readonly string[])[], before: { nginx: boolean; registry: boolean }) {
+    const all = [before]
+    for (const [name, , , ...texts] of steps) {
+      const last = all.at(-1) ?? before
+      if (name === 'registry_up') all.push({ ...last, registry: /^auth:/m.test(texts[2] ?? '') })
+      if (name === 'site_write') all.push({ ...last, nginx: texts.join().includes('auth_basic_user_file') })
+    }
+    return all
+  }
+
+  test('the registry is to ask', () => {
+    const all = guards(calls(itself, also({})), { nginx: true, registry: false })
+    expect(all.at(-1)).toEqual({ nginx: false, registry: true })
+    expect(all.filter(each => !each.nginx && !each.registry)).toEqual([])
+  })
+
+  const { 'site.file': _, ...cutOff }: Record<string, string> = { ...asking(), 'site.loaded': 'no' }
+  test.each([
+    ['nginx is to ask', asking()],
+    ['nginx is to ask, and a run was cut off before nginx had read its site', cutOff],
+  ])('%s', (_, seen) => {
+    const all = guards(calls(nginx, also(seen)), { nginx: false, registry: true })
+    expect(all.at(-1)).toEqual({ nginx: true, registry: false })
+    expect(all.filter(each => !each.nginx && !each.registry)).toEqual([])
+  })
+
+  test('nothing is left to do where the registry asks', () => {
+    expect(calls(itself, also(asking()))).toEqual([])
+  })
+})
+
 describe('the scripts', () => {
   const { desired, facts } = recorded('trixie', 'bare')
 

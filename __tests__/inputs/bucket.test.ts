@@ -89,6 +89,14 @@ describe('mistakes', () => {
     expect(secrets).toEqual(expect.arrayContaining(['half of it', 'the rest']))
   })
 
+  test('no password in an endpoint is shown', () => {
+    const { mistakes } = read({ ...whole, 's3-endpoint': 'https://ci:hidden@s3.example.com' })
+    expect(mistakes).toEqual([
+      expect.stringMatching(/^s3-endpoint: has a user name or a password before an @; /),
+    ])
+    expect(mistakes.join()).not.toContain('hidden')
+  })
+
   test('what registry-config says of the same is a mistake, and other settings are not', () => {
     const storage = {
       s3: { storageclass: 'STANDARD_IA', region: 'x' },

@@ -223,6 +223,12 @@ describe('one mistake, one message', () => {
       expect.stringContaining('write the name alone, registry.example.com'),
     ],
     ['domain', 'registry.example.com/team', expect.stringContaining('is not a domain name')],
+    ['domain', 'my_registry.example.com', expect.stringContaining('has an underscore')],
+    [
+      'domain',
+      `${'a'.repeat(60)}.${'b'.repeat(9)}.example.com`,
+      expect.stringContaining('has 82 characters, and a registry’s name can have at most 81'),
+    ],
     ['email', 'a@b; id', '"a@b; id" is not an e-mail address'],
     ['ssh-host', 'a b', '"a b" is not a host name or an IP address, as `host` or `user@host:port`'],
     ['ssh-port', '22 ', undefined],
@@ -244,6 +250,15 @@ describe('one mistake, one message', () => {
     const found = await problems({ [name]: value })
     expect(found).toEqual(message === undefined ? [] : [expect.anything()])
     if (message !== undefined) expect(found[0]?.slice(name.length + 2)).toEqual(message)
+  })
+
+  test('a name that no registry can have is refused, but for what is to be taken away', async () => {
+    const longest = `${'a'.repeat(60)}.${'b'.repeat(8)}.example.com`
+    expect(await problems({ domain: longest })).toEqual([])
+    for (const domain of ['my_registry.example.com', `b${longest}`]) {
+      expect(await problems({ domain, mode: 'down' })).toEqual([])
+      expect(await problems({ domain, 'ssh-host': 'my_server.example.com' })).toHaveLength(1)
+    }
   })
 
   test('a key with a passphrase, and none given', async () => {

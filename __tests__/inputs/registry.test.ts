@@ -38,6 +38,25 @@ test('registry-config is YAML, a map', async () => {
   })
 })
 
+test('a key that looks like a number stays as it is written, and numbers are numbers', async () => {
+  const odd = '{ bucket: 0123, accesskey: 00123456789012345678, secretkey: 1e10, rootdirectory: 2024.10 }'
+  const plain = '{ chunksize: 5242880, v4auth: true, accelerate: null, region: 0.5 }'
+  const { registry, mistakes } = await read({
+    'registry-config': `storage: { s3: ${odd} }\nredis: ${plain}\n1: one`,
+  })
+  expect(mistakes).toEqual([])
+  expect(registry.config).toEqual({
+    storage: {
+      s3: {
+        ...{ bucket: '0123', accesskey: '00123456789012345678' },
+        ...{ secretkey: '1e10', rootdirectory: '2024.10' },
+      },
+    },
+    redis: { chunksize: 5_242_880, v4auth: true, accelerate: null, region: 0.5 },
+    1: 'one',
+  })
+})
+
 test.each([
   ['- a', 'registry-config: is not a YAML map'],
   ['text', 'registry-config: is not a YAML map'],
@@ -72,4 +91,13 @@ test('what else is in http is yours, and so is to take away', async () => {
   expect((await read({ 'registry-config': 'http: { headers: { X-A: [b] }, tls: null }' })).mistakes).toEqual(
     [],
   )
+})
+
+test('a password in the endpoint of a bucket, which the plan names, is refused and not shown', async () => {
+  const storage = 'storage: { s3: { bucket: images, regionendpoint: "https://ci:hidden@minio.example.com" } }'
+  const { mistakes } = await read({ 'registry-config': storage })
+  expect(mistakes).toEqual([
+    expect.stringMatching(/^registry-config: has a user name or a password before the @/),
+  ])
+  expect(mistakes.join()).not.toContain('hidden')
 })

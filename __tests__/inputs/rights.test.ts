@@ -33,6 +33,12 @@ test('names every user who may do nothing', () => {
   ])
 })
 
+test('warns of a map without rules, which locks everybody out', () => {
+  expect(read('{}').warnings).toEqual([
+    expect.stringMatching(/^no rule lets `ci`, `ci\+next`, `alice`, `bob` pull/),
+  ])
+})
+
 test('reports all mistakes at once', () => {
   const { problems } = read(
     'eve: pull\nci: all\nalice: { read: team/app, push: [Team/App, "a//b", "../x", "a/***", "a**/b", "*/*/*", "a\\n"] }\nbob:',

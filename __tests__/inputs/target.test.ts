@@ -100,6 +100,25 @@ test('a key that needs a passphrase is not plain, and lacks it', () => {
   })
 })
 
+describe('a fingerprint', () => {
+  const print = `SHA256:${'a'.repeat(43)}`
+  const pinned = (changes: Record<string, string>) => read(changes).target?.fingerprints
+
+  test('is of the host as ssh writes it, in lower case', () => {
+    const capitals = { 'ssh-host': 'Server.Example.com' }
+    const expected = [`server.example.com ${print}`]
+    expect(pinned({ ...capitals, 'ssh-known-hosts': print })).toEqual(expected)
+    expect(pinned({ ...capitals, 'ssh-known-hosts': `Server.Example.com ${print}` })).toEqual(expected)
+    const several = { 'ssh-host': 'Web1\nweb2', 'ssh-known-hosts': `web1 ${print}\nWEB2 ${print}` }
+    expect(read(several)).toMatchObject({ mistakes: [] })
+  })
+
+  test('with a jump host names its host, with the port', () => {
+    const { mistakes } = read({ 'ssh-jump': 'hop@jump', 'ssh-port': '2222', 'ssh-known-hosts': print })
+    expect(mistakes).toEqual([expect.stringContaining(`write \`[registry.example.com]:2222 ${print}\``)])
+  })
+})
+
 describe('several servers', () => {
   const [, type, blob] = host.split(' ')
   const line = (name: string) => `${name} ${type} ${blob}`

@@ -27,6 +27,12 @@ test.each([
   'secretkey: hunter2',
   'password: hunter2',
   'remoteurl: https://user:hunter2@example.com',
+  'remoteurl: https://user:pa/hunter2@example.com/',
+  'regionendpoint: user:hunter2@minio.example.com',
+  'secretkey: |-\n  one\n  region: hunter2\n\n  level: hunter2',
+  'secretkey: "one\n  region: hunter2\n  three"',
+  'endpoints:\n  - name: |-\n      one\n      region: hunter2',
+  'list:\n  - |-\n    region: hunter2',
   'whatever: hunter2',
   '- hunter2',
 ])('of the user’s own settings %s is not shown', line => {
@@ -39,6 +45,13 @@ test('harmless settings are shown', () => {
   expect(diff({ path, before: 'level: info\n', after: 'level: warn\nbucket: images\n' })).toContain(
     '+level: warn\n  +bucket: images',
   )
+})
+
+test('settings below a value that is not shown, and those of a list, are shown', () => {
+  const after =
+    's3:\n  secretkey: x\n  region: r\nendpoints:\n  - name: x\n    timeout: 5s\nlog:\n  level: info\n'
+  const text = diff({ path, before: '', after })
+  for (const line of ['  region: r', '    timeout: 5s', '  level: info']) expect(text).toContain(`+${line}`)
 })
 
 test('that only hidden values differ is said', () => {

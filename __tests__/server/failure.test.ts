@@ -171,6 +171,18 @@ describe('a host key that is not pinned', () => {
     expect(message).toContain('somebody may be intercepting the connection')
   })
 
+  test('is shown where none is pinned', () => {
+    const { message } = connectFailure(stderr, { ...target, knownHosts: [] })
+    expect(message).toContain(`it offers ${print}, none is pinned for it. If`)
+  })
+
+  test('is compared with what is pinned for the host in capitals', () => {
+    const capitals = 'Registry.Example.com ssh-rsa AAAAB3NzaC1yc2E'
+    const elsewhere = 'other.example.com ssh-rsa AAAAB3NzaC1yc2F'
+    const { message } = connectFailure(stderr, { ...target, knownHosts: [capitals, elsewhere] })
+    expect(message).toMatch(/pinned is SHA256:[^,]*\. If/)
+  })
+
   test('may be pinned under another name', () => {
     const knownHosts = [`192.0.2.1 ssh-ed25519 ${key}`]
     expect(connectFailure(stderr, { ...target, knownHosts })).toMatchObject({

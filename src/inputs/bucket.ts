@@ -38,12 +38,19 @@ export function readBucket(reader: Reader, config: Record<string, unknown>): Buc
       /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w.-]+)*$/.test(value) && !/\/\.\.?(\/|$)|^.*\.\./.test(value),
     'the name of a bucket, such as `my-images`, or a folder in one, such as `my-images/registry`',
   )
-  const endpoint = reader.checked(
-    's3-endpoint',
-    reader.text('s3-endpoint').replace(/\/$/, ''),
-    isEndpoint,
-    'a URL without a path, such as https://s3.example.com',
-  )
+  const endpoint = reader.text('s3-endpoint').replace(/\/$/, '')
+  // The message must not show what may be a password.
+  if (endpoint.includes('@'))
+    reader.mistake('s3-endpoint')(
+      'has a user name or a password before an @; write the URL without it, and the keys into `s3-access-key` and `s3-secret-key`',
+    )
+  else
+    reader.checked(
+      's3-endpoint',
+      endpoint,
+      isEndpoint,
+      'a URL without a path, such as https://s3.example.com',
+    )
   if (endpoint.startsWith('http://'))
     reader.warning('s3-endpoint')(
       'is not https: whoever is between the server and the storage can read and change images; use https unless that is your own network',

@@ -4,7 +4,7 @@ import { domainToASCII } from 'node:url'
 
 /** A fingerprint in `ssh-known-hosts`, and the host that it is for, if the line says so. */
 interface Fingerprint {
-  /** As written in known_hosts: with its port, unless that is 22. */
+  /** As ssh writes it: in lower case, and with its port, unless that is 22. */
   host: string | undefined
   fingerprint: string
   /** The number of the line. */
@@ -25,7 +25,11 @@ export function parseKnownHosts(
     const [, before = '', fingerprint] = /^(.*?)(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line) ?? []
     // `ssh-keygen -l` prints the key's length before the fingerprint.
     if (fingerprint)
-      fingerprints.push({ host: /^\d*$/.test(before) ? undefined : before, fingerprint, number })
+      fingerprints.push({
+        host: /^\d*$/.test(before) ? undefined : before.toLowerCase(),
+        fingerprint,
+        number,
+      })
     else if (/^(@\S+\s+)?\S+\s+(ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/]+=*(\s.*)?$/.test(line))
       knownHosts.push(line)
     else {

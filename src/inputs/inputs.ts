@@ -55,7 +55,7 @@ export async function readInputs(
 ): Promise<Inputs> {
   const reader = new Reader(get, secret)
   const mode = reader.choice('mode', modes)
-  const domain = readDomain(reader)
+  const domain = readDomain(reader, mode)
   const throughSsh = reader.choice('push-through', ['https', 'ssh']) === 'ssh'
   const targets = mode === 'push' && !throughSsh ? [] : readTargets(reader, domain)
   const [target] = targets
@@ -114,7 +114,10 @@ export async function readInputs(
   return inputs
 }
 
-function readDomain(reader: Reader): string {
+/** A Unix socket’s path has at most 107 bytes, and one on the server has the domain in it: /run/berth-brake-DOMAIN/log.sock. */
+const maxDomain = 81
+
+function readDomain(reader: Reader, mode: Mode): string {
   const domain = reader.text('domain').toLowerCase()
   if (domain === '')
     reader.mistake('domain')('is missing; give the name of the registry, such as registry.example.com')
@@ -129,7 +132,19 @@ function readDomain(reader: Reader): string {
     reader.mistake('domain')(`is ${JSON.stringify(domain)}; write the name alone, ${name}`)
     return name
   }
+  // What an earlier run has left under such a name can be taken away.
+  const unfit = isDomain(domain) && mode !== 'down' ? unfitName(domain) : undefined
+  if (unfit !== undefined) reader.mistake('domain')(unfit)
   return reader.checked('domain', domain, isDomain, 'a domain name such as registry.example.com')
+}
+
+/** Why no registry can have a name that DNS may have; `undefined` if one can. */
+function unfitName(domain: string): string | undefined {
+  if (domain.includes('_'))
+    return `${domain} has an underscore, which Docker does not take in a registry’s name, and for which no public authority issues a certificate; choose a name without one`
+  if (domain.length > maxDomain)
+    return `has ${domain.length} characters, and a registry’s name can have at most ${maxDomain}, because paths on the server contain it; choose a shorter one`
+  return undefined
 }
 
 /** An IPv6 address is no hostname anyway. */

@@ -5,23 +5,23 @@
  *
  * - it has at least three kinds of characters, or is hexadecimal or base32 throughout, and is long enough for 128 bits;
  * - no four characters appear twice in the same order, and there are as many different characters as chance would give;
- * - it contains neither words nor runs of neighbouring keys.
+ * - it contains neither words nor dates nor runs of neighbouring keys, and is not a text in base64 or hexadecimal;
+ * - it contains no UUID, of whose digits at most 122 bits are random, and often far fewer.
  */
 export function isMachineMade(password: string): boolean {
-  return bits(password) >= 128 && isVaried(password) && !isReadable(password)
+  return bits(password) >= 128 && isVaried(password) && !isReadable(password) && !isCoded(password)
 }
 
 /**
- * The number of random bits, if each character was chosen at random from all characters of its kinds. Words and numbers between
- * punctuation count for nothing.
+ * The number of random bits, if each character was chosen at random from all characters of its kinds. Words count for nothing, nor
+ * do numbers between punctuation.
  */
 function bits(password: string): number {
-  const parts = password.replace(/=+$/, '').split(/[-_. ,:;@]+/)
-  const length =
-    parts.length === 1
-      ? password.replace(/=+$/, '').length
-      : parts.filter(part => !isPlainPart(part)).join('').length
-  if (/^[0-9a-f]+$/.test(password) || /^[0-9A-F]+$/.test(password)) return length * 4
+  if (/^([0-9a-f]+|[0-9A-F]+)$/.test(password)) return password.length * 4
+  const text = password.replace(/=+$/, '')
+  const parts = text.split(/[-_. ,:;@]+/)
+  const random = parts.length === 1 ? text : parts.filter(part => !isPlainPart(part)).join('')
+  const { length } = random.replace(/[A-Z]?[a-z]+/g, run => (isWord(run) ? '' : run))
   if (/^[A-Z2-7]+=*$/.test(password) && /[2-7]/.test(password)) return length * 5
   const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^a-zA-Z0-9]/]
   const sizes = [26, 26, 10, 2]
@@ -65,10 +65,32 @@ function isReadable(password: string): boolean {
   // Among sixteen digits neighbours are frequent.
   if (pairs.filter(isNeighbours).length > pairs.length * (hexadecimal ? 0.45 : 0.38)) return true
   if (hexadecimal) return false
+  if (date.test(password)) return true
   const letters = pairsOf(spelled(password)).filter(pair => /^[a-z]{2}$/.test(pair))
   const words = letters.filter(pair => frequent.has(pair)).length
   // If there are few pairs, many may be frequent by chance.
   return words > letters.length * 0.42 + 1.5 || isList(password)
+}
+
+/** A year, as by chance in one of thousands of passwords, or day and month. */
+const date = /(?<!\d)(?:(?:19|20)\d\d|\d{1,2}[-./]\d{1,2}[-./]\d{2})(?!\d)/
+
+/** Whether letters may be a word. Of six by chance, every twentieth are. */
+function isWord(letters: string): boolean {
+  const pairs = pairsOf(letters.toLowerCase())
+  return letters.length >= 6 && pairs.filter(pair => frequent.has(pair)).length >= pairs.length / 2
+}
+
+const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
+
+/** Whether it has a UUID in it, or is something readable in base64 or hexadecimal. */
+function isCoded(password: string): boolean {
+  if (uuid.test(password)) return true
+  const texts = [
+    ...(/^[\w+/-]+=*$/.test(password) ? [Buffer.from(password, 'base64')] : []),
+    ...(/^[0-9a-f]+$/i.test(password) ? [Buffer.from(password, 'hex')] : []),
+  ]
+  return texts.some(text => /^[\x20-\x7e\s]*$/.test(text.toString('latin1')))
 }
 
 function pairsOf(text: string): string[] {

@@ -23,12 +23,17 @@ async function readConfig(
   mistake: (sentence: string) => void,
 ): Promise<Record<string, unknown>> {
   if (text.trim() === '') return {}
-  const { parse } = await import(/* webpackChunkName: "yaml" */ 'yaml')
+  const { parseDocument, visit } = await import(/* webpackChunkName: "yaml" */ 'yaml')
   try {
     // Keys are text: `012` is not a number.
-    const config: unknown = parse(text, { stringKeys: true })
+    const document = parseDocument(text, { stringKeys: true, logLevel: 'error' })
+    const [error] = document.errors
+    if (error) throw error
+    visit(document, { Scalar: (_, scalar) => asWritten(scalar) })
+    const config: unknown = document.toJS()
     if (isObject(config)) {
       checkHttp(config.http, mistake)
+      checkEndpoint(config.storage, mistake)
       return { ...config }
     }
     mistake('is not a YAML map')
@@ -36,6 +41,16 @@ async function readConfig(
     mistake(`is not YAML: ${(error as Error).message.split('\n')[0]}`)
   }
   return {}
+}
+
+/** Keeps the text of what would be another one as a number: a key such as `0123` or `1e10`, or one with twenty digits. */
+function asWritten(scalar: { value: unknown; source?: string }): void {
+  if (
+    typeof scalar.value === 'number' &&
+    scalar.source !== undefined &&
+    String(scalar.value) !== scalar.source
+  )
+    scalar.value = scalar.source
 }
 
 /** nginx speaks plain HTTP to the registry, through a socket that Berth chooses, and without a path before it. */
@@ -54,4 +69,13 @@ function checkHttp(http: unknown, mistake: (sentence: string) => void): void {
       `has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ' (nginx does TLS)' : ''}`,
     )
   }
+}
+
+/** The plan names the endpoint of a bucket, and must not show a password. */
+function checkEndpoint(storage: unknown, mistake: (sentence: string) => void): void {
+  const s3 = isObject(storage) && isObject(storage.s3) ? storage.s3 : {}
+  if (!String(s3.regionendpoint ?? '').includes('@')) return
+  mistake(
+    'has a user name or a password before the @ in `storage.s3.regionendpoint`; write the URL without it, and the keys as `accesskey` and `secretkey`',
+  )
 }

@@ -34,7 +34,7 @@ export function parseAccess(
     const { pull, push } = rightsOf(name, access)
     return pull.length + push.length === 0
   })
-  if (without.length > 0 && access.size > 0) {
+  if (without.length > 0) {
     const names = without.map(({ name }) => `\`${name}\``).join(', ')
     warning(
       `no rule lets ${names} pull or push anything; add rules for them, or one for \`'*'\`, which is every other user`,

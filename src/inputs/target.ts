@@ -103,10 +103,9 @@ function readKnownHosts(
   const [first = ''] = names
   for (const { host, number, fingerprint } of fingerprints) {
     if (host !== undefined || (!jumps && hosts.length === 1)) continue
+    const others = hosts.length > 1 ? 'there are several' : 'with `ssh-jump` there are two'
     mistake(
-      hosts.length > 1
-        ? `line ${number} does not say which host has this key, and there are several; write \`${first} ${fingerprint}\`, or a known_hosts line`
-        : `line ${number} does not say which host has this key, and with \`ssh-jump\` there are two; write \`${hosts[0]?.host} ${fingerprint}\`, or a known_hosts line`,
+      `line ${number} does not say which host has this key, and ${others}; write \`${first} ${fingerprint}\`, or a known_hosts line`,
     )
   }
   return {

@@ -8,11 +8,11 @@ import { createTwoFilesPatch } from 'diff'
  */
 export function diff({ path, before, after }: { path: string; before: string; after: string }): string {
   const own = new Set(after.split('\n'))
-  const show = path.endsWith('/config.yml') ? withoutValues : (line: string) => line
-  const is = after.split('\n').map(show).join('\n')
-  const was = before
-    .split('\n')
-    .map(line => (own.has(line) ? show(line) : hidden(line)))
+  const shown = (text: string) => (path.endsWith('/config.yml') ? withoutValues(text) : text).split('\n')
+  const is = shown(after).join('\n')
+  const all = before.split('\n')
+  const was = shown(before)
+    .map((line, index) => (own.has(all[index] ?? '') ? line : hidden(line)))
     .join('\n')
   if (was === is) return `  ${path}: only values that are not shown differ`
   return createTwoFilesPatch(before === '' ? '/dev/null' : path, path, was, is, undefined, undefined, {
@@ -38,11 +38,19 @@ const harmless = new Set(
   ).split(' '),
 )
 
-/** URLs such as `remoteurl` may have a password in them. */
-const password = /\/\/[^\s/@]*@/
-
-function withoutValues(line: string): string {
-  const [, start = '', key = '', value = ''] = /^(\s*(?:- )?)([\w.-]+):(.*)$/.exec(line) ?? []
-  if (key === '') return /^\s*- nosniff$/.test(line) || line.trim() === '' ? line : hidden(line)
-  return value === '' || (harmless.has(key) && !password.test(value)) ? line : `${start}${key}: [not shown]`
+/** The text of a config.yml, with values only where they are known to be harmless. */
+function withoutValues(text: string): string {
+  // A value of several lines goes on for as long as they are indented further than its key. Any of them may look like a setting.
+  let column = Number.POSITIVE_INFINITY
+  const lines = text.split('\n').map(line => {
+    const [indent = ''] = /^\s*/.exec(line) ?? []
+    if (line.trim() === '') return line
+    if (indent.length > column) return hidden(line)
+    const [, start = indent, key = '', value = line] = /^(\s*(?:- )?)([\w.-]+):(.*)$/.exec(line) ?? []
+    column = value === '' ? Number.POSITIVE_INFINITY : start.length
+    if (key === '') return /^\s*- nosniff$/.test(line) ? line : hidden(line)
+    // A URL such as `remoteurl` may have a password in it, before an @.
+    return value === '' || (harmless.has(key) && !value.includes('@')) ? line : `${start}${key}: [not shown]`
+  })
+  return lines.join('\n')
 }

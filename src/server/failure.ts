@@ -129,7 +129,7 @@ export function offeredKey(stderr: string): string | undefined {
 
 function strangeKey(key: string, { fingerprints, knownHosts }: Target): string {
   const [host = ''] = key.split(' ')
-  const lines = knownHosts.filter(line => line.split(/[\s,]/).includes(host))
+  const lines = knownHosts.filter(line => line.toLowerCase().split(/[\s,]/).includes(host))
   // Nobody can tell which host a hashed line is for, or a fingerprint without a host.
   const own = fingerprints.flatMap(each => (each.startsWith(`${host} `) ? [each.slice(host.length + 1)] : []))
   const pinned = [...(lines.length > 0 ? lines : knownHosts).map(fingerprint), ...own]
@@ -137,7 +137,11 @@ function strangeKey(key: string, { fingerprints, knownHosts }: Target): string {
   if (pinned.includes(offered)) {
     return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``
   }
-  return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was reinstalled, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be intercepting the connection`
+  const known =
+    pinned.length === 0
+      ? 'none is pinned for it'
+      : `pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}`
+  return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, ${known}. If that machine was reinstalled, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be intercepting the connection`
 }
 
 // It is a race whether sshd hangs up before or after it accepts root's key, so both have the same message.

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is 22. */
+/** A host as known_hosts and ssh write it: in lower case, and with its port, unless that is 22. */
 export function hostKeyName(host: string, port: number): string {
-  return port === 22 ? host : `[${host}]:${port}`
+  const name = host.toLowerCase()
+  return port === 22 ? name : `[${name}]:${port}`
 }
 
 /** `SHA256:…` of the key in a known_hosts line, as OpenSSH prints it. */

@@ -53,6 +53,15 @@ test('images in a bucket: with little memory for each upload, and through the se
   expect(onDisk(inBucket())).toBe(false)
 })
 
+test('keys that YAML 1.1 would take for a number or for truth are quoted, and what is ordinary is not', () => {
+  const odd = { accessKey: '1_000', secretKey: 'yes', name: '0b11', folder: '1:30', region: '0o7' }
+  const storage = parse(configYaml(inBucket(odd)), { version: '1.1' }).storage
+  expect(storage.s3).toMatchObject({
+    ...{ accesskey: '1_000', secretkey: 'yes', bucket: '0b11', rootdirectory: '1:30', region: '0o7' },
+  })
+  expect(configYaml(inBucket())).not.toMatch(/["']/)
+})
+
 test.each([
   ['a value', { a: 1 }, { a: 2 }, { a: 2 }],
   ['deep', { a: { b: 1, c: 2 } }, { a: { b: 3 } }, { a: { b: 3, c: 2 } }],

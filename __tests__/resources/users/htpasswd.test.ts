@@ -88,6 +88,15 @@ describe('a line from elsewhere', () => {
     expect(after.gone).toEqual([line])
   })
 
+  // At cost 31, comparing a single password would take days.
+  test.each(['00', '13', '31', '99'])('bcrypt of cost %s: counts as another password, at once', cost => {
+    const line = `alice:$2y$${cost}$${'.'.repeat(53)}`
+    const after = write([alice], `${line}\n`)
+    expect(words(after.revoked)).toEqual(['update new password for alice'])
+    expect(entries(after.content)[0]).toMatch(/^alice:\$2b\$08\$/)
+    expect(after.gone).toEqual([line])
+  })
+
   test('that suits its password is kept', () => {
     const line = `alice:${hashSync(alice.password, cost)}`
     expect(entries(write([alice], `${line}\n`).content)).toEqual([line])

@@ -8,7 +8,8 @@ export type Wanted = Pick<Desired, 'registry' | 'shared'>
 const drainTimeout = '15m'
 
 export function configYaml(desired: Wanted): string {
-  return stringify(configOf(desired), { lineWidth: 0 })
+  // The registry reads YAML 1.1, where `yes` is true and `1:30` is ninety unless they are quoted.
+  return stringify(configOf(desired), { lineWidth: 0, compat: 'yaml-1.1' })
 }
 
 /** The content of config.yml: what Berth needs, with the user's `registry-config` merged over it. */

@@ -2,6 +2,7 @@ import type { Desired } from '../../desired.ts'
 import { Failure } from '../../failure.ts'
 import { shortReference } from '../../format.ts'
 import type { ServerFile } from '../../server/facts.ts'
+import { isLocked } from '../brake/brake.ts'
 import { account, container } from '../names.ts'
 import { type Change, change, fileChanges, resource, type Step } from '../resource.ts'
 import { bucketTrial } from './bucket.ts'
@@ -17,6 +18,8 @@ interface Registry {
   abandoned: string
   /** The registry’s directory, as its site names it; empty if there is no site. */
   place: string
+  /** Whether nginx passes requests on to the registry without asking for a password, or may still do so. */
+  open: boolean
   /** The folders from `/` to the directory. */
   parents: Folder[]
   /** The name of the generation that serves: a hash, and a number if it was started more than once; empty if none does. */
@@ -69,10 +72,12 @@ export const registry = resource<Registry>({
   read(facts, { registry }) {
     const [status = '', restart = ''] = facts.get('registry.container').split(' ')
     const [owner = '', isVoid] = facts.get('registry.domain').split(' ')
+    const site = facts.file('site.file')?.content ?? ''
     const seen = {
       domain: owner,
       abandoned: '',
-      place: /server unix:(.*)\/registry\.sock[; ]/.exec(facts.file('site.file')?.content ?? '')?.[1] ?? '',
+      place: /server unix:(.*)\/registry\.sock[; ]/.exec(site)?.[1] ?? '',
+      open: serves(site) && !(asks(site) && facts.is('site.loaded')),
       parents: [...new Set(list(facts.get('registry.parents'), ';'))].map(folder),
       generation: facts.get('registry.generation'),
       start: facts.file('registry.start'),
@@ -169,6 +174,8 @@ export const registry = resource<Registry>({
         resource: 'registry',
         changes,
         call: adopt && predecessor !== undefined ? ['registry_adopt', ...made] : ['registry_up', ...made],
+        // Without a login of its own, it must not serve before nginx asks for passwords.
+        ...(isLocked(desired) && seen.open && { after: 'site' }),
       })
     }
     if (seen.published !== 'absent') {
@@ -212,6 +219,15 @@ const nothing = {
   ...{ domain: '', generation: '', start: undefined, config: undefined },
   ...{ status: 'absent', restart: '', leftovers: [], data: 'absent' },
 } satisfies Partial<Registry>
+
+/** Whether a site passes requests on. Before the first certificate it has no port 443. */
+function serves(site: string): boolean {
+  return /^\s*ssl_certificate /m.test(site)
+}
+
+function asks(site: string): boolean {
+  return /^\s*auth_basic_user_file /m.test(site)
+}
 
 function changesTo(desired: Desired, wanted: Generation, seen: Registry): Change[] {
   const { directory, registry, adopt } = desired

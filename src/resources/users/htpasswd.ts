@@ -103,8 +103,17 @@ function ssha(password: string, salt: Buffer): string {
 const sha1Bytes = 20
 const bcrypt = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
 
+/**
+ * The costs of bcrypt at which a password is compared with a hash from elsewhere. Another hash counts as one of another password and
+ * is replaced: 12 takes half a second, and each step up twice as long, until the run would never end.
+ */
+const comparable = { min: 4, max: 12 }
+
 function verifies(password: string, hash: string): boolean {
-  if (bcrypt.test(hash)) return compareSync(password, hash)
+  const rounds = bcrypt.exec(hash)?.[1]
+  if (rounds !== undefined) {
+    return Number(rounds) >= comparable.min && Number(rounds) <= comparable.max && compareSync(password, hash)
+  }
   if (!hash.startsWith('{SSHA}')) return false
   const wanted = Buffer.from(hash.slice('{SSHA}'.length), 'base64')
   if (wanted.length <= sha1Bytes) return false
