@@ -366,9 +366,10 @@ lock.leave()
     expect(succeeded(await step()).outputs.plan).toBe('[]')
 
     await trust((await store.secure()) + first)
-    expect(summaries(succeeded(await step()).outputs.plan)).toEqual([
+    // It may have been found by then that the registry does not reach it, which adds a trial.
+    expect(summaries(succeeded(await step()).outputs.plan)).toContainEqual(
       expect.stringContaining('it does not know yet which authorities the server trusts'),
-    ])
+    )
     await storm.push('team/secure', '2')
     expect(await storm.pull('team/secure', '2')).toEqual([])
     expect(succeeded(await step()).outputs.plan).toBe('[]')
