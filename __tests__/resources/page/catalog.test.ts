@@ -13,12 +13,14 @@ const socketPath = join(folder, 'page.sock')
 const root = join(folder, 'repositories')
 const signature = `sha256-${'a'.repeat(64)}.sig`
 const elsewhere = join(folder, 'elsewhere.sock')
+const limited = join(folder, 'limited.sock')
 let services: ChildProcess[]
 
 beforeAll(async () => {
   push('team/app', '1.0', 1_700_000_000)
   push('team/app', '1.1', 1_700_000_100)
   push('team/app', signature, 1_700_009_999)
+  push('team/app', '_main', 1_700_000_050)
   push('team/deep/er', 'x', 1_700_000_000)
   push('secret/app', '1', 1_700_000_000)
   push('alone', '1', 1_700_000_000)
@@ -31,11 +33,13 @@ beforeAll(async () => {
   const program = join(import.meta.dirname, '../../../src/resources/page/catalog.pl')
   const owner = [process.getuid?.() ?? 0, process.getgid?.() ?? 0].map(String)
   registry.listen(join(folder, 'registry.sock'))
+  strict.listen(join(folder, 'strict.sock'))
   services = [
     [socketPath, root],
     [elsewhere, `unix:${join(folder, 'registry.sock')}`],
+    [limited, `unix:${join(folder, 'strict.sock')}`],
   ].map(args => spawn('perl', [program, ...args, ...owner], { stdio: 'inherit' }))
-  while (!existsSync(socketPath) || !existsSync(elsewhere))
+  while (![socketPath, elsewhere, limited].every(existsSync))
     await new Promise(resolve => setTimeout(resolve, 10))
 })
 
@@ -45,6 +49,7 @@ afterAll(async () => {
     await once(service, 'exit')
   }
   registry.close()
+  strict.close()
   rmSync(folder, { recursive: true })
 })
 
@@ -62,6 +67,17 @@ const registry = createServer(({ url }, response) => {
   const [body, next] = answers[url ?? ''] ?? []
   response.writeHead(body ? 200 : 404, next ? { Link: `<${next}>; rel="next"` } : {})
   response.end(JSON.stringify(body ?? { errors: [] }))
+})
+
+/** One that gives two names at once, and refuses to be asked for more. */
+const strict = createServer(({ url = '' }, response) => {
+  const { searchParams } = new URL(url, 'http://registry')
+  const [n, last] = [Number(searchParams.get('n') ?? 2), searchParams.get('last')]
+  if (n > 2) response.writeHead(400).end('{"errors":[{"code":"PAGINATION_NUMBER_INVALID"}]}')
+  else {
+    const next = last ? {} : { Link: '</v2/_catalog?last=b&n=2>; rel="next"' }
+    response.writeHead(200, next).end(JSON.stringify({ repositories: last ? ['c'] : ['a', 'b'] }))
+  }
 })
 
 function push(repository: string, tag: string, time: number) {
@@ -98,7 +114,7 @@ test('repositories with the number of their tags and the last push; signatures d
   expect(status).toBe(200)
   expect(body).toEqual({
     repositories: expect.arrayContaining([
-      ['team/app', 3, 1_700_000_100],
+      ['team/app', 4, 1_700_000_100],
       ['team/deep/er', 1, 1_700_000_000],
       ['empty', 0, 0],
     ]),
@@ -110,6 +126,7 @@ test('the times of all tags of a repository come at once', async () => {
   expect((body as { tags: unknown[] }).tags.sort()).toEqual([
     ['1.0', 1_700_000_000],
     ['1.1', 1_700_000_100],
+    ['_main', 1_700_000_050],
     [signature, 1_700_009_999],
   ])
 })
@@ -182,6 +199,13 @@ describe('with images elsewhere', () => {
     ['another one', '/page/tags/secret/app', 403, {}],
   ])('the tags of %s', async (_, path, status, body) => {
     expect(await asked(path, 'team/*')).toEqual({ status, body })
+  })
+})
+
+test('a registry whose settings allow less at once is asked for less', async () => {
+  expect(await ask('/page/repositories', '**', 'GET', limited)).toEqual({
+    status: 200,
+    body: { repositories: [['a'], ['b'], ['c']] },
   })
 })
 
