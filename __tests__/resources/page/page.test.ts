@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto'
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import { certificate } from '../../../lab/content.ts'
 import { page } from '../../../src/resources/page/page.ts'
 import { asset, library, notice } from '../../../src/shell.ts'
+import { sh } from '../../library.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired: without, facts } = recorded('trixie', 'converged')
@@ -17,6 +21,7 @@ const [, serve] = page.steps(desired, none)
 const file = (content = '') => ({ mode: '644', owner: 'root:root', content })
 const well = {
   files: [
+    '. 755 root:root;',
     ...names.map(name => `${name} 644 root:root;`),
     ...names.map(
       name =>
@@ -35,6 +40,8 @@ const inS3 = {
   registry: { ...desired.registry, config: { storage: { filesystem: null, s3: { bucket: 'images' } } } },
 }
 
+const removed = [`delete ${service}`, 'delete /opt/berth/catalog.pl', `delete ${folder}`]
+
 const summaries = (steps: ReturnType<typeof page.steps>) =>
   steps.flatMap(({ changes }) => changes.map(({ action, summary }) => `${action} ${summary}`))
 
@@ -48,7 +55,31 @@ describe('plan', () => {
       none,
       [...names.map(name => `create ${folder}/${name}`), 'create /opt/berth/catalog.pl', `create ${service}`],
     ],
-    ['not wanted any more', without, well, [`delete ${service}`, `delete ${folder}`]],
+    ['not wanted any more', without, well, removed],
+    [
+      'not wanted, and its folder is left',
+      without,
+      { ...none, files: '. 755 root:root;' },
+      [`delete ${folder}`],
+    ],
+    [
+      'not wanted, and its script is left',
+      without,
+      { ...none, script: well.script },
+      ['delete /opt/berth/catalog.pl'],
+    ],
+    [
+      'somebody else may write to its folder',
+      desired,
+      { ...well, files: well.files.replace('. 755 root:root;', '. 777 root:root;') },
+      [`update ${folder} from 777 root:root to 755 root:root`],
+    ],
+    [
+      'somebody else owns its folder',
+      desired,
+      { ...well, files: well.files.replace('. 755 root:root;', '. 755 bob:root;') },
+      [`update ${folder} from 755 bob:root to 755 root:root`],
+    ],
     [
       'somebody has changed a file',
       desired,
@@ -73,8 +104,37 @@ describe('plan', () => {
   })
 
   test('`down` takes it away', () => {
-    expect(summaries(page.removal?.(desired, well) ?? [])).toEqual([`delete ${service}`, `delete ${folder}`])
+    expect(summaries(page.removal?.(desired, well) ?? [])).toEqual(removed)
     expect(page.removal?.(desired, none)).toEqual([])
+  })
+})
+
+describe('what is seen of its folder', () => {
+  const place = mkdtempSync(join(tmpdir(), 'berth-page-'))
+  afterAll(() => rmSync(place, { recursive: true }))
+  const look = () =>
+    sh(
+      ['server/protocol', 'resources/page/page'],
+      `fact_file() { :; }; fact_if() { :; }; page_probe berth-page ${place}`,
+    ).stdout
+
+  test('nothing, if there is none', () => {
+    expect(look()).toBe('berth:page.files=\n')
+  })
+
+  test('who may write to it, also while it is empty', () => {
+    mkdirSync(join(place, 'page'))
+    chmodSync(join(place, 'page'), 0o757)
+    expect(look()).toMatch(/^berth:page\.files=\. 757 \w+:\w+;\n$/)
+  })
+
+  test('what is in it', () => {
+    writeFileSync(join(place, 'page/page.js'), '')
+    chmodSync(join(place, 'page/page.js'), 0o640)
+    const empty = createHash('sha256').digest('hex')
+    expect(look()).toMatch(
+      new RegExp(`^berth:page\\.files=\\. 757 \\S+;page\\.js 640 \\S+;${empty}  page\\.js;\\n$`),
+    )
   })
 })
 
