@@ -1,6 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,6 +20,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { patternRegex } from '../../../src/resources/site/rights.ts'
 
+const program = join(import.meta.dirname, '../../../src/resources/page/catalog.pl')
 const folder = mkdtempSync(join(tmpdir(), 'berth-catalog-'))
 const socketPath = join(folder, 'page.sock')
 const root = join(folder, 'repositories')
@@ -30,7 +43,6 @@ beforeAll(async () => {
   mkdirSync(join(root, 'team/app/_manifests/tags/gone'), { recursive: true })
   push('../outside', '1', 1_700_000_000)
   symlinkSync(join(folder, 'outside'), join(root, 'link'))
-  const program = join(import.meta.dirname, '../../../src/resources/page/catalog.pl')
   const owner = [process.getuid?.() ?? 0, process.getgid?.() ?? 0].map(String)
   registry.listen(join(folder, 'registry.sock'))
   strict.listen(join(folder, 'strict.sock'))
@@ -207,6 +219,29 @@ test('a registry whose settings allow less at once is asked for less', async () 
     status: 200,
     body: { repositories: [['a'], ['b'], ['c']] },
   })
+})
+
+// Only root has something to give up.
+;(process.getuid?.() === 0 ? test : test.skip)('root’s rights are given up, for good', async () => {
+  const own = join(folder, 'own')
+  const socket = join(own, 'page.sock')
+  mkdirSync(own)
+  chownSync(own, 12_345, 12_346)
+  chmodSync(folder, 0o711)
+  const service = spawn('perl', [program, socket, root, '12345', '12346'], { stdio: 'inherit' })
+  while (!existsSync(socket)) await new Promise(resolve => setTimeout(resolve, 10))
+  const status = readFileSync(`/proc/${service.pid}/status`, 'utf8')
+  expect(status).toMatch(/^Uid:\t12345\t12345\t12345\t12345$/m)
+  expect(status).toMatch(/^Gid:\t12346\t12346\t12346\t12346$/m)
+  expect(status).toMatch(/^Groups:\t(12346 )?$/m)
+  expect(status).toMatch(/^CapEff:\t0+$/m)
+  expect(statSync(socket)).toMatchObject({ uid: 12_345, gid: 12_346 })
+  service.kill()
+  await once(service, 'exit')
+})
+
+test('a socket that others can’t open', () => {
+  expect((statSync(socketPath).mode & 0o777).toString(8)).toBe('770')
 })
 
 test('a client that says nothing holds up the others for a moment only', async () => {

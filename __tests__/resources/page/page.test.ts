@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import { certificate } from '../../../lab/content.ts'
+import { account } from '../../../src/resources/names.ts'
 import { page } from '../../../src/resources/page/page.ts'
 import { asset, library, notice } from '../../../src/shell.ts'
 import { sh } from '../../library.ts'
@@ -107,6 +108,25 @@ describe('plan', () => {
     expect(summaries(page.removal?.(desired, well) ?? [])).toEqual(removed)
     expect(page.removal?.(desired, none)).toEqual([])
   })
+})
+
+test('the service may do no more than it needs', () => {
+  const [, section] = serve?.call[4]?.split(/\[Service\]\n|\n\[Install\]/) ?? []
+  expect(section).toBe(`\
+ExecStart=/usr/bin/perl /opt/berth/catalog.pl /opt/berth/run/page.sock /opt/berth/data/docker/registry/v2/repositories ${account.replace(':', ' ')}
+Restart=always
+RestartSec=1
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_SETGID CAP_SETUID
+ProtectSystem=strict
+ReadWritePaths=/opt/berth/run
+ProtectHome=read-only
+PrivateTmp=yes
+PrivateNetwork=yes
+MemoryMax=256M
+TasksMax=32
+`)
+  expect(account).not.toMatch(/^0:|:0$/)
 })
 
 describe('what is seen of its folder', () => {
