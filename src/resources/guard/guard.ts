@@ -41,7 +41,7 @@ export const guard = resource<Guard>({
         ? [
             new Failure(
               'bucket',
-              'the object storage does not answer the registry, so clients get 503; look at the storage, and at the way there from the server: all comes back by itself as soon as it answers',
+              'the object storage does not answer the registry, so clients get 503; check the storage and the server’s connection to it; service resumes by itself as soon as it answers',
             ),
           ]
         : []
