@@ -4,6 +4,7 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { anchor } from '../src/report/help.ts'
+import { resources } from '../src/resources/resources.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -32,6 +33,12 @@ describe('Berth is given no input that it does not have', () => {
 test('README leads to every example and every page', () => {
   const readme = links(read('README.md')).map(link => link.replace(/#.*/, ''))
   expect(readme).toEqual(expect.arrayContaining([...files('examples/*.yml'), ...files('docs/*.md')]))
+})
+
+test('docs/inside.md has a row for each resource, in the order of the steps', () => {
+  const [, table = ''] = /^\| resource \|.*\n\|[ -|]*\n((?:\|.*\n)*)/m.exec(read('docs/inside.md')) ?? []
+  const rows = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
+  expect(rows).toEqual(resources.map(({ name }) => name))
 })
 
 function files(pattern: string): string[] {

@@ -12,14 +12,8 @@ const tests = list('__tests__').filter(path => /^(?!e2e\/|lint\/).*\.test\.ts$/.
 
 /** Where a source of another name is tried, and why not under its own. */
 const elsewhere: Readonly<Record<string, string>> = {
-  // It is nginx that asks and is told.
-  'resources/brake/brake.ts': 'e2e/security/guessing.test.ts',
-  'resources/brake/brake.sh': 'e2e/security/guessing.test.ts',
-  'resources/brake/watcher.pl': 'e2e/security/guessing.test.ts',
   'resources/page/index.html': 'resources/page/page.test.ts', // What is in it is page.js’s.
-  'bucket/s3.py': 'e2e/store.test.ts', // It takes a storage to say whether what is asked is right.
-  'bucket/check.py': 'e2e/store.test.ts',
-  'resources/registry/adoption.sh': 'e2e/adoption.test.ts', // What it adopts are containers.
+  'bucket/check.py': 'e2e/store.test.ts', // It takes a storage to say whether what is asked is right.
   'converge/listener.ts': 'report/log.test.ts', // A type, and the log is what has it.
   'report/table.ts': 'report/summary.test.ts', // It is what a summary is made of.
   'resources/site/inherited.ts': 'e2e/faults/inherited.test.ts', // It is nginx that has the list.

@@ -43,7 +43,9 @@ try {
       await browser.send('Emulation.setEmulatedMedia', { features })
       await browser.ask(`location.hash = '#/none/such'`)
       const text = () => browser.ask<string>('document.body.innerText')
-      await until('the last picture has gone', 20, async () => (await text()).includes('That did not work'))
+      await until('the last picture has gone', 20, async () =>
+        (await text()).includes('Something went wrong'),
+      )
       await browser.ask(`location.hash = ${JSON.stringify(hash)}`)
       await until(`${file} shows ${shows}`, 20, async () => (await text()).includes(shows))
       await until('every row is there', 20, () =>

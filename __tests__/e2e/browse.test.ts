@@ -672,6 +672,7 @@ describe('in plan and drift', () => {
     expect(await plan(off)).toEqual([
       `update berth-${domain}.conf`,
       `delete berth-page-${domain}.service`,
+      'delete /opt/berth/catalog.pl',
       'delete /opt/berth/page',
     ])
     succeeded(await here.step(off))

@@ -64,6 +64,17 @@ describe('shellcheck', () => {
     )
   })
 
+  test('a function whose head names no arguments uses none', () => {
+    const bodies = files
+      .filter(path => path.startsWith('src/'))
+      .flatMap(path => [...read(path).matchAll(/^(\w+)\(\) \{\n(.*?)^\}$/gms)])
+    expect(bodies.length).toBeGreaterThan(20)
+    // What awk is given in single quotes has words of its own, and so has a shell that is started.
+    const own = (body = '') => body.replace(/(?<!")'[^']*'(?!")/g, '')
+    const uses = (body: string) => !/^ *set --/m.test(body) && /\$\{?[1-9]/.test(body)
+    expect(bodies.filter(([, , body]) => uses(own(body))).map(([, name]) => name)).toEqual([])
+  })
+
   const { desired, facts } = recorded('trixie', 'bare')
   test.each([
     ['facts', factsScript(desired)],

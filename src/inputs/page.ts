@@ -8,5 +8,9 @@ export function readPage(reader: Reader, registry: Desired['registry']): boolean
     reader.mistake('page')(
       'needs users that nginx checks, but `registry-config` has an `auth` of its own; omit one of them',
     )
+  if (page && registry.bucket?.redirect)
+    reader.warning('page')(
+      'can’t show platforms and labels together with `s3-redirect`: they are read from the bucket then, where the page may not look; omit `s3-redirect`, or accept “not readable here”',
+    )
   return page
 }

@@ -1,6 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,17 +20,20 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { patternRegex } from '../../../src/resources/site/rights.ts'
 
+const program = join(import.meta.dirname, '../../../src/resources/page/catalog.pl')
 const folder = mkdtempSync(join(tmpdir(), 'berth-catalog-'))
 const socketPath = join(folder, 'page.sock')
 const root = join(folder, 'repositories')
 const signature = `sha256-${'a'.repeat(64)}.sig`
 const elsewhere = join(folder, 'elsewhere.sock')
+const limited = join(folder, 'limited.sock')
 let services: ChildProcess[]
 
 beforeAll(async () => {
   push('team/app', '1.0', 1_700_000_000)
   push('team/app', '1.1', 1_700_000_100)
   push('team/app', signature, 1_700_009_999)
+  push('team/app', '_main', 1_700_000_050)
   push('team/deep/er', 'x', 1_700_000_000)
   push('secret/app', '1', 1_700_000_000)
   push('alone', '1', 1_700_000_000)
@@ -28,14 +43,15 @@ beforeAll(async () => {
   mkdirSync(join(root, 'team/app/_manifests/tags/gone'), { recursive: true })
   push('../outside', '1', 1_700_000_000)
   symlinkSync(join(folder, 'outside'), join(root, 'link'))
-  const program = join(import.meta.dirname, '../../../src/resources/page/catalog.pl')
   const owner = [process.getuid?.() ?? 0, process.getgid?.() ?? 0].map(String)
   registry.listen(join(folder, 'registry.sock'))
+  strict.listen(join(folder, 'strict.sock'))
   services = [
     [socketPath, root],
     [elsewhere, `unix:${join(folder, 'registry.sock')}`],
+    [limited, `unix:${join(folder, 'strict.sock')}`],
   ].map(args => spawn('perl', [program, ...args, ...owner], { stdio: 'inherit' }))
-  while (!existsSync(socketPath) || !existsSync(elsewhere))
+  while (![socketPath, elsewhere, limited].every(existsSync))
     await new Promise(resolve => setTimeout(resolve, 10))
 })
 
@@ -45,6 +61,7 @@ afterAll(async () => {
     await once(service, 'exit')
   }
   registry.close()
+  strict.close()
   rmSync(folder, { recursive: true })
 })
 
@@ -62,6 +79,17 @@ const registry = createServer(({ url }, response) => {
   const [body, next] = answers[url ?? ''] ?? []
   response.writeHead(body ? 200 : 404, next ? { Link: `<${next}>; rel="next"` } : {})
   response.end(JSON.stringify(body ?? { errors: [] }))
+})
+
+/** One that gives two names at once, and refuses to be asked for more. */
+const strict = createServer(({ url = '' }, response) => {
+  const { searchParams } = new URL(url, 'http://registry')
+  const [n, last] = [Number(searchParams.get('n') ?? 2), searchParams.get('last')]
+  if (n > 2) response.writeHead(400).end('{"errors":[{"code":"PAGINATION_NUMBER_INVALID"}]}')
+  else {
+    const next = last ? {} : { Link: '</v2/_catalog?last=b&n=2>; rel="next"' }
+    response.writeHead(200, next).end(JSON.stringify({ repositories: last ? ['c'] : ['a', 'b'] }))
+  }
 })
 
 function push(repository: string, tag: string, time: number) {
@@ -98,7 +126,7 @@ test('repositories with the number of their tags and the last push; signatures d
   expect(status).toBe(200)
   expect(body).toEqual({
     repositories: expect.arrayContaining([
-      ['team/app', 3, 1_700_000_100],
+      ['team/app', 4, 1_700_000_100],
       ['team/deep/er', 1, 1_700_000_000],
       ['empty', 0, 0],
     ]),
@@ -110,6 +138,7 @@ test('the times of all tags of a repository come at once', async () => {
   expect((body as { tags: unknown[] }).tags.sort()).toEqual([
     ['1.0', 1_700_000_000],
     ['1.1', 1_700_000_100],
+    ['_main', 1_700_000_050],
     [signature, 1_700_009_999],
   ])
 })
@@ -183,6 +212,36 @@ describe('with images elsewhere', () => {
   ])('the tags of %s', async (_, path, status, body) => {
     expect(await asked(path, 'team/*')).toEqual({ status, body })
   })
+})
+
+test('a registry whose settings allow less at once is asked for less', async () => {
+  expect(await ask('/page/repositories', '**', 'GET', limited)).toEqual({
+    status: 200,
+    body: { repositories: [['a'], ['b'], ['c']] },
+  })
+})
+
+// Only root has something to give up.
+;(process.getuid?.() === 0 ? test : test.skip)('root’s rights are given up, for good', async () => {
+  const own = join(folder, 'own')
+  const socket = join(own, 'page.sock')
+  mkdirSync(own)
+  chownSync(own, 12_345, 12_346)
+  chmodSync(folder, 0o711)
+  const service = spawn('perl', [program, socket, root, '12345', '12346'], { stdio: 'inherit' })
+  while (!existsSync(socket)) await new Promise(resolve => setTimeout(resolve, 10))
+  const status = readFileSync(`/proc/${service.pid}/status`, 'utf8')
+  expect(status).toMatch(/^Uid:\t12345\t12345\t12345\t12345$/m)
+  expect(status).toMatch(/^Gid:\t12346\t12346\t12346\t12346$/m)
+  expect(status).toMatch(/^Groups:\t(12346 )?$/m)
+  expect(status).toMatch(/^CapEff:\t0+$/m)
+  expect(statSync(socket)).toMatchObject({ uid: 12_345, gid: 12_346 })
+  service.kill()
+  await once(service, 'exit')
+})
+
+test('a socket that others can’t open', () => {
+  expect((statSync(socketPath).mode & 0o777).toString(8)).toBe('770')
 })
 
 test('a client that says nothing holds up the others for a moment only', async () => {

@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, test } from '@jest/globals'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import { certificate } from '../../../lab/content.ts'
+import { account } from '../../../src/resources/names.ts'
 import { page } from '../../../src/resources/page/page.ts'
 import { asset, library, notice } from '../../../src/shell.ts'
+import { sh } from '../../library.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired: without, facts } = recorded('trixie', 'converged')
@@ -17,6 +22,7 @@ const [, serve] = page.steps(desired, none)
 const file = (content = '') => ({ mode: '644', owner: 'root:root', content })
 const well = {
   files: [
+    '. 755 root:root;',
     ...names.map(name => `${name} 644 root:root;`),
     ...names.map(
       name =>
@@ -35,6 +41,8 @@ const inS3 = {
   registry: { ...desired.registry, config: { storage: { filesystem: null, s3: { bucket: 'images' } } } },
 }
 
+const removed = [`delete ${service}`, 'delete /opt/berth/catalog.pl', `delete ${folder}`]
+
 const summaries = (steps: ReturnType<typeof page.steps>) =>
   steps.flatMap(({ changes }) => changes.map(({ action, summary }) => `${action} ${summary}`))
 
@@ -48,7 +56,31 @@ describe('plan', () => {
       none,
       [...names.map(name => `create ${folder}/${name}`), 'create /opt/berth/catalog.pl', `create ${service}`],
     ],
-    ['not wanted any more', without, well, [`delete ${service}`, `delete ${folder}`]],
+    ['not wanted any more', without, well, removed],
+    [
+      'not wanted, and its folder is left',
+      without,
+      { ...none, files: '. 755 root:root;' },
+      [`delete ${folder}`],
+    ],
+    [
+      'not wanted, and its script is left',
+      without,
+      { ...none, script: well.script },
+      ['delete /opt/berth/catalog.pl'],
+    ],
+    [
+      'somebody else may write to its folder',
+      desired,
+      { ...well, files: well.files.replace('. 755 root:root;', '. 777 root:root;') },
+      [`update ${folder} from 777 root:root to 755 root:root`],
+    ],
+    [
+      'somebody else owns its folder',
+      desired,
+      { ...well, files: well.files.replace('. 755 root:root;', '. 755 bob:root;') },
+      [`update ${folder} from 755 bob:root to 755 root:root`],
+    ],
     [
       'somebody has changed a file',
       desired,
@@ -73,8 +105,56 @@ describe('plan', () => {
   })
 
   test('`down` takes it away', () => {
-    expect(summaries(page.removal?.(desired, well) ?? [])).toEqual([`delete ${service}`, `delete ${folder}`])
+    expect(summaries(page.removal?.(desired, well) ?? [])).toEqual(removed)
     expect(page.removal?.(desired, none)).toEqual([])
+  })
+})
+
+test('the service may do no more than it needs', () => {
+  const [, section] = serve?.call[4]?.split(/\[Service\]\n|\n\[Install\]/) ?? []
+  expect(section).toBe(`\
+ExecStart=/usr/bin/perl /opt/berth/catalog.pl /opt/berth/run/page.sock /opt/berth/data/docker/registry/v2/repositories ${account.replace(':', ' ')}
+Restart=always
+RestartSec=1
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_SETGID CAP_SETUID
+ProtectSystem=strict
+ReadWritePaths=/opt/berth/run
+ProtectHome=read-only
+PrivateTmp=yes
+PrivateNetwork=yes
+MemoryMax=256M
+TasksMax=32
+`)
+  expect(account).not.toMatch(/^0:|:0$/)
+})
+
+describe('what is seen of its folder', () => {
+  const place = mkdtempSync(join(tmpdir(), 'berth-page-'))
+  afterAll(() => rmSync(place, { recursive: true }))
+  const look = () =>
+    sh(
+      ['server/protocol', 'resources/page/page'],
+      `fact_file() { :; }; fact_if() { :; }; page_probe berth-page ${place}`,
+    ).stdout
+
+  test('nothing, if there is none', () => {
+    expect(look()).toBe('berth:page.files=\n')
+  })
+
+  test('who may write to it, also while it is empty', () => {
+    mkdirSync(join(place, 'page'))
+    chmodSync(join(place, 'page'), 0o757)
+    expect(look()).toMatch(/^berth:page\.files=\. 757 \w+:\w+;\n$/)
+  })
+
+  test('what is in it', () => {
+    writeFileSync(join(place, 'page/page.js'), '')
+    chmodSync(join(place, 'page/page.js'), 0o640)
+    const empty = createHash('sha256').digest('hex')
+    expect(look()).toMatch(
+      new RegExp(`^berth:page\\.files=\\. 757 \\S+;page\\.js 640 \\S+;${empty}  page\\.js;\\n$`),
+    )
   })
 })
 
@@ -96,8 +176,10 @@ const {
   bytes,
   commandsFor,
   companion,
+  describe: describeImage,
   grouped,
   kindOf,
+  markOf,
   matches,
   membersOf,
   platformOf,
@@ -257,6 +339,7 @@ test.each([
     { artifactType: 'application/vnd.example.thing' },
     ['oras pull r.example.com/team/app:1.0'],
   ],
+  ['a build cache', { config: { mediaType: 'application/vnd.buildkit.cacheconfig.v0' } }, []],
 ])('how %s is fetched', (_, manifest, expected) => {
   const commands = commandsFor(kindOf(manifest), 'r.example.com/team/app', '1.0', `sha256:${hex}`)
   expect(commands.map(([, command]: string[]) => command)).toEqual(expected)
@@ -308,4 +391,177 @@ test('a few at a time, and not what has left the screen', async () => {
   for (const end of ends.splice(0)) end()
   await new Promise(resolve => setImmediate(resolve))
   expect(begun).toEqual([1, 2, 4, 5])
+})
+
+describe('what is asked of the registry', () => {
+  const { fetch } = globalThis
+  let asked: string[] = []
+  afterEach(() => {
+    globalThis.fetch = fetch
+  })
+
+  /** A registry that has these manifests and blobs, by tag or digest. */
+  function serve(contents: Record<string, object | undefined>): void {
+    asked = []
+    globalThis.fetch = async path => {
+      asked.push(String(path))
+      const [, reference = ''] = /([^/]*)$/.exec(String(path)) ?? []
+      const content = contents[reference]
+      return content instanceof Response
+        ? content
+        : Response.json(content ?? {}, { status: content ? 200 : 404 })
+    }
+  }
+
+  // Digests never change what they stand for, so no two of these tests use the same.
+  let last = 0
+  const digest = () => `sha256:${String(++last).padStart(64, '0')}`
+  const platform = { os: 'linux', architecture: 'amd64' }
+  const imageConfig = { mediaType: 'application/vnd.oci.image.config.v1+json', size: 1 }
+
+  test.each([
+    'application/vnd.oci.image.layer.v1.tar+gzip',
+    'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  ])(
+    'a build cache of %s is shown as one, and none of its layers is asked for as a platform',
+    async mediaType => {
+      const layers = Array.from({ length: 12 }, () => ({ mediaType, digest: digest(), size: 1000 }))
+      const config = { mediaType: 'application/vnd.buildkit.cacheconfig.v0', digest: digest(), size: 7 }
+      serve({ cache: { manifests: [...layers, config] } })
+      const { kind, platforms } = await describeImage('team/app', 'cache')
+      expect(kind).toBe('build cache')
+      expect(platforms).toMatchObject([{ name: 'build cache', size: 12_007, body: { layers } }])
+      expect(asked).toEqual(['/v2/team/app/manifests/cache'])
+      expect(commandsFor(kind, 'r.example.com/team/app', 'cache', hex)).toEqual([])
+    },
+  )
+
+  test('an index of artifacts is no image of unknown platforms', async () => {
+    const member = digest()
+    serve({
+      things: { manifests: [{ digest: member, size: 5 }] },
+      [member]: { artifactType: 'application/vnd.example.thing', layers: [{ size: 3 }] },
+    })
+    const { kind, platforms } = await describeImage('team/app', 'things')
+    expect([kind, ...platforms.map(({ name }: { name: string }) => name)]).toEqual([
+      'example.thing',
+      'example.thing',
+    ])
+  })
+
+  test('a member whose platform the index does not name is asked for it', async () => {
+    const [member, config] = [digest(), digest()]
+    serve({
+      one: { manifests: [{ digest: member }] },
+      [member]: { config: { ...imageConfig, digest: config } },
+      [config]: platform,
+    })
+    expect(await describeImage('team/app', 'one')).toMatchObject({
+      kind: 'image',
+      platforms: [{ name: 'linux/amd64' }],
+    })
+  })
+
+  test('an image of another kind with a platform is an image', async () => {
+    const member = digest()
+    serve({
+      wasm: { manifests: [{ digest: member, platform: { os: 'wasip1', architecture: 'wasm' } }] },
+      [member]: { config: { mediaType: 'application/vnd.wasm.config.v0+json' } },
+    })
+    expect(await describeImage('team/app', 'wasm')).toMatchObject({
+      kind: 'image',
+      platforms: [{ name: 'wasip1/wasm' }],
+    })
+  })
+
+  test('what is in a bucket is said not to be readable here, at once', async () => {
+    const config = digest()
+    const redirect = Object.defineProperty(new Response(null), 'type', { value: 'opaqueredirect' })
+    Object.defineProperty(redirect, 'ok', { value: false })
+    serve({ moved: { config: { ...imageConfig, digest: config } }, [config]: redirect })
+    expect(await describeImage('team/app', 'moved')).toMatchObject({
+      platforms: [{ name: 'not readable here' }],
+    })
+    expect(asked).toHaveLength(2)
+  })
+
+  test.each(['sha256:short', '../../../page/logout', '1.0/../../x', `sha256:${hex}?x`, '', 'a b', '.hidden'])(
+    'the reference %j leads nowhere',
+    async reference => {
+      serve({})
+      await expect(describeImage('team/app', reference)).rejects.toThrow('This does not exist.')
+      expect(asked).toEqual([])
+      // And if somebody has pushed it in an index.
+      serve({ index: { manifests: [{ digest: reference, platform }] } })
+      await describeImage('team/app', 'index')
+      expect(asked).toEqual(['/v2/team/app/manifests/index'])
+    },
+  )
+
+  test('never more than six at a time, however many platforms there are', async () => {
+    const manifests = Array.from({ length: 40 }, () => ({ digest: digest(), platform }))
+    serve(
+      Object.fromEntries([
+        ['many', { manifests }],
+        ...manifests.map(({ digest }) => [digest, { layers: [] }]),
+      ]),
+    )
+    const answer = globalThis.fetch
+    let [open, most] = [0, 0]
+    globalThis.fetch = async path => {
+      most = Math.max(most, ++open)
+      await new Promise(resolve => setImmediate(resolve))
+      open--
+      return answer(path)
+    }
+    await Promise.all([describeImage('team/app', 'many'), describeImage('team/other', 'many')])
+    expect(asked).toHaveLength(82)
+    expect(most).toBe(6)
+  })
+
+  describe('what its row says of an image', () => {
+    const notation = {
+      config: { mediaType: 'application/vnd.cncf.notary.signature' },
+      layers: [{ mediaType: 'application/jose+json' }],
+    }
+    const bundle = (predicate: string) => ({
+      artifactType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+      annotations: { 'dev.sigstore.bundle.predicateType': predicate },
+      layers: [{ mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json' }],
+    })
+    const thing = { artifactType: 'application/vnd.example.thing', layers: [{ mediaType: 'text/plain' }] }
+
+    test.each<[string, object[], string]>([
+      ['a signature by Notation', [notation], 'signed'],
+      ['a signature by cosign 3', [bundle('https://sigstore.dev/cosign/sign/v1')], 'signed'],
+      ['provenance', [bundle('https://slsa.dev/provenance/v1')], 'attested'],
+      ['both', [bundle('https://slsa.dev/provenance/v1'), notation], 'signed'],
+      ['something else', [thing], 'attached'],
+      ['nothing any more', [], 'attached'],
+    ])('with %s in the tag of what belongs to it', async (_, bodies, mark) => {
+      const [subject, ...members] = [digest(), ...bodies.map(digest)]
+      serve({
+        [subject.replace(':', '-')]: { manifests: members.map(digest => ({ digest })) },
+        ...Object.fromEntries(members.map((digest, index) => [digest, bodies[index]])),
+      })
+      expect(await markOf('team/app', subject, [{ digest: subject, kind: '' }])).toBe(mark)
+    })
+
+    test.each([
+      [['sig'], 'signed'],
+      [['att'], 'attested'],
+      [['att', 'sig'], 'signed'],
+      [['sbom'], 'attached'],
+      [[], undefined],
+    ])('with tags of the kinds %j beside it', async (kinds, mark) => {
+      const subject = digest()
+      serve({})
+      const companions = [
+        { digest: digest(), kind: 'sig' },
+        ...kinds.map(kind => ({ digest: subject, kind })),
+      ]
+      expect(await markOf('team/app', subject, companions)).toBe(mark)
+      expect(asked).toEqual([])
+    })
+  })
 })

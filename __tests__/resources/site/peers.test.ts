@@ -91,7 +91,9 @@ describe('beside others', () => {
   test('one that is none any more is told once', () => {
     const words = site.warnings?.(several, { ...found, former: ['10.0.0.4'] }) ?? []
     expect(words.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^10\.0\.0\.4 is no server of .* mode `down` and its `ssh-host` alone/),
+      expect.stringMatching(
+        /^10\.0\.0\.4 is no longer listed as a server of .* mode `down` and its `ssh-host` alone/,
+      ),
     ])
     expect(site.warnings?.(several, found)).toEqual([])
   })

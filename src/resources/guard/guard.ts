@@ -42,7 +42,7 @@ export const guard = resource<Guard>({
         ? [
             new Failure(
               'bucket',
-              `the object storage does not answer the registry, so ${instead}; look at the storage, and at the way there from the server: all comes back by itself as soon as it answers`,
+              `the object storage does not answer the registry, so ${instead}; check the storage and the server’s connection to it; service resumes by itself as soon as it answers`,
             ),
           ]
         : []

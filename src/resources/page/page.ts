@@ -7,7 +7,7 @@ import { type Change, change, fileChanges, resource, type Step } from '../resour
 import { catalogSocket, pageFolder, source } from './place.ts'
 
 interface Page {
-  /** Its folder’s contents, as `stat` and `sha256sum` print them; empty if there are none. */
+  /** Its folder and what is in it, as `stat` and `sha256sum` print them; empty if there is none. */
   files: string
   /** Whether the service listens. */
   socket: boolean
@@ -43,7 +43,10 @@ export const page = resource<Page>({
     // nginx needs it until the site has changed.
     if (!desired.page) return removal(desired, seen).map(step => ({ ...step, after: 'site' }))
     const steps: Step[] = []
-    const wrong = names.flatMap(name => fileChange(directory, name, seen.files))
+    const wrong = [
+      ...folderChange(directory, seen.files),
+      ...names.flatMap(name => fileChange(directory, name, seen.files)),
+    ]
     if (wrong.length > 0) {
       const contents = names.flatMap(name => [name, content(name)])
       steps.push({ resource: 'page', changes: wrong, call: ['page_write', directory, ...contents] })
@@ -71,10 +74,20 @@ export const page = resource<Page>({
 function removal({ domain, directory }: Desired, seen: Page): Step[] {
   const changes: Change[] = [
     ...(seen.unit ? [{ action: 'delete' as const, summary: `${unit(domain)}.service` }] : []),
+    ...(seen.script ? [{ action: 'delete' as const, summary: `${directory}/catalog.pl` }] : []),
     ...(seen.files ? [{ action: 'delete' as const, summary: pageFolder(directory) }] : []),
   ]
   if (changes.length === 0) return []
   return [{ resource: 'page', changes, call: ['page_remove', unit(domain), directory] }]
+}
+
+/** Whoever may write to the folder may put other files in place of these. One that is missing comes with its files. */
+function folderChange(directory: string, seen: string): Change[] {
+  const [, now] = /(?:^|;)\. ([^;]*)/.exec(seen) ?? []
+  const wanted = '755 root:root'
+  return now === undefined || now === wanted
+    ? []
+    : change(true, `${pageFolder(directory)} from ${now} to ${wanted}`)
 }
 
 /** These changes have no diff, unlike those of other files: the files are the same for everybody, and nobody edits them. */

@@ -148,7 +148,7 @@ export const site = resource<Site>({
       address =>
         new Failure(
           'servers',
-          `${address} is no server of ${domain} any more, and goes on with the users, rights and keys of its last run; take the registry away there, with mode \`down\` and its \`ssh-host\` alone, or give the line back`,
+          `${address} is no longer listed as a server of ${domain}, and still runs with the users, rights and keys of its last run; remove the registry there, with mode \`down\` and its \`ssh-host\` alone, or put its line back`,
         ),
     ),
 
