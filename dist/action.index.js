@@ -145,7 +145,8 @@ function retentionLines(retention, done) {
         ...goes.map(({ tag, digest, pushed, bytes, reason }) => `- ${name}:${tag} ${digest.slice(0, 19)} ${date(pushed)} ${(0,format/* megabytes */.ix)(bytes)}: ${reason}`),
         ...stays.map(({ tag, reason }) => `= ${name}:${tag}: ${reason}`),
     ]);
-    return [...(lines.length === 0 ? ['no tag is deleted: `keep` keeps them all'] : lines), room(retention)];
+    const why = retention.ruled ? '`keep` keeps them all' : 'there is no `keep`';
+    return [...(lines.length === 0 ? [`no tag is deleted: ${why}`] : lines), room(retention)];
 }
 /** The room on the disk, before and after. A bucket has no limit. */
 function room({ freed, unneeded, disk, aside }) {
@@ -191,7 +192,7 @@ function markdown(retention, collected, rows) {
     const affected = repositories.filter(({ goes, untagged }) => goes.length + untagged > 0);
     const stays = repositories.flatMap(({ name, stays }) => stays.map(({ tag, reason }) => [cellCode(`${name}:${tag}`), cell(reason)]));
     const title = collected ? 'Deleted' : 'Mode `clean` would delete';
-    const nothing = 'Nothing: `keep` keeps every tag.';
+    const nothing = retention.ruled ? 'Nothing: `keep` keeps every tag.' : 'No tag: there is no `keep`.';
     return [
         `### ${title}`,
         ...(affected.length === 0 ? [nothing] : [totals(affected), ...listed(gone, rows)]),
@@ -343,6 +344,7 @@ function parseInventory(text) {
     const blobs = [];
     const manifests = new Map();
     const repositories = [];
+    const names = new Set();
     const pulls = new Map();
     const numbers = { time: 0, aside: -1, logs: 0, size: 0, free: 0 };
     let isTimed = true;
@@ -351,7 +353,7 @@ function parseInventory(text) {
         const [first = '', second = '', third = '', fourth = ''] = words;
         const current = repositories.at(-1);
         if (kind === 'blob')
-            blobs.push({ digest: first, bytes: amount(second), fresh: third === '1' });
+            blobs.push({ digest: digest(first), bytes: amount(second), fresh: third === '1' });
         else if (kind === 'manifest') {
             manifests.set(amount(first), {
                 subject: second === '-' ? undefined : amount(second),
@@ -359,8 +361,13 @@ function parseInventory(text) {
                 refers: fourth === '' ? [] : fourth.split(',').map(amount),
             });
         }
-        else if (kind === 'repository')
+        else if (kind === 'repository') {
+            // Somebody else\u2019s, made up to look like this one.
+            if (names.has(first))
+                throw unreadable(first);
+            names.add(first);
             repositories.push({ name: named(first, maxRepository), tags: [], revisions: [] });
+        }
         else if (kind === 'tag')
             current?.tags.push({
                 name: named(first, maxTag),
@@ -407,6 +414,11 @@ function amount(text) {
 /** Seconds since 1970, with a fraction if it is a tag\u2019s. */
 function seconds(text) {
     return matching(text, /^\d{1,11}(\.\d{1,9})?$/);
+}
+function digest(text) {
+    if (!/^[a-z0-9]+:[0-9a-f]+$/.test(text))
+        throw unreadable(text);
+    return text;
 }
 function matching(text, form) {
     if (!form.test(text))
@@ -526,19 +538,23 @@ class Graph {
             if (reached.has(next))
                 continue;
             reached.add(next);
-            queue.push(...(this.#manifests.get(next)?.refers ?? []));
+            for (const each of this.#manifests.get(next)?.refers ?? [])
+                queue.push(each);
         }
         return reached;
+    }
+    /** What a list names, such as an image for each platform; nothing if it is none. */
+    listed(manifest) {
+        const { list, refers = [] } = this.#manifests.get(manifest) ?? {};
+        return list ? refers : [];
     }
     /** Manifests that a repository\u2019s lists name or that belong to another manifest. They stay or go with that. */
     partsOf({ revisions }) {
         const parts = new Set();
         for (const { manifest } of revisions) {
-            const { list, refers = [], subject } = this.#manifests.get(manifest) ?? {};
-            if (list)
-                for (const each of refers)
-                    parts.add(each);
-            if (subject !== undefined)
+            for (const each of this.listed(manifest))
+                parts.add(each);
+            if (this.subject(manifest) !== undefined)
                 parts.add(manifest);
         }
         return parts;
@@ -585,7 +601,7 @@ function reasonToKeep({ name, newer, age, idle }, { tags, last, days, pulled }) 
     if (days !== undefined && age < days * day)
         return `days: ${days} (pushed ${ago(age)})`;
     if (pulled !== undefined && idle < pulled * day)
-        return `pulled: ${pulled} (pulled ${ago(idle)})`;
+        return `pulled: ${pulled} (${lastPull(age, idle)})`;
     return undefined;
 }
 /** Why no line of a rule keeps a tag. */
@@ -593,11 +609,13 @@ function reasonToGo({ newer, age, idle }, { tags, last, days, pulled }) {
     const reasons = [
         last !== undefined && `${newer} newer (last: ${last})`,
         days !== undefined && `pushed ${ago(age)} (days: ${days})`,
-        pulled !== undefined &&
-            (Number.isFinite(idle) ? `pulled ${ago(idle)} (pulled: ${pulled})` : 'no pull known'),
+        pulled !== undefined && `${lastPull(age, idle)} (pulled: ${pulled})`,
         tags.length > 0 && 'not in `tags`',
     ];
     return reasons.filter(Boolean).join(', ') || 'no line keeps anything';
+}
+function lastPull(age, idle) {
+    return idle < age ? `pulled ${ago(idle)}` : `not pulled since its push ${ago(age)}`;
 }
 /** Seconds, as a person would say them. */
 function ago(seconds) {
@@ -630,11 +648,15 @@ function planRetention(keep, inventory, grace) {
     const drafts = inventory.repositories.map(repository => draft(repository, keep, inventory, graph));
     // What a list needs stays in every repository that has the list.
     const stays = graph.closure(drafts.flatMap(({ kept }) => [...kept]));
-    for (const each of drafts)
-        attach(each, graph, stays);
+    // A signature may be of an attestation, and each in another repository.
+    for (let before = -1; before !== stays.size;) {
+        before = stays.size;
+        for (const each of drafts)
+            attach(each, graph, stays);
+    }
     const needed = graph.closure([...stays]);
     const plans = drafts.map(each => verdicts(each, graph, needed));
-    const failure = (0,build_failure/* joined */.oR)(drafts.flatMap((each, index) => emptied(each, plans[index], graph)));
+    const failure = (0,build_failure/* joined */.oR)(drafts.flatMap((each, index) => emptied(each, plans[index], graph, needed)));
     if (failure)
         throw failure;
     const manifests = drafts.flatMap(({ repository, rule, kept }) => rule === undefined
@@ -649,6 +671,7 @@ function planRetention(keep, inventory, grace) {
     const unneeded = inventory.blobs.filter((blob, number) => blob.bytes > 0 && !needed.has(number));
     const { disk, aside, time } = inventory;
     return {
+        ruled: keep.length > 0,
         repositories: plans,
         manifests,
         unneeded: bytes(unneeded),
@@ -679,7 +702,7 @@ function draft(repository, keep, inventory, graph) {
         else if (pattern !== undefined)
             stay(tag, `tags: ${pattern}`);
     }
-    const lastPull = pullsOf(repository, inventory, graph);
+    const lastUse = usesOf(repository, inventory, graph);
     const candidates = new Map();
     // A tag that was pushed while the clock was ahead would count as newer than all later ones until that time comes.
     const isAhead = ({ pushed }) => pushed > inventory.time + maxAhead;
@@ -689,7 +712,7 @@ function draft(repository, keep, inventory, graph) {
     dated.forEach((tag, newer) => {
         const candidate = {
             ...{ name: tag.name, newer, age: inventory.time - tag.pushed },
-            idle: inventory.time - lastPull(tag.manifest, tag.name, tag.asked),
+            idle: inventory.time - lastUse(tag, tag.name),
         };
         candidates.set(tag, candidate);
         const reason = reasonToKeep(candidate, rule);
@@ -699,54 +722,55 @@ function draft(repository, keep, inventory, graph) {
     // Images without a tag: pushed by digest, or left behind when a tag moved.
     const below = graph.partsOf(repository);
     const tagged = new Set(repository.tags.map(({ manifest }) => manifest));
-    for (const { manifest, pushed, asked, left } of repository.revisions) {
+    for (const revision of repository.revisions) {
+        const { manifest, pushed, asked, left } = revision;
         const since = Math.max(pushed, left);
         if (graph.isFresh(since) || graph.isAsked(asked))
             kept.add(manifest);
         if (tagged.has(manifest) || below.has(manifest))
             continue;
         const age = inventory.time - since;
-        const isPulled = rule.pulled !== undefined && inventory.time - lastPull(manifest, '', asked) < rule.pulled * retention_day;
-        if (age < (rule.untagged ?? 0) * retention_day || isPulled)
+        const isUsed = rule.pulled !== undefined && inventory.time - lastUse(revision, '') < rule.pulled * retention_day;
+        if (age < (rule.untagged ?? 0) * retention_day || isUsed)
             kept.add(manifest);
     }
     return { repository, rule, reasons, kept, candidates };
 }
-/** Tells when an image of a repository was last pulled, by its manifest and a tag, which may be empty; `-Infinity` if no pull is known. */
-function pullsOf({ name, revisions }, { pulls, pullsSince }, graph) {
-    const byDigest = new Map(revisions.map(({ manifest, asked }) => [manifest, asked]));
-    return (manifest, tag, asked) => {
-        const logged = [tag, graph.digest(manifest)].map(each => pulls.get(`${name} ${each}`) ?? -Infinity);
-        // If the disk does not record reads, its time is that of the push.
-        const ofDisk = pullsSince === 0 ? [asked, byDigest.get(manifest) ?? -Infinity] : [];
-        return Math.max(...logged, ...ofDisk);
-    };
+/**
+ * Tells when a tag of a repository or, with an empty name, an image without one was last pulled, as a whole or one of its platforms;
+ * if it never was, when it was pushed.
+ */
+function usesOf({ name, revisions }, { pulls, pullsSince }, graph) {
+    // A file that was written and never read has the time of that, which is no pull; nor is it one if the disk does not record reads.
+    const onDisk = new Map(revisions.flatMap(({ manifest, pushed, asked }) => pullsSince === 0 && asked > pushed ? [[manifest, asked]] : []));
+    const logged = (reference) => pulls.get(`${name} ${reference}`) ?? 0;
+    return ({ manifest, pushed, asked }, tag) => [manifest, ...graph.listed(manifest)].reduce((last, each) => Math.max(last, logged(graph.digest(each)), onDisk.get(each) ?? 0), Math.max(pushed, logged(tag), pullsSince === 0 ? asked : 0));
 }
 /** Keeps signatures, attestations and the like if what they belong to stays. */
 function attach({ repository, rule, reasons, kept }, graph, stays) {
     if (rule === undefined)
         return;
-    for (let before = -1; before !== kept.size + reasons.size;) {
-        before = kept.size + reasons.size;
-        for (const tag of repository.tags) {
-            const owner = ownerDigest(tag.name);
-            if (owner === undefined || reasons.has(tag) || isPersons(tag, graph))
-                continue;
-            if (graph.has(owner, stays))
-                reasons.set(tag, `belongs to ${owner.slice(0, 19)}`);
-            else if (graph.isFresh(tag.pushed))
-                reasons.set(tag, 'pushed just now');
-            else
-                continue;
-            kept.add(tag.manifest);
-        }
-        for (const { manifest } of repository.revisions) {
-            const subject = graph.subject(manifest);
-            if (subject !== undefined && stays.has(subject))
-                kept.add(manifest);
-        }
-        for (const each of graph.closure([...kept]))
+    const keep = (manifest) => {
+        kept.add(manifest);
+        for (const each of graph.closure([manifest]))
             stays.add(each);
+    };
+    for (const tag of repository.tags) {
+        const owner = ownerOf(tag, graph);
+        if (owner === undefined || reasons.has(tag))
+            continue;
+        if (graph.has(owner, stays))
+            reasons.set(tag, `belongs to ${owner.slice(0, 19)}`);
+        else if (graph.isFresh(tag.pushed))
+            reasons.set(tag, 'pushed just now');
+        else
+            continue;
+        keep(tag.manifest);
+    }
+    for (const { manifest } of repository.revisions) {
+        const subject = graph.subject(manifest);
+        if (subject !== undefined && stays.has(subject) && !kept.has(manifest))
+            keep(manifest);
     }
 }
 function verdicts({ repository, rule, reasons, kept, candidates }, graph, needed) {
@@ -759,7 +783,8 @@ function verdicts({ repository, rule, reasons, kept, candidates }, graph, needed
         reason,
     });
     const tagged = new Set(repository.tags.map(({ manifest }) => manifest));
-    const gone = repository.revisions.filter(({ manifest }) => !needed.has(manifest) && !kept.has(manifest));
+    const parts = graph.partsOf(repository);
+    const gone = repository.revisions.filter(({ manifest }) => ![needed, kept, tagged, parts].some(each => each.has(manifest)));
     return {
         name: repository.name,
         rule,
@@ -770,10 +795,10 @@ function verdicts({ repository, rule, reasons, kept, candidates }, graph, needed
             const candidate = candidates.get(tag);
             return [verdict(tag, candidate ? reasonToGo(candidate, rule) : 'its image goes or is gone')];
         }),
-        untagged: rule === undefined ? 0 : gone.filter(({ manifest }) => !tagged.has(manifest)).length,
+        untagged: rule === undefined ? 0 : gone.length,
     };
 }
-function emptied({ repository, rule, kept }, plan, graph) {
+function emptied({ repository, rule, kept }, plan, graph, needed) {
     if (rule === undefined || plan === undefined || rule.empty)
         return [];
     const people = new Set(repository.tags.filter(tag => isPersons(tag, graph)).map(({ name }) => name));
@@ -783,7 +808,9 @@ function emptied({ repository, rule, kept }, plan, graph) {
     const tagged = new Set(repository.tags.map(({ manifest }) => manifest));
     const parts = graph.partsOf(repository);
     const bare = repository.revisions.filter(({ manifest }) => !tagged.has(manifest) && !parts.has(manifest));
-    if (goes === 0 && (bare.length === 0 || bare.some(({ manifest }) => kept.has(manifest))))
+    // Another repository may need an image that is only here without a tag.
+    const stays = bare.some(({ manifest }) => kept.has(manifest) || needed.has(manifest));
+    if (goes === 0 && (bare.length === 0 || stays))
         return [];
     const has = goes > 0 ? (0,format/* count */.U9)(goes, 'tag') : `${(0,format/* count */.U9)(bare.length, 'image')} without a tag`;
     return [
@@ -799,10 +826,17 @@ function pullFailures(keep, { time, pullsSince, disk }) {
         .filter(({ pulled }) => pulled !== undefined && pulled > known)
         .map(({ pattern, pulled }) => new build_failure/* Failure */.HR('keep', `keep: ${JSON.stringify(pattern)}.pulled is ${pulled}, and pulls are known for ${(0,format/* count */.U9)(known, 'day')} only: ${disk.bytes === 0 ? 'a bucket does not record them' : 'the server\u2019s disk is mounted with noatime'}, and nginx\u2019s logs go back no further; ${disk.bytes === 0 ? '' : 'mount it with relatime, '}keep more logs (\`rotate\` in /etc/logrotate.d/nginx), or ask for fewer days`)));
 }
-/** Whether a person gave this tag, not a program that signs or describes an image. */
-function isPersons({ name, manifest }, graph) {
+/** Whether a person gave this tag to an image, not to what signs or describes one. */
+function isPersons(tag, graph) {
+    return ownerOf(tag, graph) === undefined;
+}
+/** The digest of the image that a signature, an attestation or the like belongs to, by its subject or by its tag; `undefined` if it is none. */
+function ownerOf({ name, manifest }, graph) {
+    const subject = graph.subject(manifest);
+    if (subject !== undefined)
+        return graph.digest(subject);
     const isReferrers = name.includes('.') || graph.isList(manifest);
-    return ownerDigest(name) === undefined || !isReferrers;
+    return isReferrers ? ownerDigest(name) : undefined;
 }
 /** The image that a tag such as `sha256-HEX.sig` belongs to: signatures, attestations, SBOMs and lists of referrers. */
 function ownerDigest(tag) {
@@ -864,7 +898,8 @@ function fileChanges(path, seen, after, mode, owner = 'root:root') {
 /** How long a registry that is being replaced may take to finish its requests: as long as nginx waits for it. */
 const drainTimeout = '15m';
 function configYaml(desired) {
-    return (0,dist/* stringify */.As)(configOf(desired), { lineWidth: 0 });
+    // The registry reads YAML 1.1, where `yes` is true and `1:30` is ninety unless they are quoted.
+    return (0,dist/* stringify */.As)(configOf(desired), { lineWidth: 0, compat: 'yaml-1.1' });
 }
 /** The content of config.yml: what Berth needs, with the user's `registry-config` merged over it. */
 function configOf({ registry, shared }) {
@@ -1015,7 +1050,7 @@ function placeOf(access) {
 /** The content of a config.yml; `undefined` if there is none, or if somebody has made it something else than YAML. */
 function configIn(file) {
     try {
-        const config = file && (0,dist.parse)(file.content);
+        const config = file && (0,dist/* parse */.qg)(file.content);
         return (0,json/* isObject */.Gv)(config) ? config : undefined;
     }
     catch {
@@ -2028,7 +2063,7 @@ const guard = resource({
         if (!(0,build_desired/* onDisk */.FC)(desired))
             return silent
                 ? [
-                    new build_failure/* Failure */.HR('bucket', `the object storage does not answer the registry, so ${instead}; look at the storage, and at the way there from the server: all comes back by itself as soon as it answers`),
+                    new build_failure/* Failure */.HR('bucket', `the object storage does not answer the registry, so ${instead}; check the storage and the server\u2019s connection to it; service resumes by itself as soon as it answers`),
                 ]
                 : [];
         return room === ''
@@ -4027,7 +4062,10 @@ const page = resource({
         if (!desired.page)
             return removal(desired, seen).map(step => ({ ...step, after: 'site' }));
         const steps = [];
-        const wrong = names.flatMap(name => fileChange(directory, name, seen.files));
+        const wrong = [
+            ...folderChange(directory, seen.files),
+            ...names.flatMap(name => fileChange(directory, name, seen.files)),
+        ];
         if (wrong.length > 0) {
             const contents = names.flatMap(name => [name, content(name)]);
             steps.push({ resource: 'page', changes: wrong, call: ['page_write', directory, ...contents] });
@@ -4053,11 +4091,20 @@ const page = resource({
 function removal({ domain, directory }, seen) {
     const changes = [
         ...(seen.unit ? [{ action: 'delete', summary: `${page_unit(domain)}.service` }] : []),
+        ...(seen.script ? [{ action: 'delete', summary: `${directory}/catalog.pl` }] : []),
         ...(seen.files ? [{ action: 'delete', summary: pageFolder(directory) }] : []),
     ];
     if (changes.length === 0)
         return [];
     return [{ resource: 'page', changes, call: ['page_remove', page_unit(domain), directory] }];
+}
+/** Whoever may write to the folder may put other files in place of these. One that is missing comes with its files. */
+function folderChange(directory, seen) {
+    const [, now] = /(?:^|;)\. ([^;]*)/.exec(seen) ?? [];
+    const wanted = '755 root:root';
+    return now === undefined || now === wanted
+        ? []
+        : change(true, `${pageFolder(directory)} from ${now} to ${wanted}`);
 }
 /** These changes have no diff, unlike those of other files: the files are the same for everybody, and nobody edits them. */
 function fileChange(directory, name, seen) {
@@ -4247,6 +4294,7 @@ ${network ? '  "$@" \\\n' : ''}\
 
 
 
+
 const dockerUnit = 'docker.service';
 /** The registry: generations of a container and its configuration, and the images. */
 const registry = resource({
@@ -4261,10 +4309,12 @@ const registry = resource({
     read(facts, { registry }) {
         const [status = '', restart = ''] = facts.get('registry.container').split(' ');
         const [owner = '', isVoid] = facts.get('registry.domain').split(' ');
+        const site = facts.file('site.file')?.content ?? '';
         const seen = {
             domain: owner,
             abandoned: '',
-            place: /server unix:(.*)\/registry\.sock[; ]/.exec(facts.file('site.file')?.content ?? '')?.[1] ?? '',
+            place: /server unix:(.*)\/registry\.sock[; ]/.exec(site)?.[1] ?? '',
+            open: serves(site) && !(asks(site) && facts.is('site.loaded')),
             parents: [...new Set(registry_list(facts.get('registry.parents'), ';'))].map(folder_folder),
             generation: facts.get('registry.generation'),
             start: facts.file('registry.start'),
@@ -4342,6 +4392,8 @@ const registry = resource({
                 resource: 'registry',
                 changes,
                 call: adopt && predecessor !== undefined ? ['registry_adopt', ...made] : ['registry_up', ...made],
+                // Without a login of its own, it must not serve before nginx asks for passwords.
+                ...(isLocked(desired) && seen.open && { after: 'site' }),
             });
         }
         if (seen.published !== 'absent') {
@@ -4382,6 +4434,13 @@ const nothing = {
     ...{ domain: '', generation: '', start: undefined, config: undefined },
     ...{ status: 'absent', restart: '', leftovers: [], data: 'absent' },
 };
+/** Whether a site passes requests on. Before the first certificate it has no port 443. */
+function serves(site) {
+    return /^\s*ssl_certificate /m.test(site);
+}
+function asks(site) {
+    return /^\s*auth_basic_user_file /m.test(site);
+}
 function changesTo(desired, wanted, seen) {
     const { directory, registry, adopt } = desired;
     const folder = `${directory}/generations/${wanted.name}`;
@@ -4546,7 +4605,7 @@ const site = resource({
             : `${rival} serves ${domain} already; take it over with \`adopt: true\`, or remove it`;
         return [...failures, new build_failure/* Failure */.HR('rival', sentence)];
     },
-    warnings: ({ domain }, { former }) => former.map(address => new build_failure/* Failure */.HR('servers', `${address} is no server of ${domain} any more, and goes on with the users, rights and keys of its last run; take the registry away there, with mode \`down\` and its \`ssh-host\` alone, or give the line back`)),
+    warnings: ({ domain }, { former }) => former.map(address => new build_failure/* Failure */.HR('servers', `${address} is no longer listed as a server of ${domain}, and still runs with the users, rights and keys of its last run; remove the registry there, with mode \`down\` and its \`ssh-host\` alone, or put its line back`)),
     check: ({ domain }) => ['site_check', siteFile(domain), domain],
     steps(desired, seen) {
         // Before nginx is installed its version is not known, so the server gets all dialects and takes the one that fits.
@@ -4715,9 +4774,16 @@ function ssha(password, salt) {
 }
 const sha1Bytes = 20;
 const bcrypt = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+/**
+ * The costs of bcrypt at which a password is compared with a hash from elsewhere. Another hash counts as one of another password and
+ * is replaced: 12 takes half a second, and each step up twice as long, until the run would never end.
+ */
+const comparable = { min: 4, max: 12 };
 function verifies(password, hash) {
-    if (bcrypt.test(hash))
-        return (0,bcryptjs/* compareSync */.Dm)(password, hash);
+    const rounds = bcrypt.exec(hash)?.[1];
+    if (rounds !== undefined) {
+        return Number(rounds) >= comparable.min && Number(rounds) <= comparable.max && (0,bcryptjs/* compareSync */.Dm)(password, hash);
+    }
     if (!hash.startsWith('{SSHA}'))
         return false;
     const wanted = Buffer.from(hash.slice('{SSHA}'.length), 'base64');
@@ -5231,11 +5297,11 @@ var create = __webpack_require__(7291);
  */
 function diff({ path, before, after }) {
     const own = new Set(after.split('\n'));
-    const show = path.endsWith('/config.yml') ? withoutValues : (line) => line;
-    const is = after.split('\n').map(show).join('\n');
-    const was = before
-        .split('\n')
-        .map(line => (own.has(line) ? show(line) : diff_hidden(line)))
+    const shown = (text) => (path.endsWith('/config.yml') ? withoutValues(text) : text).split('\n');
+    const is = shown(after).join('\n');
+    const all = before.split('\n');
+    const was = shown(before)
+        .map((line, index) => (own.has(all[index] ?? '') ? line : diff_hidden(line)))
         .join('\n');
     if (was === is)
         return `  ${path}: only values that are not shown differ`;
@@ -5255,13 +5321,24 @@ const harmless = new Set(('version log level formatter disabled storage filesyst
     'redirect disable maintenance uploadpurging age interval dryrun readonly http net addr relativeurls draintimeout headers ' +
     'X-Content-Type-Options health storagedriver threshold s3 bucket region regionendpoint forcepathstyle secure v4auth ' +
     'chunksize encrypt storageclass validation proxy remoteurl ttl notifications endpoints timeout backoff').split(' '));
-/** URLs such as `remoteurl` may have a password in them. */
-const diff_password = /\/\/[^\s/@]*@/;
-function withoutValues(line) {
-    const [, start = '', key = '', value = ''] = /^(\s*(?:- )?)([\w.-]+):(.*)$/.exec(line) ?? [];
-    if (key === '')
-        return /^\s*- nosniff$/.test(line) || line.trim() === '' ? line : diff_hidden(line);
-    return value === '' || (harmless.has(key) && !diff_password.test(value)) ? line : `${start}${key}: [not shown]`;
+/** The text of a config.yml, with values only where they are known to be harmless. */
+function withoutValues(text) {
+    // A value of several lines goes on for as long as they are indented further than its key. Any of them may look like a setting.
+    let column = Number.POSITIVE_INFINITY;
+    const lines = text.split('\n').map(line => {
+        const [indent = ''] = /^\s*/.exec(line) ?? [];
+        if (line.trim() === '')
+            return line;
+        if (indent.length > column)
+            return diff_hidden(line);
+        const [, start = indent, key = '', value = line] = /^(\s*(?:- )?)([\w.-]+):(.*)$/.exec(line) ?? [];
+        column = value === '' ? Number.POSITIVE_INFINITY : start.length;
+        if (key === '')
+            return /^\s*- nosniff$/.test(line) ? line : diff_hidden(line);
+        // A URL such as `remoteurl` may have a password in it, before an @.
+        return value === '' || (harmless.has(key) && !value.includes('@')) ? line : `${start}${key}: [not shown]`;
+    });
+    return lines.join('\n');
 }
 
 ;// CONCATENATED MODULE: ./build/report/github.js
@@ -5354,6 +5431,7 @@ function imagesLine(images) {
 
 
 
+
 /** Characters for the plan. GitHub takes 65,536 in one comment, including the mark and the note. */
 const comment_room = 65_536 - 1_000;
 /** Characters of these for the list of changes. The rest is for the diffs of files. */
@@ -5386,9 +5464,12 @@ async function keepComment(to, pull, domain, text) {
     });
     return `updated the comment on pull request #${pull}`;
 }
-/** The plan in Markdown: every change, and a folded diff of each text file. What is too long is only in the log. */
+/**
+ * The plan in Markdown: every change, a folded diff of each text file, and what `keep` means, or why that can\u2019t be told. What is too
+ * long is only in the log.
+ */
 function planComment(domain, steps, retention) {
-    const images = retention === undefined ? '' : `\n${retentionComment(retention, comment_room / 2)}`;
+    const images = retention === undefined ? '' : `\n${imagesPart(retention)}`;
     if (steps.length === 0)
         return `${title(domain)}There is nothing to do: the server is as it should be.\n${images}`;
     const lines = steps.flatMap(step => [
@@ -5409,6 +5490,11 @@ function planComment(domain, steps, retention) {
             missing += 1;
     }
     return (missing > 0 ? `${text}\n${note}` : text) + images;
+}
+function imagesPart(retention) {
+    return retention instanceof build_failure/* Failure */.HR
+        ? `Mode \`clean\` would delete nothing:\n\n${fenced(retention.message.slice(0, roomForList))}`
+        : retentionComment(retention, comment_room / 2);
 }
 /** Says that there is no plan, in place of an older plan that may no longer be true. */
 function failureComment(domain, failure) {
@@ -5477,12 +5563,19 @@ async function onGitHub({ githubToken: token }, { github, listener }, what, perm
 
 /** Says what `up` would change, also in a comment on the pull request. */
 async function plan_plan(inputs, context) {
+    const { retention, ...outcome } = await foretell(inputs, context);
+    // The comment has both by now: what `up` would do, and why `clean` would do nothing.
+    if (retention instanceof build_failure/* Failure */.HR)
+        throw retention;
+    return { ...outcome, ...(retention && { retention }) };
+}
+async function foretell(inputs, context) {
     const { domain } = inputs.desired;
     try {
         const { done, failed, retention } = await lookAtAll(inputs, context);
         for (const { one, result } of done)
             one.listener.planned(result.steps, true);
-        if (retention)
+        if (retention && !(retention instanceof build_failure/* Failure */.HR))
             for (const each of retentionLines(retention, false))
                 context.listener.said(each);
         for (const { one, result } of done) {
@@ -5494,7 +5587,7 @@ async function plan_plan(inputs, context) {
             throw failure;
         const steps = done.flatMap(({ result }) => result.steps);
         await comment(inputs, context, planComment(domain, steps, retention));
-        return { domain, steps, applied: false, pushed: [], ...(retention && { retention }) };
+        return { domain, steps, applied: false, pushed: [], retention };
     }
     catch (error) {
         // The plan of an earlier commit may no longer be true.
@@ -5504,7 +5597,7 @@ async function plan_plan(inputs, context) {
         throw error;
     }
 }
-/** Each server, and what `keep` means for the images, which all of them have. */
+/** Each server, and what `keep` means for the images, which all of them have, or why that can\u2019t be told. */
 async function lookAtAll(inputs, context) {
     const { keep } = inputs;
     const { servers } = context;
@@ -5524,7 +5617,12 @@ async function lookAtAll(inputs, context) {
         // One that is new has no registry yet.
         const reader = worked.done.find(({ result: { log } }) => log !== undefined) ?? worked.done[0];
         const others = worked.done.flatMap(({ one, result: { log } }) => log === undefined || one === reader?.one ? [] : [log]);
-        const retention = reader && (await foreseeRetention(reader.one.server, inputs, gather(others)));
+        const retention = reader &&
+            (await foreseeRetention(reader.one.server, inputs, gather(others)).catch((error) => {
+                if (error instanceof build_failure/* Failure */.HR && !context.cancelled.aborted)
+                    return error;
+                throw error;
+            }));
         return { done, failed, retention };
     }
     finally {

@@ -550,7 +550,11 @@ function parseKnownHosts(text, mistake) {
         const [, before = '', fingerprint] = /^(.*?)(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})=?(?:\s|$)/.exec(line) ?? [];
         // `ssh-keygen -l` prints the key's length before the fingerprint.
         if (fingerprint)
-            fingerprints.push({ host: /^\d*$/.test(before) ? undefined : before, fingerprint, number });
+            fingerprints.push({
+                host: /^\d*$/.test(before) ? undefined : before.toLowerCase(),
+                fingerprint,
+                number,
+            });
         else if (/^(@\S+\s+)?\S+\s+(ssh|ecdsa|sk)-\S+\s+AAAA[A-Za-z0-9+/]+=*(\s.*)?$/.test(line))
             knownHosts.push(line);
         else {
@@ -1105,6 +1109,8 @@ function readPage(reader, registry) {
     const page = reader.flag('page');
     if (page && (0,build_desired/* ownAuth */.Lz)({ registry }))
         reader.mistake('page')('needs users that nginx checks, but `registry-config` has an `auth` of its own; omit one of them');
+    if (page && registry.bucket?.redirect)
+        reader.warning('page')('can\u2019t show platforms and labels together with `s3-redirect`: they are read from the bucket then, where the page may not look; omit `s3-redirect`, or accept \u201cnot readable here\u201d');
     return page;
 }
 
@@ -1224,7 +1230,12 @@ function readBucket(reader, config) {
         return undefined;
     }
     reader.checked('s3-bucket', given, value => /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w.-]+)*$/.test(value) && !/\/\.\.?(\/|$)|^.*\.\./.test(value), 'the name of a bucket, such as `my-images`, or a folder in one, such as `my-images/registry`');
-    const endpoint = reader.checked('s3-endpoint', reader.text('s3-endpoint').replace(/\/$/, ''), isEndpoint, 'a URL without a path, such as https://s3.example.com');
+    const endpoint = reader.text('s3-endpoint').replace(/\/$/, '');
+    // The message must not show what may be a password.
+    if (endpoint.includes('@'))
+        reader.mistake('s3-endpoint')('has a user name or a password before an @; write the URL without it, and the keys into `s3-access-key` and `s3-secret-key`');
+    else
+        reader.checked('s3-endpoint', endpoint, isEndpoint, 'a URL without a path, such as https://s3.example.com');
     if (endpoint.startsWith('http://'))
         reader.warning('s3-endpoint')('is not https: whoever is between the server and the storage can read and change images; use https unless that is your own network');
     const region = reader.checked('s3-region', reader.text('s3-region') || (endpoint === '' ? '' : 'us-east-1'), value => /^[\w-]+$/.test(value), 'a region, such as eu-central-1');
@@ -1292,12 +1303,18 @@ async function readRegistry(reader) {
 async function readConfig(text, mistake) {
     if (text.trim() === '')
         return {};
-    const { parse } = await __nccwpck_require__.e(/* import() | yaml */ "yaml").then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
+    const { parseDocument, visit } = await __nccwpck_require__.e(/* import() | yaml */ "yaml").then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
     try {
         // Keys are text: `012` is not a number.
-        const config = parse(text, { stringKeys: true });
+        const document = parseDocument(text, { stringKeys: true, logLevel: 'error' });
+        const [error] = document.errors;
+        if (error)
+            throw error;
+        visit(document, { Scalar: (_, scalar) => asWritten(scalar) });
+        const config = document.toJS();
         if ((0,json/* isObject */.Gv)(config)) {
             checkHttp(config.http, mistake);
+            checkEndpoint(config.storage, mistake);
             return { ...config };
         }
         mistake('is not a YAML map');
@@ -1306,6 +1323,13 @@ async function readConfig(text, mistake) {
         mistake(`is not YAML: ${error.message.split('\n')[0]}`);
     }
     return {};
+}
+/** Keeps the text of what would be another one as a number: a key such as `0123` or `1e10`, or one with twenty digits. */
+function asWritten(scalar) {
+    if (typeof scalar.value === 'number' &&
+        scalar.source !== undefined &&
+        String(scalar.value) !== scalar.source)
+        scalar.value = scalar.source;
 }
 /** nginx speaks plain HTTP to the registry, through a socket that Berth chooses, and without a path before it. */
 function checkHttp(http, mistake) {
@@ -1320,6 +1344,13 @@ function checkHttp(http, mistake) {
     for (const key of given) {
         mistake(`has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ' (nginx does TLS)' : ''}`);
     }
+}
+/** The plan names the endpoint of a bucket, and must not show a password. */
+function checkEndpoint(storage, mistake) {
+    const s3 = (0,json/* isObject */.Gv)(storage) && (0,json/* isObject */.Gv)(storage.s3) ? storage.s3 : {};
+    if (!String(s3.regionendpoint ?? '').includes('@'))
+        return;
+    mistake('has a user name or a password before the @ in `storage.s3.regionendpoint`; write the URL without it, and the keys as `accesskey` and `secretkey`');
 }
 
 // EXTERNAL MODULE: ./build/server/hostkey.js
@@ -1486,9 +1517,8 @@ function readKnownHosts(reader, hosts, jumps) {
     for (const { host, number, fingerprint } of fingerprints) {
         if (host !== undefined || (!jumps && hosts.length === 1))
             continue;
-        mistake(hosts.length > 1
-            ? `line ${number} does not say which host has this key, and there are several; write \`${first} ${fingerprint}\`, or a known_hosts line`
-            : `line ${number} does not say which host has this key, and with \`ssh-jump\` there are two; write \`${hosts[0]?.host} ${fingerprint}\`, or a known_hosts line`);
+        const others = hosts.length > 1 ? 'there are several' : 'with `ssh-jump` there are two';
+        mistake(`line ${number} does not say which host has this key, and ${others}; write \`${first} ${fingerprint}\`, or a known_hosts line`);
     }
     return {
         knownHosts,
@@ -1544,22 +1574,23 @@ function parseJump(text) {
  *
  * - it has at least three kinds of characters, or is hexadecimal or base32 throughout, and is long enough for 128 bits;
  * - no four characters appear twice in the same order, and there are as many different characters as chance would give;
- * - it contains neither words nor runs of neighbouring keys.
+ * - it contains neither words nor dates nor runs of neighbouring keys, and is not a text in base64 or hexadecimal;
+ * - it contains no UUID, of whose digits at most 122 bits are random, and often far fewer.
  */
 function isMachineMade(password) {
-    return bits(password) >= 128 && isVaried(password) && !isReadable(password);
+    return bits(password) >= 128 && isVaried(password) && !isReadable(password) && !isCoded(password);
 }
 /**
- * The number of random bits, if each character was chosen at random from all characters of its kinds. Words and numbers between
- * punctuation count for nothing.
+ * The number of random bits, if each character was chosen at random from all characters of its kinds. Words count for nothing, nor
+ * do numbers between punctuation.
  */
 function bits(password) {
-    const parts = password.replace(/=+$/, '').split(/[-_. ,:;@]+/);
-    const length = parts.length === 1
-        ? password.replace(/=+$/, '').length
-        : parts.filter(part => !isPlainPart(part)).join('').length;
-    if (/^[0-9a-f]+$/.test(password) || /^[0-9A-F]+$/.test(password))
-        return length * 4;
+    if (/^([0-9a-f]+|[0-9A-F]+)$/.test(password))
+        return password.length * 4;
+    const text = password.replace(/=+$/, '');
+    const parts = text.split(/[-_. ,:;@]+/);
+    const random = parts.length === 1 ? text : parts.filter(part => !isPlainPart(part)).join('');
+    const { length } = random.replace(/[A-Z]?[a-z]+/g, run => (isWord(run) ? '' : run));
     if (/^[A-Z2-7]+=*$/.test(password) && /[2-7]/.test(password))
         return length * 5;
     const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^a-zA-Z0-9]/];
@@ -1594,10 +1625,30 @@ function isReadable(password) {
         return true;
     if (hexadecimal)
         return false;
+    if (date.test(password))
+        return true;
     const letters = pairsOf(spelled(password)).filter(pair => /^[a-z]{2}$/.test(pair));
     const words = letters.filter(pair => frequent.has(pair)).length;
     // If there are few pairs, many may be frequent by chance.
     return words > letters.length * 0.42 + 1.5 || isList(password);
+}
+/** A year, as by chance in one of thousands of passwords, or day and month. */
+const date = /(?<!\d)(?:(?:19|20)\d\d|\d{1,2}[-./]\d{1,2}[-./]\d{2})(?!\d)/;
+/** Whether letters may be a word. Of six by chance, every twentieth are. */
+function isWord(letters) {
+    const pairs = pairsOf(letters.toLowerCase());
+    return letters.length >= 6 && pairs.filter(pair => frequent.has(pair)).length >= pairs.length / 2;
+}
+const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
+/** Whether it has a UUID in it, or is something readable in base64 or hexadecimal. */
+function isCoded(password) {
+    if (uuid.test(password))
+        return true;
+    const texts = [
+        ...(/^[\w+/-]+=*$/.test(password) ? [Buffer.from(password, 'base64')] : []),
+        ...(/^[0-9a-f]+$/i.test(password) ? [Buffer.from(password, 'hex')] : []),
+    ];
+    return texts.some(text => /^[\x20-\x7e\s]*$/.test(text.toString('latin1')));
 }
 function pairsOf(text) {
     return Array.from(text.slice(1), (_, index) => text.slice(index, index + 2));
@@ -1752,7 +1803,7 @@ const modes = ['up', 'plan', 'push', 'renew', 'clean', 'down'];
 async function readInputs(get, secret, event) {
     const reader = new Reader(get, secret);
     const mode = reader.choice('mode', modes);
-    const domain = readDomain(reader);
+    const domain = readDomain(reader, mode);
     const throughSsh = reader.choice('push-through', ['https', 'ssh']) === 'ssh';
     const targets = mode === 'push' && !throughSsh ? [] : readTargets(reader, domain);
     const [target] = targets;
@@ -1804,7 +1855,9 @@ async function readInputs(get, secret, event) {
         throw new failure/* InputError */.dz(reader.mistakes);
     return inputs;
 }
-function readDomain(reader) {
+/** A Unix socket\u2019s path has at most 107 bytes, and one on the server has the domain in it: /run/berth-brake-DOMAIN/log.sock. */
+const maxDomain = 81;
+function readDomain(reader, mode) {
     const domain = reader.text('domain').toLowerCase();
     if (domain === '')
         reader.mistake('domain')('is missing; give the name of the registry, such as registry.example.com');
@@ -1819,7 +1872,19 @@ function readDomain(reader) {
         reader.mistake('domain')(`is ${JSON.stringify(domain)}; write the name alone, ${name}`);
         return name;
     }
+    // What an earlier run has left under such a name can be taken away.
+    const unfit = isDomain(domain) && mode !== 'down' ? unfitName(domain) : undefined;
+    if (unfit !== undefined)
+        reader.mistake('domain')(unfit);
     return reader.checked('domain', domain, isDomain, 'a domain name such as registry.example.com');
+}
+/** Why no registry can have a name that DNS may have; `undefined` if one can. */
+function unfitName(domain) {
+    if (domain.includes('_'))
+        return `${domain} has an underscore, which Docker does not take in a registry\u2019s name, and for which no public authority issues a certificate; choose a name without one`;
+    if (domain.length > maxDomain)
+        return `has ${domain.length} characters, and a registry\u2019s name can have at most ${maxDomain}, because paths on the server contain it; choose a shorter one`;
+    return undefined;
 }
 /** An IPv6 address is no hostname anyway. */
 function isDomain(value) {
@@ -2166,9 +2231,10 @@ function environment() {
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 
-/** A host as known_hosts and ssh-keyscan write it: with its port, unless that is 22. */
+/** A host as known_hosts and ssh write it: in lower case, and with its port, unless that is 22. */
 function hostKeyName(host, port) {
-    return port === 22 ? host : `[${host}]:${port}`;
+    const name = host.toLowerCase();
+    return port === 22 ? name : `[${name}]:${port}`;
 }
 /** `SHA256:\u2026` of the key in a known_hosts line, as OpenSSH prints it. */
 function fingerprint(line) {
@@ -2448,7 +2514,7 @@ function offeredKey(stderr) {
 }
 function strangeKey(key, { fingerprints, knownHosts }) {
     const [host = ''] = key.split(' ');
-    const lines = knownHosts.filter(line => line.split(/[\s,]/).includes(host));
+    const lines = knownHosts.filter(line => line.toLowerCase().split(/[\s,]/).includes(host));
     // Nobody can tell which host a hashed line is for, or a fingerprint without a host.
     const own = fingerprints.flatMap(each => (each.startsWith(`${host} `) ? [each.slice(host.length + 1)] : []));
     const pinned = [...(lines.length > 0 ? lines : knownHosts).map(hostkey/* fingerprint */.R), ...own];
@@ -2456,7 +2522,10 @@ function strangeKey(key, { fingerprints, knownHosts }) {
     if (pinned.includes(offered)) {
         return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``;
     }
-    return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}. If that machine was reinstalled, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be intercepting the connection`;
+    const known = pinned.length === 0
+        ? 'none is pinned for it'
+        : `pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}`;
+    return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, ${known}. If that machine was reinstalled, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be intercepting the connection`;
 }
 // It is a race whether sshd hangs up before or after it accepts root's key, so both have the same message.
 function hungUp({ user }) {

@@ -18,6 +18,8 @@ const counts = ['last', 'days', 'pulled', 'untagged'];
 const lines = ['tags', ...counts, 'empty'];
 /** Days, or tags. More than that must be a typing mistake. */
 const maxCount = 100_000;
+/** Wildcards in one pattern of `tags`. */
+const maxTagWildcards = 4;
 /**
  * Reads `keep`, a YAML map from patterns of repositories to what stays there:
  *
@@ -32,13 +34,18 @@ const maxCount = 100_000;
  * Everything is text, as it is written: a tag may be `1.0` or `012`. `mistake` hears of every mistake, with its path.
  */
 function parseKeep(text, mistake) {
-    return Object.entries((0,_map_js__WEBPACK_IMPORTED_MODULE_0__/* .parseMap */ .y)(text, 'patterns of repositories to what stays there', mistake)).map(([pattern, value]) => parseRule(pattern, value, mistake));
+    const rules = (0,_map_js__WEBPACK_IMPORTED_MODULE_0__/* .parseMap */ .y)(text, 'patterns of repositories to what stays there', mistake);
+    return [...rules].map(([pattern, value]) => parseRule(pattern, value, mistake));
 }
 function parseRule(pattern, value, mistake) {
     const path = JSON.stringify(pattern);
-    const wrong = (line, given, form) => mistake(`${path}.${line} is ${JSON.stringify(given)}; write ${form}`);
+    let isRead = true;
+    const wrong = (line, given, form) => {
+        isRead = false;
+        mistake(`${path}.${line} is ${JSON.stringify(given)}; write ${form}`);
+    };
     if (!(0,_rights_js__WEBPACK_IMPORTED_MODULE_1__/* .isPattern */ .P)(pattern))
-        mistake(`${path} is no pattern of repositories; write a name in lower case, with * for any part between slashes or ** for anything`);
+        mistake(`${path} is no pattern of repositories; write a name in lower case, with * for any part between slashes or ** for anything, at most ${_rights_js__WEBPACK_IMPORTED_MODULE_1__/* .maxWildcards */ .U} of them`);
     const rule = {
         ...{ pattern, tags: [], empty: false },
         ...{ last: undefined, days: undefined, pulled: undefined, untagged: undefined },
@@ -47,14 +54,16 @@ function parseRule(pattern, value, mistake) {
         mistake(`${path} must be a map of ${lines.map(line => `\`${line}\``).join(', ')}`);
         return rule;
     }
-    for (const line of Object.keys(value).filter(each => !lines.includes(each)))
+    for (const line of Object.keys(value).filter(each => !lines.includes(each))) {
+        isRead = false;
         mistake(`${path} has ${JSON.stringify(line)}; there are only ${lines.map(each => `\`${each}\``).join(', ')}`);
+    }
     if (value.tags !== undefined) {
         for (const tag of Array.isArray(value.tags) ? value.tags : [value.tags]) {
             if (isTagPattern(tag))
                 rule.tags.push(tag);
             else
-                wrong('tags', tag, "names of tags, with * for any part, such as [latest, 'v*']");
+                wrong('tags', tag, `names of tags, with * for any part, at most ${maxTagWildcards} of them, such as [latest, 'v*']`);
         }
     }
     for (const line of counts) {
@@ -70,7 +79,8 @@ function parseRule(pattern, value, mistake) {
         rule.empty = value.empty === 'true';
     else if (value.empty !== undefined)
         wrong('empty', value.empty, '`true` or `false`');
-    if (!rule.empty && keepsNoTag(rule) && Object.keys(value).every(line => lines.includes(line)))
+    // What is wrong was meant to keep something.
+    if (isRead && !rule.empty && keepsNoTag(rule))
         mistake(`${path} keeps no tag; say what stays with \`tags\`, \`last\`, \`days\` or \`pulled\`, or add \`empty: true\` if everything may go`);
     return rule;
 }
@@ -80,7 +90,7 @@ function keepsNoTag({ tags, last, days, pulled }) {
 function isTagPattern(value) {
     return (typeof value === 'string' &&
         /^[\w*][\w.*-]{0,127}$/.test(value) &&
-        (value.match(/\*+/g) ?? []).length <= 4);
+        (value.match(/\*+/g) ?? []).length <= maxTagWildcards);
 }
 
 
@@ -93,26 +103,27 @@ function isTagPattern(value) {
 /* harmony export */   y: () => (/* binding */ parseMap)
 /* harmony export */ });
 /* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(8815);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(9368);
-
 
 /**
  * Reads a YAML map in which everything is text, as it is written: a name may be `012` or `1e3`. `form` says what the map should
  * contain, for the message. If the text is no such map, calls `mistake` and returns an empty map. A key that is there twice is
- * a mistake too, but the map is read on, for what else is wrong with it.
+ * a mistake too, but the map is read on, for what else is wrong with it. Names are in the order of the text; those of an object
+ * that are numbers would come first.
  */
 function parseMap(text, form, mistake) {
     try {
-        const document = (0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .parseDocument */ .Tp)(text, { logLevel: 'error', schema: 'failsafe' });
+        const document = (0,yaml__WEBPACK_IMPORTED_MODULE_0__.parseDocument)(text, { logLevel: 'error', schema: 'failsafe' });
         for (const error of document.errors) {
             if (error.code !== 'DUPLICATE_KEY')
                 throw error;
             const [key] = /^[^:\n]*/.exec(text.slice(error.pos[0])) ?? [];
             mistake(`line ${error.linePos?.[0].line}: ${key} is there twice; write what belongs to it in one place`);
         }
-        const value = document.toJS();
-        if ((0,_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(value))
-            return value;
+        const { contents } = document;
+        if ((0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .isMap */ .jh)(contents)) {
+            const plain = (node) => ((0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .isNode */ .Ll)(node) ? node.toJS(document) : node);
+            return new Map(contents.items.map(({ key, value }) => [String(plain(key)), plain(value)]));
+        }
         mistake(`is not a YAML map from ${form}`);
     }
     catch (error) {
@@ -120,7 +131,7 @@ function parseMap(text, form, mistake) {
         const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : '';
         mistake(`is not YAML: ${reason.replace(/:$/, '')}${hint}`);
     }
-    return {};
+    return new Map();
 }
 
 
@@ -131,6 +142,7 @@ function parseMap(text, form, mistake) {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   P: () => (/* binding */ isPattern),
+/* harmony export */   U: () => (/* binding */ maxWildcards),
 /* harmony export */   parseAccess: () => (/* binding */ parseAccess)
 /* harmony export */ });
 /* harmony import */ var _desired_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(350);
@@ -156,7 +168,7 @@ const maxWildcards = 2;
  */
 function parseAccess(text, users, mistake, warning) {
     const access = new Map();
-    for (const [name, value] of Object.entries((0,_map_js__WEBPACK_IMPORTED_MODULE_0__/* .parseMap */ .y)(text, 'users to `pull`, `push` or both', mistake))) {
+    for (const [name, value] of (0,_map_js__WEBPACK_IMPORTED_MODULE_0__/* .parseMap */ .y)(text, 'users to `pull`, `push` or both', mistake)) {
         if (name !== '*' && !users.some(user => user.name === name || (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .ownerOf */ .bf)(user.name) === name))
             mistake(`${JSON.stringify(name)} is not one of \`users\``);
         access.set(name, parseRights(name, value, mistake));
@@ -165,7 +177,7 @@ function parseAccess(text, users, mistake, warning) {
         const { pull, push } = (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .rightsOf */ .DY)(name, access);
         return pull.length + push.length === 0;
     });
-    if (without.length > 0 && access.size > 0) {
+    if (without.length > 0) {
         const names = without.map(({ name }) => `\`${name}\``).join(', ');
         warning(`no rule lets ${names} pull or push anything; add rules for them, or one for \`'*'\`, which is every other user`);
     }

@@ -9,26 +9,27 @@ export const modules = {
 /* harmony export */   y: () => (/* binding */ parseMap)
 /* harmony export */ });
 /* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(8815);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(9368);
-
 
 /**
  * Reads a YAML map in which everything is text, as it is written: a name may be `012` or `1e3`. `form` says what the map should
  * contain, for the message. If the text is no such map, calls `mistake` and returns an empty map. A key that is there twice is
- * a mistake too, but the map is read on, for what else is wrong with it.
+ * a mistake too, but the map is read on, for what else is wrong with it. Names are in the order of the text; those of an object
+ * that are numbers would come first.
  */
 function parseMap(text, form, mistake) {
     try {
-        const document = (0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .parseDocument */ .Tp)(text, { logLevel: 'error', schema: 'failsafe' });
+        const document = (0,yaml__WEBPACK_IMPORTED_MODULE_0__.parseDocument)(text, { logLevel: 'error', schema: 'failsafe' });
         for (const error of document.errors) {
             if (error.code !== 'DUPLICATE_KEY')
                 throw error;
             const [key] = /^[^:\n]*/.exec(text.slice(error.pos[0])) ?? [];
             mistake(`line ${error.linePos?.[0].line}: ${key} is there twice; write what belongs to it in one place`);
         }
-        const value = document.toJS();
-        if ((0,_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(value))
-            return value;
+        const { contents } = document;
+        if ((0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .isMap */ .jh)(contents)) {
+            const plain = (node) => ((0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .isNode */ .Ll)(node) ? node.toJS(document) : node);
+            return new Map(contents.items.map(({ key, value }) => [String(plain(key)), plain(value)]));
+        }
         mistake(`is not a YAML map from ${form}`);
     }
     catch (error) {
@@ -36,7 +37,7 @@ function parseMap(text, form, mistake) {
         const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : '';
         mistake(`is not YAML: ${reason.replace(/:$/, '')}${hint}`);
     }
-    return {};
+    return new Map();
 }
 
 
@@ -47,6 +48,7 @@ function parseMap(text, form, mistake) {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   P: () => (/* binding */ isPattern),
+/* harmony export */   U: () => (/* binding */ maxWildcards),
 /* harmony export */   parseAccess: () => (/* binding */ parseAccess)
 /* harmony export */ });
 /* harmony import */ var _desired_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(350);
@@ -72,7 +74,7 @@ const maxWildcards = 2;
  */
 function parseAccess(text, users, mistake, warning) {
     const access = new Map();
-    for (const [name, value] of Object.entries((0,_map_js__WEBPACK_IMPORTED_MODULE_0__/* .parseMap */ .y)(text, 'users to `pull`, `push` or both', mistake))) {
+    for (const [name, value] of (0,_map_js__WEBPACK_IMPORTED_MODULE_0__/* .parseMap */ .y)(text, 'users to `pull`, `push` or both', mistake)) {
         if (name !== '*' && !users.some(user => user.name === name || (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .ownerOf */ .bf)(user.name) === name))
             mistake(`${JSON.stringify(name)} is not one of \`users\``);
         access.set(name, parseRights(name, value, mistake));
@@ -81,7 +83,7 @@ function parseAccess(text, users, mistake, warning) {
         const { pull, push } = (0,_desired_js__WEBPACK_IMPORTED_MODULE_1__/* .rightsOf */ .DY)(name, access);
         return pull.length + push.length === 0;
     });
-    if (without.length > 0 && access.size > 0) {
+    if (without.length > 0) {
         const names = without.map(({ name }) => `\`${name}\``).join(', ');
         warning(`no rule lets ${names} pull or push anything; add rules for them, or one for \`'*'\`, which is every other user`);
     }

@@ -14,8 +14,8 @@ import concurrent.futures
 import email.utils
 import re
 
-DIGEST = re.compile(rb'"([a-z0-9]+:[0-9a-f]{32,})"')
-LINK = re.compile(r'^[a-z0-9]+:[0-9a-f]{32,}$')
+DIGEST = re.compile(rb'"([a-z0-9]{1,32}:[0-9a-f]{32,128})"')
+LINK = re.compile(r'[a-z0-9]{1,32}:[0-9a-f]{32,128}')
 # The registry accepts manifests of up to 4 MiB. One request can copy up to 5 GiB.
 MANIFEST, COPY = 4 << 20, 5 << 30
 
@@ -227,7 +227,7 @@ class Store:
     def link(self, name, tag):
         """What a tag points to, when it was pushed, and when the object was written. A copy, as by rclone, remembers the time of its original."""
         found = self.bucket.get(self.prefix + self.tag_key(name, tag))
-        if found is None or not LINK.match(found[1].decode(errors='replace')):
+        if found is None or not LINK.fullmatch(found[1].decode(errors='replace')):
             return None
         headers, content = found
         written = email.utils.parsedate_to_datetime(headers['last-modified']).timestamp()
@@ -252,10 +252,7 @@ class Store:
         else:
             content = re.sub(rb'\\u00([0-9a-fA-F]{2})', lambda each: bytes([int(each.group(1), 16)]), found[1])
             refers = {each.decode() for each in DIGEST.findall(content)} - {digest}
-            try:
-                subject = json.loads(found[1]).get('subject', {}).get('digest', '')
-            except (ValueError, AttributeError):
-                subject = ''
+            subject = subject_of(found[1])
             # Only if nothing else in it is the same text.
             if subject and content.count(subject.encode()) == 1:
                 refers.discard(subject)
@@ -502,11 +499,6 @@ class Store:
             print('nothing')
             return
         there = Scan(self.bucket, self.prefix).keys
-
-        def rank(path):
-            kinds = ('blobs/', '/_layers/', '/revisions/', '/index/', '/current/')
-            return next((number for number, kind in enumerate(kinds) if kind in f'{path}'), 0)
-
         tags = blobs = 0
         # Blobs first and tags last, so that everything that can be pulled is complete.
         for number in range(5):
@@ -515,10 +507,26 @@ class Store:
             blobs += len(some) if number == 0 else 0
             for path in some if number == 4 else ():
                 tags += 1
-                name, tag = re.fullmatch(r'repositories/(.+)/_manifests/tags/([^/]+)/current/link', path).groups()
+                name, tag = re.fullmatch(r'repositories/(.+?)/_manifests/tags/([^/]+)/current/link', path).groups()
                 print(f'back {name} {tag}')
         self.each(self.bucket.delete, [f'{self.aside}{run}/{path}' for path in paths])
         print(f'restored {tags} {blobs}')
+
+
+def rank(path):
+    """The place of an object in the order of putting back. A repository may be called `blobs`, but no part of its name begins with `_`."""
+    below = re.sub('^repositories/.+?/(?=_)', '', path)
+    kinds = ('blobs/', '_layers/', '_manifests/revisions/', '_manifests/tags/[^/]+/index/', '_manifests/tags/[^/]+/current/')
+    return next((number for number, kind in enumerate(kinds) if re.match(kind, below)), 0)
+
+
+def subject_of(manifest):
+    """The digest that a manifest names as its subject, or nothing. Whoever pushes it can write anything there."""
+    try:
+        subject = json.loads(manifest)['subject']['digest']
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ''
+    return subject if isinstance(subject, str) and LINK.fullmatch(subject) else ''
 
 
 def times_of_leaving(repository):

@@ -35,6 +35,9 @@ my $O_NOATIME = 01000000;
 # The registry takes manifests of 4 MiB at most.
 my $manifest_limit = 4 << 20;
 
+# None is longer than one of SHA-512, and a file's name may not be either.
+my $digest_form = qr/[a-z0-9]{1,32}:[0-9a-f]{32,128}/;
+
 become(split /:/, $account);
 umask 077;
 $| = 1;
@@ -123,14 +126,29 @@ sub manifest {
         last if defined $json;
     }
     return { refers => [], subject => '', list => 0 } unless defined $json && $json =~ /^\s*\{/;
+    # Before escapes are read, for only then all brackets are in pairs.
+    my $subject = take_subject(\$json);
     $json =~ s/\\u00([0-9a-fA-F]{2})/chr hex $1/ge if index($json, '\\u') >= 0;
-    my $subject = '';
-    if ($json =~ s/"subject"\s*:\s*(\{(?:[^{}"]|"(?:\\.|[^"\\])*"|(?1))*\})//s) {
-        $subject = $1 if $1 =~ /"digest"\s*:\s*"([a-z0-9]+:[0-9a-f]{32,})"/;
-    }
-    my %refers = map { $_ => 1 } $json =~ /"([a-z0-9]+:[0-9a-f]{32,})"/g;
+    my %refers = map { $_ => 1 } $json =~ /"($digest_form)"/g;
     delete $refers{$digest};
     return { refers => [keys %refers], subject => $subject, list => $json =~ /"manifests"\s*:/ ? 1 : 0 };
+}
+
+# Takes the subject out of a manifest; returns its digest. Whoever pushes writes the text, so each part of it is looked at once only.
+sub take_subject {
+    my ($json) = @_;
+    return '' unless $$json =~ /"subject"\s*:\s*(?=\{)/g;
+    my ($start, $depth) = (pos $$json, 0);
+    while ($$json =~ /\G[^{}"]*+(?:([{}])|"(?:[^"\\]++|\\.)*+")/gcs) {
+        next unless defined $1;
+        $depth += $1 eq '{' ? 1 : -1;
+        last if $depth == 0;
+    }
+    return '' unless $depth == 0;
+    my $length = pos($$json) - $start;
+    my ($digest) = substr($$json, $start, $length) =~ /"digest"\s*:\s*"($digest_form)"/ or return '';
+    substr $$json, $start, $length, '{}';
+    return $digest;
 }
 
 # Follows manifests from some of them: calls back for each with what it is.
@@ -180,7 +198,7 @@ sub times_of_tags {
 sub link_of {
     my ($repository, $name) = @_;
     my $text = content("$root/repositories/$repository/_manifests/tags/$name/current/link") // '';
-    return $text =~ /^([a-z0-9]+:[0-9a-f]{32,})$/ ? $1 : '';
+    return $text =~ /^($digest_form)$/ ? $1 : '';
 }
 
 sub revisions { return digests("$root/repositories/$_[0]/_manifests/revisions") }
@@ -317,9 +335,10 @@ sub entries {
     my @entries;
     my @queue = map { "repositories/$_" } names("$run/repositories");
     while (defined(my $path = pop @queue)) {
-        if ($path =~ m{/_manifests/tags$}) { push @entries, map { "$path/$_" } names("$run/$path") }
-        elsif ($path =~ m{/(?:_layers|revisions)/[^/]+$}) { push @entries, map { "$path/$_" } names("$run/$path") }
-        else { push @queue, map { "$path/$_" } names("$run/$path") }
+        my @below = map { "$path/$_" } names("$run/$path");
+        # A repository's name may have a part such as `tags` or `revisions`, but none that begins with `_`.
+        if ($path =~ m{/(?:_manifests/tags|(?:_manifests/revisions|_layers)/[^/]+)$}) { push @entries, @below }
+        else { push @queue, @below }
     }
     for my $algorithm (names("$run/blobs")) {
         for my $half (names("$run/blobs/$algorithm")) {
@@ -544,21 +563,33 @@ sub undo {
     unless (defined $run) { print "nothing\n"; return }
     my ($blobs, $tags) = (0, 0);
     # Blobs first, tags last: what can be asked for is whole.
-    my %rank = (blobs => 0, _layers => 1, revisions => 2, tags => 3);
-    my @entries = map { [$_, $rank{(m{^(blobs)/} || m{/(_layers|revisions|tags)/})[0] // $1 // ''} // 0] } entries("$aside/$run");
-    for my $each (sort { $a->[1] <=> $b->[1] } @entries) {
-        my ($path, $rank) = @$each;
+    for my $path (sort { rank($a) <=> rank($b) } entries("$aside/$run")) {
         next unless move("$aside/$run", $root, $path);
-        $blobs++ if $rank == 0;
-        if ($rank == 3) {
+        $blobs++ if rank($path) == 0;
+        if ($path =~ m{^repositories/(.+)/_manifests/tags/([^/]+)$}) {
             $tags++;
-            print "back $1 $2\n" if $path =~ m{^repositories/(.+)/_manifests/tags/([^/]+)$};
+            print "back $1 $2\n";
         }
     }
-    my @left = grep { !-e "$root/$_" } entries("$aside/$run");
+    # A folder that is there may be empty.
+    my @left = grep { !-e "$root/" . file_of($_) } entries("$aside/$run");
     @left and die "can't put back $left[0]\n";
     remove_tree("$aside/$run");
     print "restored $tags $blobs\n";
+}
+
+sub rank {
+    my ($path) = @_;
+    return 0 if $path =~ m{^blobs/};
+    return 1 if $path =~ m{/_layers/[^/]+/[^/]+$};
+    return 2 if $path =~ m{/_manifests/revisions/[^/]+/[^/]+$};
+    return 3;
+}
+
+# The file that makes an entry what it is.
+sub file_of {
+    my ($path) = @_;
+    return "$path/" . (qw(data link link current/link))[rank($path)];
 }
 
 # A request that was under way when something was set aside may end only now.

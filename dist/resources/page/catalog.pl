@@ -34,7 +34,7 @@ sub fits {
 sub entries {
     my ($folder) = @_;
     opendir my $handle, $folder or return;
-    return grep { !/\A[._]/ } readdir $handle;
+    return grep { !/\A\.\.?\z/ } readdir $handle;
 }
 
 # Each push writes the link of its tag anew, also one of the same image.
@@ -59,10 +59,12 @@ sub tags {
     return grep { /\A\w[\w.-]{0,127}\z/ } entries("$root/$repository/_manifests/tags");
 }
 
-# All names of a list that the registry has, whatever its pages are; nothing if it does not know what is asked for.
+# All names of a list that the registry has, whatever its pages are; nothing if it does not know what is asked for. With
+# `catalog.maxentries` it may refuse to give so many at once: without a number it gives as many as it likes.
 sub listed {
-    my ($next) = @_;
+    my ($list) = @_;
     my @found;
+    my $next = "$list?n=1000";
     while (defined $next) {
         socket(my $server, AF_UNIX, SOCK_STREAM, 0) or die $!;
         connect($server, pack_sockaddr_un($registry)) or die "$registry: $!\n";
@@ -70,6 +72,10 @@ sub listed {
         my $answer = do { local $/; <$server> };
         my ($head, $body) = split /\r\n\r\n/, defined $answer ? $answer : '', 2;
         return if defined $head and $head =~ m{\AHTTP/1\.[01] 404 };
+        if (defined $head and $head =~ m{\AHTTP/1\.[01] 400 } and $next eq "$list?n=1000") {
+            $next = $list;
+            next;
+        }
         die "the registry does not answer\n" unless defined $body and $head =~ m{\AHTTP/1\.[01] 200 };
         push @found, $1 =~ /"([\w.\/-]+)"/g if $body =~ /\[([^\]]*)\]/;
         ($next) = $head =~ m{^Link: <(?:https?://[^/>]*)?(/v2/[^>\s]+)>}mi;
@@ -79,13 +85,13 @@ sub listed {
 
 sub listed_repositories {
     my (@patterns) = @_;
-    my @found = grep { fits($_, @patterns) } @{ listed('/v2/_catalog?n=1000') || [] };
+    my @found = grep { fits($_, @patterns) } @{ listed('/v2/_catalog') || [] };
     return '{"repositories":[' . join(',', map { "[\"$_\"]" } @found) . ']}';
 }
 
 sub listed_tags {
     my ($repository) = @_;
-    my $found = listed("/v2/$repository/tags/list?n=1000") or return (404, '{}');
+    my $found = listed("/v2/$repository/tags/list") or return (404, '{}');
     return (200, '{"tags":[' . join(',', map { "[\"$_\"]" } @$found) . ']}');
 }
 

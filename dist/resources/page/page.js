@@ -90,9 +90,21 @@ export function sizes(platforms) {
   return `${most.endsWith(` ${unit}`) ? number : least} – ${most}`
 }
 
+/** A build cache whose layers are the members of an index, as the manifest that it could be; `undefined` for any other index. */
+export function cacheOf({ manifests }) {
+  const members = list(manifests)
+  const layers = members.filter(({ mediaType }) => /\.image\.(layer|rootfs)\./.test(mediaType))
+  const config = members.find(({ mediaType }) => cacheConfig.test(mediaType))
+  return config || layers.length > 0 ? { config, layers } : undefined
+}
+
+const cacheConfig = /vnd\.buildkit\.cacheconfig/
+const buildCache = 'build cache'
+
 /** What an artifact is, from its manifest: an image unless it says something else. */
 export function kindOf({ artifactType, config }) {
   const type = String(artifactType ?? config?.mediaType ?? '')
+  if (cacheConfig.test(config?.mediaType)) return buildCache
   if (/helm\.config/.test(type)) return 'Helm chart'
   if (type === '' || /container\.image|oci\.image\.(config|index)/.test(type)) return 'image'
   return type.replace(/^application\/(vnd\.)?/, '')
@@ -103,6 +115,7 @@ export function commandsFor(kind, name, tag, digest) {
   const exact = `${name}@${digest}`
   const one = tag ? `${name}:${tag}` : exact
   if (kind === 'Helm chart') return [['Helm', `helm pull oci://${tag ? `${name} --version ${tag}` : exact}`]]
+  if (kind === buildCache) return []
   if (kind !== 'image') return [['ORAS', `oras pull ${one}`]]
   const tagged = ['docker', 'podman'].map(tool => [tool, `${tool} pull ${one}`])
   return [...(tag ? tagged : []), ['by digest', `docker pull ${exact}`]]
@@ -171,15 +184,26 @@ export function queue(free) {
 /** After that, the browser would ask for a password with whatever is asked. */
 let loggedOut = false
 
+const requests = queue(6)
+
+/** Takes turns, so that a screen full of large images does not ask for hundreds of things at once. */
+function fetchInTurn(path, options) {
+  return new Promise((resolve, reject) => {
+    requests.add(Symbol(path), () => fetch(path, options).then(resolve, reject))
+  })
+}
+
 async function ask(path, accept = 'application/json') {
   if (loggedOut) throw new Error('You are logged out.')
-  const attempt = () => fetch(path, { headers: { accept } })
+  const attempt = () => fetchInTurn(path, { headers: { accept }, redirect: 'manual' })
   // A laptop that changes its network loses what is on its way.
   const again = () => new Promise(resolve => setTimeout(resolve, 500)).then(attempt)
   const answer = await attempt()
     .catch(again)
     .catch(() => Response.error())
   if (answer.ok) return answer
+  // With `s3-redirect`, to the bucket, where the browser may not follow.
+  if (answer.type === 'opaqueredirect') throw new Error('This is not readable here: it is in object storage.')
   const known = {
     0: 'The registry does not answer. Are you still connected?',
     401: 'You are logged out. Reload the page to log in.',
@@ -237,21 +261,39 @@ async function manifests(repository, references) {
 }
 
 /** An image as its row and its page show it: of each platform the manifest, and the whole. */
-async function describe(repository, reference) {
+export async function describe(repository, reference) {
   const { digest, body } = await manifest(repository, reference)
+  const cache = cacheOf(body)
+  if (cache) {
+    const only = { name: buildCache, digest, body: cache, size: sizeOf(cache) }
+    return { digest, kind: buildCache, proofs: [], platforms: [only], notes: body.annotations }
+  }
   if (!body.manifests) {
-    const kind = kindOf(body)
-    const config = kind === 'image' ? await configOf(repository, body) : {}
-    const name = kind === 'image' ? platformOf(config) : kind
-    return { digest, kind, proofs: [], platforms: [{ name, digest, body, size: sizeOf(body) }] }
+    const name = await nameOf(repository, body)
+    return { digest, kind: kindOf(body), proofs: [], platforms: [{ name, digest, body, size: sizeOf(body) }] }
   }
   const { images, proofs } = membersOf(body)
-  const platforms = images.slice(0, most).map(async ({ digest, platform }) => {
+  const asked = images.slice(0, most).map(async ({ digest, platform }) => {
     const [member] = await manifests(repository, [digest])
+    const kind = platform || !member ? 'image' : kindOf(member.body)
+    const name = platform || !member ? platformOf(record(platform)) : await nameOf(repository, member.body)
     const size = member ? sizeOf(member.body) : Number.NaN
-    return { name: platformOf(record(platform)), digest: String(digest), body: member?.body, size }
+    return { kind, name, digest: String(digest), body: member?.body, size }
   })
-  return { digest, kind: 'image', proofs, platforms: await Promise.all(platforms), notes: body.annotations }
+  const platforms = await Promise.all(asked)
+  // An index that is no image says so itself, or has nothing but artifacts.
+  const kinds = platforms.map(each => each.kind)
+  const [common = 'image'] = kinds.includes('image') ? [] : kinds
+  const kind = kindOf(body) === 'image' ? common : kindOf(body)
+  return { digest, kind, proofs, platforms, notes: body.annotations }
+}
+
+/** What to call a manifest: an image by its platform, which its configuration knows, and anything else by its kind. */
+async function nameOf(repository, body) {
+  const kind = kindOf(body)
+  if (kind !== 'image') return kind
+  const config = await blob(repository, record(body.config)).catch(() => undefined)
+  return config ? platformOf(config) : 'not readable here'
 }
 
 /** Who signed and attested an image: what lies beside it, in all the places where clients put it. */
@@ -269,18 +311,51 @@ async function proofsOf(repository, image, tags) {
   return Promise.all(layers.slice(0, 100))
 }
 
+/** What its row says of an image, from the tags that belong to it: `signed`, `attested`, `attached` or nothing. */
+export async function markOf(repository, digest, companions) {
+  const beside = companions.filter(each => each.digest === digest)
+  const marks = { sig: 'signed', att: 'attested', sbom: 'attached' }
+  const asked = beside.map(({ kind }) => (kind === '' ? marksIn(repository, digest) : marks[kind]))
+  const found = (await Promise.all(asked)).flat()
+  return (
+    ['signed', 'attested'].find(mark => found.includes(mark)) ?? (beside.length > 0 ? 'attached' : undefined)
+  )
+}
+
+/** The same of each member of the index that a client keeps where the registry can't tell what belongs to an image. */
+async function marksIn(repository, digest) {
+  const [index] = await manifests(repository, [digest.replace(':', '-')])
+  const members = await manifests(
+    repository,
+    list(index?.body.manifests).map(({ digest }) => digest),
+  )
+  return members.map(({ body }) => {
+    const types = list(body.layers).map(layer => proofType(body, layer))
+    if (types.some(type => proofName(type).startsWith('Signature'))) return 'signed'
+    return list(body.layers).some(({ mediaType }) => /in-toto|sigstore/.test(mediaType))
+      ? 'attested'
+      : 'attached'
+  })
+}
+
+/** The type of a statement, or of the file that it is in. */
+export function proofType(body, layer) {
+  const notes = record(layer.annotations)
+  const bundled = /sigstore\.bundle/.test(layer.mediaType)
+  const artifact = kindOf(body) === 'image' ? '' : `${body.artifactType ?? body.config.mediaType} `
+  return String(
+    notes['in-toto.io/predicate-type'] ??
+      notes.predicateType ??
+      record(body.annotations)['dev.sigstore.bundle.predicateType'] ??
+      (bundled ? 'signature' : `${artifact}${layer.mediaType}`),
+  )
+}
+
 /** What one of them is, and by whom, as far as it says so. */
 async function proof(repository, body, layer) {
   const notes = record(layer.annotations)
   const bundled = /sigstore\.bundle/.test(layer.mediaType)
-  const what = proofName(
-    String(
-      notes['in-toto.io/predicate-type'] ??
-        notes.predicateType ??
-        record(body.annotations)['dev.sigstore.bundle.predicateType'] ??
-        (bundled ? 'signature' : `${body.artifactType ?? ''} ${layer.mediaType}`),
-    ),
-  )
+  const what = proofName(proofType(body, layer))
   try {
     if (what === 'Provenance' && /in-toto/.test(layer.mediaType)) {
       const { builder, runDetails } = record((await blob(repository, layer)).predicate)
@@ -317,7 +392,10 @@ const byId = id => document.getElementById(id)
 const say = text => byId('status').replaceChildren(text)
 const title = text => h('h1', text, { tabindex: -1 })
 const note = (...text) => h('p.note', text)
-const problem = ({ message }) => [title('That did not work'), h('p.note.wrong', message, { role: 'alert' })]
+const problem = ({ message }) => [
+  title('Something went wrong'),
+  h('p.note.wrong', message, { role: 'alert' }),
+]
 const digestText = digest => h('span.end.digest', shortDigest(digest), { title: digest })
 
 function when(seconds) {
@@ -403,6 +481,7 @@ function crumbs(repository, last) {
   return h('nav.soft', way, { 'aria-label': 'Where you are' })
 }
 
+/** Those on the screen are filled from the top, and those that have left it not at all. */
 const rows = queue(6)
 
 async function repositoryPage({ repository }) {
@@ -424,8 +503,8 @@ async function repositoryPage({ repository }) {
     what.replaceChildren(...names.map(each => h('span.chip', each, { title: each })))
     size.textContent = sizes(platforms)
     id.replaceChildren(digestText(digest))
-    const kinds = companions.filter(each => each.digest === digest).map(({ kind }) => kind)
-    if (kinds.length > 0) name.append(h('span.chip.good', kinds.includes('sig') ? 'signed' : 'attested'))
+    const mark = await markOf(repository, digest, companions)
+    if (mark) name.append(h(mark === 'attached' ? 'span.chip' : 'span.chip.good', mark))
   }
   const seen = ([tag], { children }, isSeen) => {
     const failed = ({ message }) => children[2].replaceChildren(h('span.soft', message))
@@ -457,7 +536,7 @@ const shell = /^\/bin\/sh -c (#\(nop\) +)?|\s*# buildkit$/g
 /** What is in a platform: its layers with what made them, and its labels. */
 async function inside(repository, { body }) {
   if (!body) return ['The manifest of this platform is gone.']
-  const { config, history } = await configOf(repository, body)
+  const { config, history } = kindOf(body) === 'image' ? await configOf(repository, body) : {}
   const made = list(history).filter(({ empty_layer: empty }) => !empty)
   const row = ({ annotations, digest, size }, index) => {
     const command = String(made[index]?.created_by ?? '').replace(shell, '')
@@ -491,7 +570,7 @@ async function imagePage({ repository, tag, digest }) {
     crumbs(repository, short),
     title(`${repository}${tag ? ':' : '@'}${short}`),
     h('p.soft.facts', facts),
-    h('ul.card.commands', commands.map(command)),
+    commands.length > 0 && h('ul.card.commands', commands.map(command)),
     proofs,
     h('h2', image.kind === 'image' ? count(image.platforms.length, 'platform') : 'Content'),
     h('div.card.platforms', image.platforms.map(platform)),

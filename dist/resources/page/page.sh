@@ -4,7 +4,7 @@
 page_probe() { # UNIT DIRECTORY
   page_files=
   if [ -d "$2/page" ]; then
-    page_files=$(cd "$2/page" && { stat --printf '%n %a %U:%G;' -- * && sha256sum -- * | tr '\n' ';'; } 2>/dev/null)
+    page_files=$(cd "$2/page" && { stat --printf '%n %a %U:%G;' -- . * && sha256sum -- * | tr '\n' ';'; } 2>/dev/null)
   fi
   fact page.files "$page_files"
   fact_if page.socket test -S "$2/run/page.sock"
