@@ -4310,11 +4310,13 @@ const registry = resource({
         const [status = '', restart = ''] = facts.get('registry.container').split(' ');
         const [owner = '', isVoid] = facts.get('registry.domain').split(' ');
         const site = facts.file('site.file')?.content ?? '';
+        const place = /server unix:(.*)\/registry\.sock[; ]/.exec(site)?.[1] ?? '';
         const seen = {
             domain: owner,
             abandoned: '',
-            place: /server unix:(.*)\/registry\.sock[; ]/.exec(site)?.[1] ?? '',
-            open: serves(site) && !(asks(site) && facts.is('site.loaded')),
+            place,
+            // An older Berth\u2019s site leads to a port, and not to what is started now.
+            open: place !== '' && serves(site) && !(asks(site) && facts.is('site.loaded')),
             parents: [...new Set(registry_list(facts.get('registry.parents'), ';'))].map(folder_folder),
             generation: facts.get('registry.generation'),
             start: facts.file('registry.start'),

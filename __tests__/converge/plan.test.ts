@@ -144,6 +144,17 @@ describe('who asks for passwords changes, and whichever step fails, somebody doe
     expect(all.filter(each => !each.nginx && !each.registry)).toEqual([])
   })
 
+  test('an older Berth’s site leads to a port, and goes on until the new registry serves', () => {
+    const old =
+      'server {\n    listen 443 ssl;\n    ssl_certificate /a;\n    location / { proxy_pass http://127.0.0.1:5000; }\n}\n'
+    const seen = { 'registry.generation': '', 'site.file': packed('644', 'root:root', old) }
+    const names = calls(nginx, also(seen)).map(([name]) => name)
+    expect(names.filter(name => ['registry_up', 'site_write'].includes(name ?? ''))).toEqual([
+      'registry_up',
+      'site_write',
+    ])
+  })
+
   test('nothing is left to do where the registry asks', () => {
     expect(calls(itself, also(asking()))).toEqual([])
   })

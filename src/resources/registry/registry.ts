@@ -73,11 +73,13 @@ export const registry = resource<Registry>({
     const [status = '', restart = ''] = facts.get('registry.container').split(' ')
     const [owner = '', isVoid] = facts.get('registry.domain').split(' ')
     const site = facts.file('site.file')?.content ?? ''
+    const place = /server unix:(.*)\/registry\.sock[; ]/.exec(site)?.[1] ?? ''
     const seen = {
       domain: owner,
       abandoned: '',
-      place: /server unix:(.*)\/registry\.sock[; ]/.exec(site)?.[1] ?? '',
-      open: serves(site) && !(asks(site) && facts.is('site.loaded')),
+      place,
+      // An older Berth’s site leads to a port, and not to what is started now.
+      open: place !== '' && serves(site) && !(asks(site) && facts.is('site.loaded')),
       parents: [...new Set(list(facts.get('registry.parents'), ';'))].map(folder),
       generation: facts.get('registry.generation'),
       start: facts.file('registry.start'),
