@@ -14,6 +14,7 @@ const tests = list('__tests__').filter(path => /^(?!e2e\/|lint\/).*\.test\.ts$/.
 const elsewhere: Readonly<Record<string, string>> = {
   'resources/page/index.html': 'resources/page/page.test.ts', // What is in it is page.js’s.
   'bucket/check.py': 'e2e/store.test.ts', // It takes a storage to say whether what is asked is right.
+  'publish/archive.ts': 'publish/sources.test.ts', // It is how the sources that are archives are read.
   'converge/listener.ts': 'report/log.test.ts', // A type, and the log is what has it.
   'report/table.ts': 'report/summary.test.ts', // It is what a summary is made of.
   'resources/site/inherited.ts': 'e2e/faults/inherited.test.ts', // It is nginx that has the list.

@@ -2,7 +2,7 @@ export const id = "action";
 export const ids = ["action"];
 export const modules = {
 
-/***/ 1056:
+/***/ 8002:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -252,10 +252,6 @@ function date(seconds) {
     return new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ');
 }
 
-// EXTERNAL MODULE: ./build/server/protocol.js
-var protocol = __webpack_require__(6824);
-// EXTERNAL MODULE: ./build/shell.js
-var shell = __webpack_require__(2474);
 // EXTERNAL MODULE: external "node:timers/promises"
 var promises_ = __webpack_require__(8500);
 ;// CONCATENATED MODULE: ./build/retention/turn.js
@@ -295,6 +291,14 @@ async function inTurn(work, said, cancelled, { patience, pause } = usual) {
 ;// CONCATENATED MODULE: ./build/retention/collected.js
 
 
+/** What the server is told to set aside, as `store.pl collect` reads it. */
+function orders({ repositories, manifests, time }) {
+    return [
+        `planned ${time}\n`,
+        ...repositories.flatMap(({ name, goes }) => goes.map(({ tag, digest, pushed }) => `tag ${name} ${tag} ${digest} ${Math.floor(pushed)}\n`)),
+        ...manifests.map(({ repository, digest, pushed }) => `manifest ${repository} ${digest} ${Math.floor(pushed)}\n`),
+    ].join('');
+}
 /** Reads the output of the program. Throws if it failed or did not finish, and `Taken` if another run is at work in the bucket. */
 function parseCollected(text) {
     const collected = {
@@ -334,6 +338,10 @@ function parseCollected(text) {
     return collected;
 }
 
+// EXTERNAL MODULE: ./build/server/protocol.js
+var protocol = __webpack_require__(6824);
+// EXTERNAL MODULE: ./build/shell.js
+var shell = __webpack_require__(2474);
 ;// CONCATENATED MODULE: ./build/retention/inventory.js
 
 /** Characters that names may have, as in the registry itself. */
@@ -845,14 +853,6 @@ function ownerDigest(tag) {
 }
 function bytes(blobs) {
     return blobs.reduce((sum, each) => sum + Math.max(0, each.bytes), 0);
-}
-/** What the server is told to set aside, as `store.pl collect` reads it. */
-function orders({ repositories, manifests, time }) {
-    return [
-        `planned ${time}\n`,
-        ...repositories.flatMap(({ name, goes }) => goes.map(({ tag, digest, pushed }) => `tag ${name} ${tag} ${digest} ${Math.floor(pushed)}\n`)),
-        ...manifests.map(({ repository, digest, pushed }) => `manifest ${repository} ${digest} ${Math.floor(pushed)}\n`),
-    ].join('');
 }
 
 // EXTERNAL MODULE: ./build/desired.js
@@ -1774,6 +1774,7 @@ function answers(host) {
 }
 
 ;// CONCATENATED MODULE: ./build/modes/clean.js
+
 
 
 
@@ -6030,10 +6031,6 @@ function again({ say, cancelled }, work) {
     return retry(work, say, cancelled);
 }
 
-// EXTERNAL MODULE: external "node:fs/promises"
-var external_node_fs_promises_ = __webpack_require__(1455);
-// EXTERNAL MODULE: ./build/registry/reference.js
-var registry_reference = __webpack_require__(6247);
 // EXTERNAL MODULE: external "node:child_process"
 var external_node_child_process_ = __webpack_require__(1421);
 // EXTERNAL MODULE: external "node:stream"
@@ -6290,6 +6287,10 @@ function errorMessage(body) {
     return (0,json/* string */.Yj)((0,json/* object */.Ik)((0,json/* parseJson */.qF)(body)).message) ?? (0,format/* lastLine */.fM)(body);
 }
 
+// EXTERNAL MODULE: external "node:fs/promises"
+var external_node_fs_promises_ = __webpack_require__(1455);
+// EXTERNAL MODULE: ./build/registry/reference.js
+var registry_reference = __webpack_require__(6247);
 // EXTERNAL MODULE: ./node_modules/@actions/exec/lib/exec.js + 3 modules
 var lib_exec = __webpack_require__(1260);
 ;// CONCATENATED MODULE: ./build/runner/exec.js
@@ -6316,7 +6317,7 @@ async function exec_exec(program, args, { input, env } = {}) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/publish/sources.js
+;// CONCATENATED MODULE: ./build/publish/archive.js
 
 
 
@@ -6324,62 +6325,13 @@ async function exec_exec(program, args, { input, env } = {}) {
 
 
 
-
-/** Finds the images, before anything is contacted; throws an InputError that names every one that can\u2019t be pushed. */
-async function findImages(images, skopeo, cancelled) {
-    const mistakes = [];
-    const locals = [];
-    const docker = images.some(({ source }) => source.kind === 'docker')
-        ? await Docker.connect(cancelled)
-        : undefined;
-    if (images.some(({ source }) => source.kind !== 'docker'))
-        await skopeo.check();
-    for (const { source, repository, tags } of images) {
-        try {
-            if (source.kind !== 'docker') {
-                locals.push({ ...(await findArchive(source, repository, skopeo)), tags });
-            }
-            else if (docker) {
-                if (repository === undefined)
-                    throw new build_failure/* Failure */.HR('imageName', `${source.name} has no name; write ${source.name} => repository`);
-                const found = await docker.image(source.name);
-                if (!found)
-                    throw new build_failure/* Failure */.HR('imageMissing', absent(source.name, await docker.names()));
-                const push = (...where) => docker.push(found, ...where);
-                const { id, size } = found;
-                locals.push({ id, size, repository, tags, client: 'Docker', push });
-            }
-        }
-        catch (error) {
-            const { topic, message } = (0,build_failure/* asFailure */.h_)(error);
-            mistakes.push(new build_failure/* Failure */.HR(topic ?? 'imageMissing', `image: ${message}`));
-        }
-    }
-    mistakes.push(...twins(locals));
-    if (mistakes.length > 0)
-        throw new build_failure/* InputError */.dz(mistakes);
-    return locals;
-}
-/** Two images for one tag. Where an archive goes that says so itself is known only now. */
-function twins(locals) {
-    const places = locals.flatMap(({ repository, tags }) => tags.map(tag => `${repository}:${tag}`));
-    const twice = new Set(places.filter((place, index) => places.indexOf(place) !== index));
-    return [...twice].map(place => new build_failure/* Failure */.HR('imageName', `image: several images would go to ${place}, and only one can have it; give each a place of its own, as source => repository:tag`));
-}
-/** Says that an image is missing, and which ones are there. */
-function absent(name, names) {
-    if ((0,external_node_fs_.existsSync)(name))
-        return `this runner\u2019s Docker has no image ${name}; if you mean the file of that name, write ./${name}`;
-    const shown = names.slice(0, 5).join(', ');
-    return `this runner\u2019s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`;
-}
-async function findArchive(source, wanted, skopeo) {
-    const { path, reference } = source;
+/** Finds the image that a source names; `wanted` is the repository that it is to go to, if the source\u2019s line says so. */
+async function findArchive({ kind: given, path, reference }, wanted) {
     if (!(0,external_node_fs_.existsSync)(path))
         throw new build_failure/* Failure */.HR('imageMissing', `there is no ${path} in the workspace; build it in an earlier step of the same job`);
     const index = entries(await read(path, 'index.json'));
     const saved = savedImages(await read(path, 'manifest.json'));
-    const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind;
+    const kind = given === 'path' ? kindOf(path, index, saved) : given;
     const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(kind, path, reference, index);
     const repository = wanted ?? (found.name && (0,registry_reference/* ownName */.qU)(found.name.replace(officialImage, '')));
     if (repository === undefined)
@@ -6388,20 +6340,11 @@ async function findArchive(source, wanted, skopeo) {
     if (mistake)
         throw new build_failure/* Failure */.HR('imageName', `${path}: ${mistake}`);
     const inside = 'reference' in found ? found.reference : reference;
-    const from = `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`;
     return {
         id: found.id,
         repository,
-        client: 'skopeo',
         size: (0,external_node_fs_.statSync)(path).isFile() ? (0,external_node_fs_.statSync)(path).size : 0,
-        push: ({ name, tag }, user, hear, cancelled) => {
-            const onLine = (line) => {
-                const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1];
-                if (id)
-                    hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' });
-            };
-            return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled);
-        },
+        from: `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`,
     };
 }
 // Since version 25, Docker\u2019s archives are both. Only an index of indexes says more than `manifest.json` can.
@@ -6487,6 +6430,71 @@ function savedImages(saved) {
         const config = /[0-9a-f]{64}/.exec((0,json/* string */.Yj)(Config) ?? '')?.[0];
         return config === undefined ? [] : [{ config, names: (0,json/* strings */.P$)(RepoTags) }];
     });
+}
+
+;// CONCATENATED MODULE: ./build/publish/sources.js
+
+
+
+
+/** Finds the images, before anything is contacted; throws an InputError that names every one that can\u2019t be pushed. */
+async function findImages(images, skopeo, cancelled) {
+    const mistakes = [];
+    const locals = [];
+    const docker = images.some(({ source }) => source.kind === 'docker')
+        ? await Docker.connect(cancelled)
+        : undefined;
+    if (images.some(({ source }) => source.kind !== 'docker'))
+        await skopeo.check();
+    for (const { source, repository, tags } of images) {
+        try {
+            if (source.kind !== 'docker') {
+                const { from, ...found } = await findArchive(source, repository);
+                locals.push({ ...found, tags, client: 'skopeo', push: pushBySkopeo(skopeo, from) });
+            }
+            else if (docker) {
+                if (repository === undefined)
+                    throw new build_failure/* Failure */.HR('imageName', `${source.name} has no name; write ${source.name} => repository`);
+                const found = await docker.image(source.name);
+                if (!found)
+                    throw new build_failure/* Failure */.HR('imageMissing', absent(source.name, await docker.names()));
+                const push = (...where) => docker.push(found, ...where);
+                const { id, size } = found;
+                locals.push({ id, size, repository, tags, client: 'Docker', push });
+            }
+        }
+        catch (error) {
+            const { topic, message } = (0,build_failure/* asFailure */.h_)(error);
+            mistakes.push(new build_failure/* Failure */.HR(topic ?? 'imageMissing', `image: ${message}`));
+        }
+    }
+    mistakes.push(...twins(locals));
+    if (mistakes.length > 0)
+        throw new build_failure/* InputError */.dz(mistakes);
+    return locals;
+}
+/** Two images for one tag. Where an archive goes that says so itself is known only now. */
+function twins(locals) {
+    const places = locals.flatMap(({ repository, tags }) => tags.map(tag => `${repository}:${tag}`));
+    const twice = new Set(places.filter((place, index) => places.indexOf(place) !== index));
+    return [...twice].map(place => new build_failure/* Failure */.HR('imageName', `image: several images would go to ${place}, and only one can have it; give each a place of its own, as source => repository:tag`));
+}
+/** Says that an image is missing, and which ones are there. */
+function absent(name, names) {
+    if ((0,external_node_fs_.existsSync)(name))
+        return `this runner\u2019s Docker has no image ${name}; if you mean the file of that name, write ./${name}`;
+    const shown = names.slice(0, 5).join(', ');
+    return `this runner\u2019s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`;
+}
+function pushBySkopeo(skopeo, from) {
+    return ({ name, tag }, user, hear, cancelled) => {
+        const onLine = (line) => {
+            const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1];
+            if (id)
+                hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' });
+        };
+        return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled);
+    };
 }
 
 ;// CONCATENATED MODULE: ./build/registry/api.js

@@ -2057,7 +2057,7 @@ const begun = begin();
 const loaded = begun
     .catch(() => { }) // The action reports it.
     .then(async () => {
-    const action = await Promise.all(/* import() | action */[__nccwpck_require__.e("yaml"), __nccwpck_require__.e("action-packages"), __nccwpck_require__.e("action")]).then(__nccwpck_require__.bind(__nccwpck_require__, 1056));
+    const action = await Promise.all(/* import() | action */[__nccwpck_require__.e("yaml"), __nccwpck_require__.e("action-packages"), __nccwpck_require__.e("action")]).then(__nccwpck_require__.bind(__nccwpck_require__, 8002));
     action.mask(secrets);
     return action;
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseKeep } from '../../src/inputs/keep.ts'
+import { orders } from '../../src/retention/collected.ts'
 import type { Inventory } from '../../src/retention/inventory.ts'
-import { orders, planRetention } from '../../src/retention/retention.ts'
+import { planRetention } from '../../src/retention/retention.ts'
 
 const day = 24 * 60 * 60
 const now = 1_800_000_000

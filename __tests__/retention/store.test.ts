@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, wr
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { parseKeep } from '../../src/inputs/keep.ts'
-import { parseCollected } from '../../src/retention/collected.ts'
+import { orders, parseCollected } from '../../src/retention/collected.ts'
 import { parseInventory } from '../../src/retention/inventory.ts'
-import { orders, planRetention } from '../../src/retention/retention.ts'
+import { planRetention } from '../../src/retention/retention.ts'
 import { day, Images } from './images.ts'
 
 let images: Images

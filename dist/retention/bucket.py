@@ -591,5 +591,5 @@ if __name__ == '__main__':
         print(f'error {reason}')
         sys.exit(1)
     except Exception as error:
-        print(f'error the bucket {bucket.name} was not understood ({type(error).__name__} {error}); mend that there, and run again')
+        print(f'error the bucket {bucket.name} was not understood ({type(error).__name__} {error}); fix that there, and run again')
         sys.exit(1)

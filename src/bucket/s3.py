@@ -173,7 +173,7 @@ def seconds(text):
 def why(bucket, error, trying, permission):
     """What is wrong, behind `the bucket NAME`, and what to do: `trying` to do something failed, for which a key needs `permission`."""
     if isinstance(error, Refusal):
-        advice = ADVICE.get(error.code, 'mend that there')
+        advice = ADVICE.get(error.code, 'fix that there')
         if error.code == 'AccessDenied':
             advice = f'let this key do {permission} in the bucket'
         elif 'access key' in error.words.lower() and error.code not in ADVICE:

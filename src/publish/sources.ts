@@ -1,13 +1,9 @@
-import { existsSync, statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Credentials, Image, Source } from '../desired.ts'
+import { existsSync } from 'node:fs'
+import type { Credentials, Image } from '../desired.ts'
 import { asFailure, Failure, InputError } from '../failure.ts'
-import { isObject, list, object, parseJson, string, strings } from '../json.ts'
-import { ownName, repositoryMistake } from '../registry/reference.ts'
 import { Docker, type PushMessage } from '../runner/docker.ts'
-import { exec } from '../runner/exec.ts'
 import type { Skopeo } from '../runner/skopeo.ts'
+import { findArchive } from './archive.ts'
 
 /** An image that was found on this runner. */
 export interface Local {
@@ -43,7 +39,8 @@ export async function findImages(
   for (const { source, repository, tags } of images) {
     try {
       if (source.kind !== 'docker') {
-        locals.push({ ...(await findArchive(source, repository, skopeo)), tags })
+        const { from, ...found } = await findArchive(source, repository)
+        locals.push({ ...found, tags, client: 'skopeo', push: pushBySkopeo(skopeo, from) })
       } else if (docker) {
         if (repository === undefined)
           throw new Failure('imageName', `${source.name} has no name; write ${source.name} => repository`)
@@ -84,179 +81,12 @@ function absent(name: string, names: readonly string[]): string {
   return `this runner’s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`
 }
 
-/** An entry of an OCI layout’s `index.json`. */
-interface Entry {
-  nested: boolean
-  digest: string
-  annotations: Record<string, unknown>
-}
-
-/** An entry of the `manifest.json` that `docker save` writes. */
-interface Saved {
-  config: string
-  names: string[]
-}
-
-type Archive = Exclude<Source, { kind: 'docker' }>
-
-async function findArchive(
-  source: Archive,
-  wanted: string | undefined,
-  skopeo: Skopeo,
-): Promise<Omit<Local, 'tags'>> {
-  const { path, reference } = source
-  if (!existsSync(path))
-    throw new Failure(
-      'imageMissing',
-      `there is no ${path} in the workspace; build it in an earlier step of the same job`,
-    )
-  const index = entries(await read(path, 'index.json'))
-  const saved = savedImages(await read(path, 'manifest.json'))
-  const kind = source.kind === 'path' ? kindOf(path, index, saved) : source.kind
-  const found =
-    kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(kind, path, reference, index)
-  const repository = wanted ?? (found.name && ownName(found.name.replace(officialImage, '')))
-  if (repository === undefined)
-    throw new Failure('imageName', `${path} does not say its name; write ${path} => repository`)
-  const mistake = repositoryMistake(repository)
-  if (mistake) throw new Failure('imageName', `${path}: ${mistake}`)
-  const inside = 'reference' in found ? found.reference : reference
-  const from = `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`
-  return {
-    id: found.id,
-    repository,
-    client: 'skopeo',
-    size: statSync(path).isFile() ? statSync(path).size : 0,
-    push: ({ name, tag }, user, hear, cancelled) => {
-      const onLine = (line: string) => {
-        const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1]
-        if (id) hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' })
-      }
-      return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled)
-    },
+function pushBySkopeo(skopeo: Skopeo, from: string): Local['push'] {
+  return ({ name, tag }, user, hear, cancelled) => {
+    const onLine = (line: string) => {
+      const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1]
+      if (id) hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' })
+    }
+    return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled)
   }
-}
-
-// Since version 25, Docker’s archives are both. Only an index of indexes says more than `manifest.json` can.
-function kindOf(
-  path: string,
-  index: readonly Entry[] | undefined,
-  saved: readonly Saved[] | undefined,
-): Exclude<Archive['kind'], 'path'> {
-  if (statSync(path).isDirectory()) {
-    if (index) return 'oci'
-    const todo = existsSync(join(path, 'version'))
-      ? `it has skopeo’s \`dir:\` format, so convert it first: \`skopeo copy --all dir:${path} oci:${path}-oci\``
-      : 'write one with `docker buildx build --output type=oci,dest=FILE`'
-    throw new Failure('imageMissing', `the folder ${path} is no OCI layout; ${todo}`)
-  }
-  if (index && (!saved || index.some(({ nested }) => nested))) return 'oci-archive'
-  if (saved) return 'docker-archive'
-  throw new Failure(
-    'imageMissing',
-    `${path} is neither a \`docker save\` archive nor an OCI one, or the runner lacks what unpacks it${/zst/.test(path) ? ' (zstd)' : ''}; give one of those`,
-  )
-}
-
-function oneSaved(
-  path: string,
-  reference: string | undefined,
-  saved: readonly Saved[] = [],
-): { id: string; name?: string } {
-  const images = reference === undefined ? saved : saved.filter(({ names }) => names.includes(reference))
-  const [image] = images
-  if (!image || images.length > 1)
-    throw several(
-      path,
-      reference,
-      'docker-archive',
-      saved.flatMap(({ names }) => names),
-    )
-  const name = reference ?? image.names[0]
-  return { id: `sha256:${image.config}`, ...(name && { name }) }
-}
-
-function oneOf(
-  kind: 'oci' | 'oci-archive',
-  path: string,
-  reference: string | undefined,
-  index: readonly Entry[] = [],
-): { id: string; name?: string; reference: string | undefined } {
-  const entries = reference === undefined ? index : index.filter(each => isCalled(each, reference))
-  const [entry] = entries
-  // buildx lists an image once for each of its names.
-  if (!entry || entries.some(({ digest }) => digest !== entry.digest))
-    throw several(path, reference, kind, strings(index.map(({ annotations }) => annotations[refName])))
-  const name = namesOf(entry).find(each => /[/:]/.test(each))
-  // skopeo knows it by no other name.
-  const inside = index.length === 1 ? undefined : string(entry.annotations[refName])
-  return { id: entry.digest, reference: inside, ...(name && { name }) }
-}
-
-const refName = 'org.opencontainers.image.ref.name'
-
-/** What containerd writes before a name without a registry and a slash. `docker save` of another store omits it. */
-const officialImage = /^docker\.io\/library\//
-
-/** The names of an entry, full references first. buildx writes several into one annotation. */
-function namesOf({ annotations }: Entry): string[] {
-  const references = string(annotations[refName])?.split(',') ?? []
-  return [...new Set([...strings([annotations['io.containerd.image.name']]), ...references])]
-}
-
-function isCalled(entry: Entry, reference: string): boolean {
-  return (
-    entry.annotations[refName] === reference ||
-    namesOf(entry).some(name =>
-      ['', 'docker.io/', 'docker.io/library/'].some(hub => hub + reference === name),
-    )
-  )
-}
-
-function several(
-  path: string,
-  reference: string | undefined,
-  kind: Archive['kind'],
-  names: string[],
-): Failure {
-  const what =
-    reference === undefined ? 'does not hold exactly one image' : `has no single image ${reference}`
-  const own = [...new Set(names)].filter(name => names.indexOf(name) === names.lastIndexOf(name))
-  const [first] = own
-  const todo =
-    first !== undefined
-      ? `it has ${own.slice(0, 5).join(', ')}: write ${kind}:${path}:${first}`
-      : kind === 'docker-archive'
-        ? 'it has none with a name of its own: save each by its name, with `docker save`'
-        : 'it has none with a name of its own: write each to a place of its own, with `docker buildx build --output type=oci,dest=FILE`'
-  return new Failure('imageMissing', `${path} ${what}; ${todo}`)
-}
-
-/** A JSON file of a layout, or of a layout in an archive. */
-async function read(path: string, name: string): Promise<unknown> {
-  const text = statSync(path).isDirectory()
-    ? await readFile(join(path, name), 'utf8').catch(() => '')
-    : // Archives use either name. tar complains about the other.
-      (await exec('tar', ['-xOf', path, name, `./${name}`])).stdout
-  return parseJson(text)
-}
-
-/** What `index.json` lists, images only; `undefined` if it is not an index. */
-function entries(index: unknown): Entry[] | undefined {
-  if (!isObject(index)) return undefined
-  return list(index.manifests)
-    .map(object)
-    .flatMap(({ mediaType, digest, annotations }) =>
-      typeof digest === 'string' && /^sha256:[0-9a-f]{64}$/.test(digest)
-        ? [{ digest, nested: /index|list/.test(string(mediaType) ?? ''), annotations: object(annotations) }]
-        : [],
-    )
-}
-
-function savedImages(saved: unknown): Saved[] | undefined {
-  if (!Array.isArray(saved)) return undefined
-  return saved.map(object).flatMap(({ Config, RepoTags }) => {
-    const config = /[0-9a-f]{64}/.exec(string(Config) ?? '')?.[0]
-    return config === undefined ? [] : [{ config, names: strings(RepoTags) }]
-  })
 }

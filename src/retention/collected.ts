@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts'
+import type { Retention } from './retention.ts'
 import { Taken } from './turn.ts'
 
 /** What `store.pl collect` or `undo` did. */
@@ -12,6 +13,19 @@ export interface Collected {
   freed: number
   /** What `undo` put back: tags as `REPOSITORY:TAG`. */
   restored: { tags: string[]; blobs: number }
+}
+
+/** What the server is told to set aside, as `store.pl collect` reads it. */
+export function orders({ repositories, manifests, time }: Retention): string {
+  return [
+    `planned ${time}\n`,
+    ...repositories.flatMap(({ name, goes }) =>
+      goes.map(({ tag, digest, pushed }) => `tag ${name} ${tag} ${digest} ${Math.floor(pushed)}\n`),
+    ),
+    ...manifests.map(
+      ({ repository, digest, pushed }) => `manifest ${repository} ${digest} ${Math.floor(pushed)}\n`,
+    ),
+  ].join('')
 }
 
 /** Reads the output of the program. Throws if it failed or did not finish, and `Taken` if another run is at work in the bucket. */

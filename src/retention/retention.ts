@@ -294,16 +294,3 @@ function ownerDigest(tag: string): string | undefined {
 function bytes(blobs: readonly Blob[]): number {
   return blobs.reduce((sum, each) => sum + Math.max(0, each.bytes), 0)
 }
-
-/** What the server is told to set aside, as `store.pl collect` reads it. */
-export function orders({ repositories, manifests, time }: Retention): string {
-  return [
-    `planned ${time}\n`,
-    ...repositories.flatMap(({ name, goes }) =>
-      goes.map(({ tag, digest, pushed }) => `tag ${name} ${tag} ${digest} ${Math.floor(pushed)}\n`),
-    ),
-    ...manifests.map(
-      ({ repository, digest, pushed }) => `manifest ${repository} ${digest} ${Math.floor(pushed)}\n`,
-    ),
-  ].join('')
-}
