@@ -7357,7 +7357,7 @@ async function together(inputs, context) {
         return new Map();
     throw (0,build_failure/* joined */.oR)([
         ...failed.map(({ failure }) => failure),
-        new build_failure/* Failure */.HR(first.failure.topic, 'so none of the servers uses the new storage yet, because all must move to it together; put that right, or take the server out of `ssh-host`, and run again'),
+        new build_failure/* Failure */.HR(first.failure.topic, 'so none of the servers uses the new storage yet, because all must move to it together; fix that, or take the server out of `ssh-host`, and run again'),
     ]);
 }
 /** Nothing else but packages is changed, and nothing counts as done. */

@@ -1233,7 +1233,7 @@ function readBucket(reader, config) {
     const endpoint = reader.text('s3-endpoint').replace(/\/$/, '');
     // The message must not show what may be a password.
     if (endpoint.includes('@'))
-        reader.mistake('s3-endpoint')('has a user name or a password before an @; write the URL without it, and the keys into `s3-access-key` and `s3-secret-key`');
+        reader.mistake('s3-endpoint')('has a user name or a password before an @; write the URL without it, and put the keys in `s3-access-key` and `s3-secret-key`');
     else
         reader.checked('s3-endpoint', endpoint, isEndpoint, 'a URL without a path, such as https://s3.example.com');
     if (endpoint.startsWith('http://'))
@@ -1350,7 +1350,7 @@ function checkEndpoint(storage, mistake) {
     const s3 = (0,json/* isObject */.Gv)(storage) && (0,json/* isObject */.Gv)(storage.s3) ? storage.s3 : {};
     if (!String(s3.regionendpoint ?? '').includes('@'))
         return;
-    mistake('has a user name or a password before the @ in `storage.s3.regionendpoint`; write the URL without it, and the keys as `accesskey` and `secretkey`');
+    mistake('has a user name or a password before the @ in `storage.s3.regionendpoint`; write the URL without it, and give the keys as `accesskey` and `secretkey`');
 }
 
 // EXTERNAL MODULE: ./build/server/hostkey.js
@@ -1881,7 +1881,7 @@ function readDomain(reader, mode) {
 /** Why no registry can have a name that DNS may have; `undefined` if one can. */
 function unfitName(domain) {
     if (domain.includes('_'))
-        return `${domain} has an underscore, which Docker does not take in a registry\u2019s name, and for which no public authority issues a certificate; choose a name without one`;
+        return `${domain} has an underscore, which Docker does not allow in a registry\u2019s name, and for which no public authority issues a certificate; choose a name without one`;
     if (domain.length > maxDomain)
         return `has ${domain.length} characters, and a registry\u2019s name can have at most ${maxDomain}, because paths on the server contain it; choose a shorter one`;
     return undefined;

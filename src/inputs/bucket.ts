@@ -42,7 +42,7 @@ export function readBucket(reader: Reader, config: Record<string, unknown>): Buc
   // The message must not show what may be a password.
   if (endpoint.includes('@'))
     reader.mistake('s3-endpoint')(
-      'has a user name or a password before an @; write the URL without it, and the keys into `s3-access-key` and `s3-secret-key`',
+      'has a user name or a password before an @; write the URL without it, and put the keys in `s3-access-key` and `s3-secret-key`',
     )
   else
     reader.checked(

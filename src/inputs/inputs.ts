@@ -141,7 +141,7 @@ function readDomain(reader: Reader, mode: Mode): string {
 /** Why no registry can have a name that DNS may have; `undefined` if one can. */
 function unfitName(domain: string): string | undefined {
   if (domain.includes('_'))
-    return `${domain} has an underscore, which Docker does not take in a registry’s name, and for which no public authority issues a certificate; choose a name without one`
+    return `${domain} has an underscore, which Docker does not allow in a registry’s name, and for which no public authority issues a certificate; choose a name without one`
   if (domain.length > maxDomain)
     return `has ${domain.length} characters, and a registry’s name can have at most ${maxDomain}, because paths on the server contain it; choose a shorter one`
   return undefined

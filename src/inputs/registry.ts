@@ -76,6 +76,6 @@ function checkEndpoint(storage: unknown, mistake: (sentence: string) => void): v
   const s3 = isObject(storage) && isObject(storage.s3) ? storage.s3 : {}
   if (!String(s3.regionendpoint ?? '').includes('@')) return
   mistake(
-    'has a user name or a password before the @ in `storage.s3.regionendpoint`; write the URL without it, and the keys as `accesskey` and `secretkey`',
+    'has a user name or a password before the @ in `storage.s3.regionendpoint`; write the URL without it, and give the keys as `accesskey` and `secretkey`',
   )
 }

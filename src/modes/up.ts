@@ -99,7 +99,7 @@ async function together(inputs: Inputs, context: Context): Promise<ReadonlyMap<S
     ...failed.map(({ failure }) => failure),
     new Failure(
       first.failure.topic,
-      'so none of the servers uses the new storage yet, because all must move to it together; put that right, or take the server out of `ssh-host`, and run again',
+      'so none of the servers uses the new storage yet, because all must move to it together; fix that, or take the server out of `ssh-host`, and run again',
     ),
   ])
 }
