@@ -72,10 +72,9 @@ test.each(['hang up early', 'pipeline', 'http/2'])(
     console.log(`${way}: ${sent} guesses sent, ${times.length} looked at in 75 s`)
     expect(right).toBe(0)
     expect(sent).toBeGreaterThan(1000)
-    expect(times.filter(second => second < 60).length).toBeLessThanOrEqual(100)
-    // On a busy machine the last of them are looked at a few seconds later.
-    const late = times.filter(second => second >= 60)
-    expect(late.length).toBeLessThanOrEqual(Math.max(...times) - 60 + 5)
+    // Counted from the first: a busy machine may look at a guess later than it may, and never earlier.
+    const early = times.sort((a, b) => a - b).filter((second, before) => before >= 40 + second)
+    expect(early).toEqual([])
   },
 )
 
