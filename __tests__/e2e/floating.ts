@@ -9,7 +9,7 @@ interface Place {
   /** `name:password`. */
   credentials: string
   /** Milliseconds that a client waits for a connection, and then for anything to happen on it. */
-  patience: number
+  timeout: number
 }
 
 /** What clients had of a registry while something happened to it. */
@@ -140,7 +140,7 @@ export class Clients {
   }
 
   #askAt(address: string, method: string, path: string, body: Buffer | undefined, kind: string) {
-    const { domain, ca, credentials, patience } = this.#place
+    const { domain, ca, credentials, timeout } = this.#place
     return new Promise<{ status: number; headers: Record<string, unknown>; body: Buffer }>(
       (resolve, reject) => {
         let connected = false
@@ -160,7 +160,7 @@ export class Clients {
             method,
             path,
             headers,
-            timeout: patience,
+            timeout,
           },
           answer => {
             const chunks: Buffer[] = []

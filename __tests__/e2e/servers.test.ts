@@ -108,7 +108,7 @@ described('three servers of one registry', () => {
       domain: fleet.domain,
       ca: authority.trust,
       credentials: `ci:${passwords.ci}`,
-      patience: 8000,
+      timeout: 8000,
     }
     const clients = new Clients({ ...place, addresses: () => [address] })
     let holder = three as Server

@@ -100,7 +100,7 @@ describe('an answer without an end', () => {
 
   test('and when it takes too long, though it goes on', async () => {
     await endless('x', 20)
-    const hasty = new Transport('localhost', identity.cert, { port: host.port, patience: 500 })
+    const hasty = new Transport('localhost', identity.cert, { port: host.port, maxTime: 500 })
     await expect(hasty.ask('GET', '/v2/')).rejects.toThrow('does not answer on port 443')
     hasty.close()
   })

@@ -3,7 +3,7 @@ import { inTurn, Taken } from '../../src/retention/turn.ts'
 
 const never = new AbortController().signal
 const taken = () => Promise.reject(new Taken('web2', 1_800_000_000))
-const quick = { patience: 60_000, pause: 1 }
+const quick = { timeout: 60_000, pause: 1 }
 
 test('another run is waited for, and named once', async () => {
   const lines: string[] = []
@@ -21,7 +21,7 @@ test('what else goes wrong is not waited for', async () => {
 })
 
 test('one that never ends is named in the end', async () => {
-  await expect(inTurn(taken, () => {}, never, { patience: 0, pause: 1 })).rejects.toMatchObject({
+  await expect(inTurn(taken, () => {}, never, { timeout: 0, pause: 1 })).rejects.toMatchObject({
     topic: 'busy',
     message: expect.stringMatching(/from web2 since .*; wait for it and run again$/),
   })

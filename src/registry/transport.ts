@@ -26,7 +26,7 @@ export interface Answer {
 const timeout = 30_000
 
 /** Milliseconds for a whole answer, because one that trickles could go on for ever. */
-const maxTime = 300_000
+const usualMaxTime = 300_000
 
 /** Bytes of an answer that are read at most. A registry accepts manifests of up to 4 MiB. */
 const maxAnswer = 16 << 20
@@ -39,7 +39,7 @@ export class Transport {
   protected readonly ca: string | undefined
   readonly #agent: http.Agent
   readonly #socket: string | undefined
-  readonly #patience: number
+  readonly #maxTime: number
   /** The certificate that each new connection showed. Node no longer tells when a connection is used again or was closed. */
   readonly #shown = new WeakMap<Socket, X509Certificate>()
   /** Whether the registry was found to be well. From then on, a connection that fails is likely to come back. */
@@ -48,7 +48,7 @@ export class Transport {
   /**
    * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it matters
    * which of the name’s addresses answers. `socket` is a Unix socket of the registry itself, which is asked without HTTPS.
-   * `patience` is how many milliseconds an answer may take.
+   * `maxTime` is how many milliseconds an answer may take.
    */
   constructor(
     domain: string,
@@ -57,10 +57,10 @@ export class Transport {
       address = domain,
       port = 443,
       socket,
-      patience = maxTime,
-    }: { address?: string; port?: number; socket?: string; patience?: number } = {},
+      maxTime = usualMaxTime,
+    }: { address?: string; port?: number; socket?: string; maxTime?: number } = {},
   ) {
-    this.#patience = patience
+    this.#maxTime = maxTime
     this.domain = domain
     this.address = address
     this.port = port
@@ -111,7 +111,7 @@ export class Transport {
         ...(user && { auth: `${user.name}:${user.password}` }),
       })
       const late = () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }))
-      const deadline = setTimeout(late, this.#patience)
+      const deadline = setTimeout(late, this.#maxTime)
       outgoing.on('close', () => clearTimeout(deadline))
       outgoing.on('timeout', late)
       outgoing.on('error', (error: NodeJS.ErrnoException) => {

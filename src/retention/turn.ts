@@ -13,14 +13,14 @@ export class Taken extends Failure {
 }
 
 /** Milliseconds for which a run waits for others in its bucket, and about how long until it tries again. */
-const usual = { patience: 900_000, pause: 10_000 }
+const usual = { timeout: 900_000, pause: 10_000 }
 
 /** Waits as long as `work` throws `Taken`; `said` hears once for whom. */
 export async function inTurn<Result>(
   work: () => Promise<Result>,
   said: (text: string) => void,
   cancelled: AbortSignal,
-  { patience, pause } = usual,
+  { timeout, pause } = usual,
 ): Promise<Result> {
   const started = performance.now()
   let told = false
@@ -28,7 +28,7 @@ export async function inTurn<Result>(
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof Taken) || performance.now() - started > patience) throw error
+      if (!(error instanceof Taken) || performance.now() - started > timeout) throw error
       if (!told) said(`waiting: ${error.holder}`)
       told = true
       // Two that gave way to each other must not do so for ever.

@@ -17,15 +17,15 @@ const going = async () => {
   return passed() < Number(seconds)
 }
 
-/** Several requests on one connection, without waiting; `patience` is how many milliseconds it waits before it hangs up. */
-const burst = (requests, patience) =>
+/** Several requests on one connection, without waiting; it hangs up after some milliseconds. */
+const burst = (requests, milliseconds) =>
   new Promise(resolve => {
     const socket = connect(
       { host: domain, port: 443, servername: domain, family: 4, rejectUnauthorized: false },
       () => {
         for (let request = 0; request < requests; request++)
           socket.write(`GET /v2/ HTTP/1.1\r\nHost: ${domain}\r\nAuthorization: ${header()}\r\n\r\n`)
-        setTimeout(() => socket.destroy(), patience)
+        setTimeout(() => socket.destroy(), milliseconds)
       },
     )
     socket.setEncoding('latin1').on('data', text => {

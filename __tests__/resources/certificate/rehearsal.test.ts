@@ -87,7 +87,7 @@ records.append(("proxy.example.com", A, ""))
 place = rehearsal.Place(domain)
 print(place.lacking("VALUE"))
 records.append((challenge, TXT, "VALUE"))
-print(place.lacking("VALUE"), rehearsal.patience(place, ["dns-cloudflare"]))`),
+print(place.lacking("VALUE"), rehearsal.propagation(place, ["dns-cloudflare"]))`),
     ).toBe("['192.0.2.1']\n[] 120")
   })
 
@@ -97,7 +97,7 @@ print(place.lacking("VALUE"), rehearsal.patience(place, ["dns-cloudflare"]))`),
 serve("example.com", "example.net")
 records.append((challenge, CNAME, "a.example.net"))
 place = rehearsal.Place(domain)
-print(place.cname, rehearsal.patience(place, ["--authenticator", "dns-cloudflare"]))`),
+print(place.cname, rehearsal.propagation(place, ["--authenticator", "dns-cloudflare"]))`),
     ).toBe('a.example.net 20')
   })
 
@@ -107,7 +107,7 @@ print(place.cname, rehearsal.patience(place, ["--authenticator", "dns-cloudflare
 serve("example.com", "example.net")
 records.append((challenge, CNAME, "a.example.net"))
 place = rehearsal.Place(domain)
-print(place.lacking("VALUE"), rehearsal.patience(place, ["--authenticator", "manual"]))
+print(place.lacking("VALUE"), rehearsal.propagation(place, ["--authenticator", "manual"]))
 records.append(("a.example.net", TXT, "VALUE"))
 print(place.lacking("VALUE"))`),
     ).toBe("['192.0.2.1'] 120\n[]")

@@ -117,8 +117,8 @@ export class Preflight {
         const { code = '', message } = error as NodeJS.ErrnoException
         // Nothing on the way translates IPv6 addresses. This one is the server's own, and more can't be known from here.
         if (isIP(address) === 6 && noRoute.includes(code) && own) return undefined
-        const patience = this.#several && code === 'ECONNREFUSED' ? refusingTogether : settling
-        if (Date.now() > now + patience || code === 'ETIMEDOUT') {
+        const limit = this.#several && code === 'ECONNREFUSED' ? refusingTogether : settling
+        if (Date.now() > now + limit || code === 'ETIMEDOUT') {
           return new Failure('port80', `${record} ${silenceOf(code, message)}; ${mend}`)
         }
       }
