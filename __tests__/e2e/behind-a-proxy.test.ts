@@ -102,6 +102,11 @@ test('guesses of passwords hold up who guesses, and nobody else behind the proxy
   }
 })
 
+test('the scheduled job is content with two certificates, the proxy’s and the server’s', async () => {
+  const run = succeeded(await step({ mode: 'renew' }))
+  expect(run.log).toContain('a proxy in front of this server shows a certificate')
+})
+
 test.each([
   [525, /proxy in front of .* does not accept the server’s certificate \(525\)/],
   [526, /proxy in front of .* does not accept the server’s certificate \(526\)/],

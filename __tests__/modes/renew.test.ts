@@ -21,7 +21,10 @@ const assessed = (
   ordered = false,
   reason?: string,
   own?: { chain: string; key: string },
-) => assess({ desired: { ...desired, certificate: own } }, { served, disk, ordered, reason, now })?.message
+  proxied = false,
+) =>
+  assess({ desired: { ...desired, certificate: own } }, { served, disk, proxied, ordered, reason, now })
+    ?.message
 
 test('a young certificate that is the one on disk is well', () => {
   expect(assessed(young, served)).toBeUndefined()
@@ -41,6 +44,20 @@ test('another one than the server’s comes from somewhere else', () => {
   expect(assessed(young, other)).toContain('it is not the one on the server’s disk')
 })
 
+test('behind a proxy, both are judged: its certificate and the server’s', () => {
+  const own = { chain: '', key: '' }
+  expect(assessed(young, other, false, undefined, own, true)).toBeUndefined()
+  expect(assessed(old, undefined, false, undefined, own, true)).toMatch(/the proxy .*, so renew it there$/)
+  const [later, sooner] = other.validToDate > served.validToDate ? [other, served] : [served, other]
+  const now = sooner.validToDate.getTime() - 2.5 * day
+  expect(
+    assess(
+      { desired: { ...desired, certificate: own } },
+      { served: later, disk: sooner, proxied: true, ordered: false, reason: undefined, now },
+    )?.message,
+  ).toContain('only 2 more days')
+})
+
 test('one that is due says how long it lives and why it was not renewed', () => {
   expect(assessed(old, served, false, 'the authority is down')).toMatch(
     /is valid for only 2 more days, until 20\S+Z, and could not be renewed: the authority is down$/,
@@ -56,7 +73,10 @@ test('one that the user brought can be replaced by the user only', () => {
 })
 
 test('whatever is wrong with it is explained in one place', () => {
-  const found = assess({ desired }, { served, disk: other, ordered: false, reason: undefined, now: young })
+  const found = assess(
+    { desired },
+    { served, disk: other, proxied: false, ordered: false, reason: undefined, now: young },
+  )
   expect(found).toMatchObject({ topic: 'renewal' })
 })
 

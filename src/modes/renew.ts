@@ -26,7 +26,7 @@ export async function renew(inputs: Inputs, context: Context): Promise<Outcome> 
       onEndpoint(inputs, endpoint => endpoint.certificate()),
     )
     const [first, ...others] = done
-    if (first && others.length === 0) failure ??= assessOf(inputs, first.result, served)
+    if (first && others.length === 0) failure ??= assessOf(inputs, first, served)
   } catch (error) {
     failure = joined([...(failure ? [failure] : []), asFailure(error)])
   }
@@ -50,24 +50,24 @@ export async function renew(inputs: Inputs, context: Context): Promise<Outcome> 
   }
 }
 
-/** Checks each of several servers at its own address: each has its own certificate, and the name leads to only one of them. */
+/** Checks each of several servers at its own address: each has its own certificate, and the name points to only one of them. */
 function assessEach(inputs: Inputs, { group }: Context, done: Worked<Renewed>['done']): Promise<Failure[]> {
   const well = done.filter(({ result }) => result.fatal === undefined)
-  const resultOf = ({ name }: One) => well.find(({ one }) => one.name === name)?.result
+  const found = ({ name }: One) => well.find(({ one }) => one.name === name)
   return group('Check each server', () =>
     seenAtEach(
       inputs,
       well.map(({ one }) => one),
       async (endpoint, one) => {
-        const result = resultOf(one)
+        const work = found(one)
         const served = await endpoint.certificate()
-        const failure = result && assessOf(inputs, result, served)
+        const failure = work && assessOf(inputs, work, served)
         if (failure) throw failure
         one.listener.said(`its certificate is valid until ${date(served)}`)
       },
       one => {
-        const result = resultOf(one)
-        return result && assessUnseen(inputs, result)
+        const work = found(one)
+        return work && assessUnseen(inputs, work.result)
       },
     ),
   )
@@ -76,21 +76,43 @@ function assessEach(inputs: Inputs, { group }: Context, done: Worked<Renewed>['d
 /** By what the server itself said over SSH. What this run ordered was not there yet, and certbot was content with it. */
 function assessUnseen(inputs: Inputs, { facts, steps, undone }: Renewed): Failure | undefined {
   if (facts === undefined || steps.some(isOrder)) return undefined
-  const disk = onDisk(inputs, facts)
-  // After a change it serves what is on its disk.
-  const served = (steps.length === 0 && readLineage(facts, inputs.desired.domain).served) || disk
-  const about = { disk: undefined, ordered: false, reason: undone?.message, now: Date.now() }
+  const served = shown(inputs, facts, steps)
+  const about = { proxied: false, disk: undefined, ordered: false, reason: undone?.message, now: Date.now() }
   return served && assess(inputs, { ...about, served })
 }
 
-function assessOf(inputs: Inputs, { facts, steps, undone }: Renewed, served: X509Certificate) {
+function assessOf(inputs: Inputs, { one, result }: Worked<Renewed>['done'][number], served: X509Certificate) {
+  const { facts, steps, undone } = result
+  const disk = onDisk(inputs, facts)
+  const { certificate, acme } = inputs.desired
+  const ordered = steps.some(isOrder)
+  // Only with these two can a proxy end TLS.
+  const mayBeProxied = !ordered && (certificate !== undefined || acme.dns !== undefined)
+  const proxied = mayBeProxied && same(shown(inputs, facts, steps), disk) && !same(served, disk)
+  if (proxied && disk)
+    one.listener.said(
+      `a proxy in front of this server shows a certificate that is valid until ${date(served)}; the server’s own is valid until ${date(disk)}`,
+    )
   return assess(inputs, {
-    served,
-    disk: onDisk(inputs, facts),
-    ordered: steps.some(isOrder),
+    ...{ served, disk, proxied, ordered },
     reason: undone?.message,
     now: Date.now(),
   })
+}
+
+/** What the server itself shows on its port 443. After a change it serves what is on its disk. */
+function shown(
+  inputs: Inputs,
+  facts: Facts | undefined,
+  steps: readonly Step[],
+): X509Certificate | undefined {
+  return (
+    (steps.length === 0 && facts && readLineage(facts, inputs.desired.domain).served) || onDisk(inputs, facts)
+  )
+}
+
+function same(one: X509Certificate | undefined, other: X509Certificate | undefined): boolean {
+  return one?.fingerprint256 === other?.fingerprint256
 }
 
 interface Renewed {
@@ -147,6 +169,8 @@ interface Renewal {
   served: X509Certificate
   /** The one that was on the server’s disk before. */
   disk: X509Certificate | undefined
+  /** Whether `served` is that of a proxy, and the server itself shows the one on its disk. */
+  proxied: boolean
   /** Whether this run ordered a new one. */
   ordered: boolean
   /** Why it could not. */
@@ -158,18 +182,20 @@ interface Renewal {
 /** What is wrong with the certificate that clients get, in a sentence; `undefined` if nothing is. */
 export function assess(
   { desired: { domain, renewBefore, certificate } }: Pick<Inputs, 'desired'>,
-  { served, disk, ordered, reason, now }: Renewal,
+  { served, disk, proxied, ordered, reason, now }: Renewal,
 ): Failure | undefined {
-  const same = served.fingerprint256 === disk?.fingerprint256
-  if (disk && same === ordered) {
+  if (disk && !proxied && same(served, disk) === ordered) {
     const sentence = ordered
       ? `the certificate of ${domain} was renewed, but the old one is still served, valid until ${date(served)}; does the name point to this server on every address, and is there a proxy in front of it?`
       : `${domain} serves a certificate that is valid until ${date(served)}, and it is not the one on the server’s disk, which is valid until ${date(disk)}; does the name point to this server, and is there a proxy in front of it?`
     return new Failure('renewal', sentence)
   }
-  if (!due(served, renewBefore, now)) return undefined
-  const left = Math.floor((served.validToDate.getTime() - now) / (24 * 60 * 60 * 1000))
-  const risk = `the certificate of ${domain} is valid for only ${left} more ${left === 1 ? 'day' : 'days'}, until ${date(served)}`
+  const own = proxied && disk && due(disk, renewBefore, now) ? disk : served
+  if (!due(own, renewBefore, now)) return undefined
+  const left = Math.floor((own.validToDate.getTime() - now) / (24 * 60 * 60 * 1000))
+  const risk = `the certificate of ${domain} is valid for only ${left} more ${left === 1 ? 'day' : 'days'}, until ${date(own)}`
+  if (proxied && own === served)
+    return new Failure('renewal', `${risk}; the proxy in front of the server shows it, so renew it there`)
   return new Failure(
     'renewal',
     certificate
