@@ -172,6 +172,7 @@ describe('what a user may not', () => {
       [`${uploads}?mount=${digest}&from=team/../secret/app`],
       [`${uploads}?mount=${digest}&from=team%252f..%252fsecret/app`],
       [`${uploads}?mount=${digest};from=secret/app`],
+      [`${uploads}?mount=${digest}&from=${Array(80).fill('ab').join('%2F')}`],
       [`${uploads}?mount=${digest}&from=%73ecret/app`],
       [`${uploads}?mount=${digest}&from=secret/app#&from=team/app`],
       [uploads, { ...form, body: `mount=${digest}&from=secret/app` }],

@@ -31,6 +31,20 @@ test('two registries on a server share no variable', () => {
   }
 })
 
+test.each([
+  ['team/app', 'team/app'],
+  ['team%2Fapp', 'team%2Fapp'],
+  // 239 characters for the registry, and 397 on the way to it.
+  [Array(80).fill('ab').join('%2F'), Array(80).fill('ab').join('%2F')],
+])('the repository that a layer is taken from is seen, however it is written: %s', (from, seen) => {
+  const maps = rightsMaps({ domain, users, access: new Map(), page: false })
+  const [, regex = ''] = /"~(\^POST [^"]*)" \$b\w+_from;/.exec(maps) ?? []
+  const found = new RegExp(regex.replaceAll('\\z', '$')).exec(
+    `POST /v2/app/blobs/uploads/?mount=sha256:abc&from=${from}&x=y`,
+  )
+  expect(Object.values(found?.groups ?? {})).toEqual([seen])
+})
+
 test('no parameter is longer than nginx takes, however many users there are', () => {
   const many = Array.from({ length: 1000 }, (_, index) => ({
     name: `user${index}`.padEnd(100, 'x'),

@@ -85,10 +85,10 @@ map "$request_method $request_uri" $${id}_asks {
     ${asks('POST', `${v2}/blobs/uploads/${mountQuery}`, `push $${id}_repository`)}
     ${asks('POST', `${v2}/blobs/uploads/${mountFromQuery}`, `push $${id}_repository`)}
 ${page ? lines(pageAsks) : ''}}
-# A layer may be taken over from another repository.
+# A layer may be taken over from another repository. Its name may be quoted, and is then up to three times as long.
 map "$request_method $request_uri" $${id}_source {
     default "";
-    "~^POST ${bounded}[^?]*\\?(?:.*&)?from=(?<${id}_from>[^&]{0,255})(?:&|\\z)" $${id}_from;
+    "~^POST ${bounded}[^?]*\\?(?:.*&)?from=(?<${id}_from>[^&]*)(?:&|\\z)" $${id}_from;
 }
 # The registry would read a form's fields before those of the URL: a layer's source must not hide in a body.
 map $request_method $${id}_content_type {
