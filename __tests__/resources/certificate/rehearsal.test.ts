@@ -182,7 +182,7 @@ while post("authorization")["status"] == "pending":
   const rehearse = (lines: string) => {
     writeFileSync(programs.file('certbot.py'), certbot)
     return run(`
-rehearsal.PATIENCE = 0
+rehearsal.PROPAGATION = 0
 serve("example.com")
 ${lines}
 folder = ${JSON.stringify(programs.folder)}
