@@ -284,6 +284,10 @@ describe('serves again by itself', () => {
     expect(run.outputs.plan).toContain('nginx can’t reach its socket')
     await serves()
     expect(await here.server.sh('stat -c %G /opt/berth/htpasswd /opt/berth/run')).toBe('web\nweb')
+    // Guesses are still slowed down.
+    const guesses =
+      'seq 30 | while read -r n; do curl -4sk -o /dev/null -w "%{http_code} " -u "ci:$n" https://$0/v2/; done'
+    expect(await here.world.consumer.sh(`sh -c '${guesses}' ${here.server.domain}`)).toContain('429')
   })
 })
 

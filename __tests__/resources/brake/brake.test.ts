@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals'
 import { brake, brakeMaps, brakePassed, brakeServer } from '../../../src/resources/brake/brake.ts'
 import { prefix } from '../../../src/resources/names.ts'
+import { Facts } from '../../../src/server/facts.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
 const { domain } = desired
 const well = brake.read(facts, desired)
-const none = { script: undefined, unit: undefined, watching: false }
+const none = { script: undefined, unit: undefined, watching: false, reachable: true }
 const service = `berth-brake-${domain}.service`
 const script = '/opt/berth/watcher.pl'
 const open = { ...desired, users: null }
@@ -24,6 +25,12 @@ describe('plan', () => {
     ['as it should be', desired, well, []],
     ['not there yet', desired, none, [`create ${script}`, `create ${service}`]],
     ['not running', desired, { ...well, watching: false }, [`update start ${service}`]],
+    [
+      'out of nginx’s reach, because that now runs as another user',
+      desired,
+      { ...well, reachable: false },
+      [`update restart ${service}, which nginx can’t reach`],
+    ],
     ['an edited script', desired, { ...well, script: edited(well.script) }, [`update ${script}`]],
     ['an edited unit', desired, { ...well, unit: edited(well.unit) }, [`update ${service}`]],
     [
@@ -44,6 +51,17 @@ describe('plan', () => {
     expect(summaries(brake.removal?.(desired, well) ?? [])).toEqual([`delete ${service}`])
     expect(brake.removal?.(desired, none)).toEqual([])
   })
+})
+
+test.each([
+  ['www-data', true],
+  // It does not run, so there is no folder.
+  ['', true],
+  ['web', false],
+])('with a folder of the group “%s”, nginx can reach it: %s', (group, reachable) => {
+  const files = { 'brake.script': 'absent', 'brake.unit': 'absent' }
+  const seen = Facts.of({ ...files, 'brake.group': group, 'site.group': 'www-data' })
+  expect(brake.read(seen, desired)).toMatchObject({ reachable })
 })
 
 test('the service may do no more than it needs', () => {

@@ -32,6 +32,7 @@ const well = {
     ),
   ].join(''),
   socket: true,
+  reachable: true,
   serving: true,
   script: file(`#!/usr/bin/perl\n${notice}\n${library('resources/page/catalog.pl')}`),
   unit: file(serve?.call[4]),
@@ -95,6 +96,12 @@ describe('plan', () => {
     ],
     ['the service does not run', desired, { ...well, serving: false }, [`update start ${service}`]],
     ['its socket is gone', desired, { ...well, socket: false }, [`update start ${service}`]],
+    [
+      'nginx now runs as another user',
+      desired,
+      { ...well, reachable: false },
+      [`update restart ${service}, which nginx can’t reach`],
+    ],
     ['images have moved to object storage', inS3, well, [`update ${service}`]],
   ])('%s', (_, wanted, seen, expected) => {
     expect(summaries(page.steps(wanted, seen))).toEqual(expected)
@@ -136,7 +143,7 @@ describe('what is seen of its folder', () => {
     sh(
       ['server/protocol', 'resources/page/page'],
       `fact_file() { :; }; fact_if() { :; }; page_probe berth-page ${place}`,
-    ).stdout
+    ).stdout.replace(/^berth:page\.group=.*\n/m, '')
 
   test('nothing, if there is none', () => {
     expect(look()).toBe('berth:page.files=\n')

@@ -9,6 +9,8 @@ interface Brake {
   unit: ServerFile | undefined
   /** Whether it runs, and will after a reboot. */
   watching: boolean
+  /** Whether nginx’s workers can enter its folder. Otherwise nginx takes it for not running, and slows nobody down. */
+  reachable: boolean
 }
 
 /**
@@ -26,6 +28,7 @@ export const brake = resource<Brake>({
     script: facts.file('brake.script'),
     unit: facts.file('brake.unit'),
     watching: isWatching(facts.unit(`${unit(domain)}.service`)),
+    reachable: ['', facts.get('site.group')].includes(facts.get('brake.group')),
   }),
 
   steps(desired, seen) {
@@ -38,6 +41,7 @@ export const brake = resource<Brake>({
       ...fileChanges(`${directory}/watcher.pl`, seen.script, script, '644'),
       ...fileChanges(service, seen.unit, content, '644'),
       ...(seen.unit && !seen.watching ? change(true, `start ${service}`) : []),
+      ...(seen.unit && !seen.reachable ? change(true, `restart ${service}, which nginx can’t reach`) : []),
     ]
     if (changes.length === 0) return []
     return [{ resource: 'brake', changes, call: ['brake_up', unit(domain), directory, script, content] }]

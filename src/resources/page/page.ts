@@ -11,6 +11,8 @@ interface Page {
   files: string
   /** Whether the service listens. */
   socket: boolean
+  /** Whether nginx’s workers may connect to it. */
+  reachable: boolean
   script: ServerFile | undefined
   unit: ServerFile | undefined
   /** Whether the service runs, and will after a reboot. */
@@ -32,6 +34,7 @@ export const page = resource<Page>({
     return {
       files: facts.get('page.files'),
       socket: facts.is('page.socket'),
+      reachable: ['', facts.get('site.group')].includes(facts.get('page.group')),
       script: facts.file('page.script'),
       unit: facts.file('page.unit'),
       serving: active && enabled,
@@ -57,6 +60,9 @@ export const page = resource<Page>({
       ...fileChanges(`${directory}/catalog.pl`, seen.script, script, '644'),
       ...fileChanges(`${unit(domain)}.service`, seen.unit, service, '644'),
       ...(seen.unit && !(seen.serving && seen.socket) ? change(true, `start ${unit(domain)}.service`) : []),
+      ...(seen.unit && !seen.reachable
+        ? change(true, `restart ${unit(domain)}.service, which nginx can’t reach`)
+        : []),
     ]
     if (changes.length > 0) {
       steps.push({
