@@ -87,6 +87,17 @@ test.each(['null', 'x', '[x]'])('http: %s would take all of it away', async http
   expect(mistakes).toEqual([expect.stringContaining('registry-config: has an `http` that is not a map')])
 })
 
+test('images in a folder of the container alone would be lost', async () => {
+  const config = (folder: string) => ({
+    'registry-config': `storage: { filesystem: { rootdirectory: ${folder} } }`,
+  })
+  expect((await read(config('/var/lib/docker-registry'))).mistakes).toEqual([
+    expect.stringMatching(/^registry-config: .*rootdirectory: \/var\/lib\/docker-registry`.*set `directory`/),
+  ])
+  for (const folder of ['/var/lib/registry', '/var/lib/registry/team', 'null'])
+    expect((await read(config(folder))).mistakes).toEqual([])
+})
+
 test('what else is in http is yours, and so is to take away', async () => {
   expect((await read({ 'registry-config': 'http: { headers: { X-A: [b] }, tls: null }' })).mistakes).toEqual(
     [],

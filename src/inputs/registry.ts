@@ -34,6 +34,7 @@ async function readConfig(
     if (isObject(config)) {
       checkHttp(config.http, mistake)
       checkEndpoint(config.storage, mistake)
+      checkFolder(config.storage, mistake)
       return { ...config }
     }
     mistake('is not a YAML map')
@@ -69,6 +70,17 @@ function checkHttp(http: unknown, mistake: (sentence: string) => void): void {
       `has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ' (nginx does TLS)' : ''}`,
     )
   }
+}
+
+/** The container can write nowhere else, and what it writes to its `/tmp` is gone after a restart. */
+function checkFolder(storage: unknown, mistake: (sentence: string) => void): void {
+  const disk = isObject(storage) && isObject(storage.filesystem) ? storage.filesystem : {}
+  const { rootdirectory } = disk
+  if (rootdirectory === undefined || rootdirectory === null) return
+  if (/^\/var\/lib\/registry(\/|$)/.test(String(rootdirectory))) return
+  mistake(
+    `has \`storage.filesystem.rootdirectory: ${rootdirectory}\`, which is not on the server’s disk but in the registry’s container; omit it, and set \`directory\` to say where images are`,
+  )
 }
 
 /** The plan names the endpoint of a bucket, and must not show a password. */
