@@ -53,6 +53,15 @@ test('a container without network, power or a place to write, that comes back by
   expect(args.at(-1)).toBe('umask 0007 && exec registry serve /etc/berth/config.yml')
 })
 
+test.each([
+  ['the server’s own, unless it is told another', {}, true],
+  ['one of the user’s', { http: { secret: 'theirs' } }, false],
+])('what signs uploads is %s', (_, config, own) => {
+  const wanted = { ...desired, registry: { ...desired.registry, config } }
+  expect(started(wanted).includes(`${place}/secret.env`)).toBe(own)
+  expect(generation(wanted).config.includes('secret: theirs')).toBe(!own)
+})
+
 test('two of them leave the machine a fifth of its memory, and none has more than a gibibyte', () => {
   const args = started(desired)
   const total = Number(

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { needsNetwork } from '../../../src/resources/registry/config.ts'
 import { registry } from '../../../src/resources/registry/registry.ts'
 import { library } from '../../../src/shell.ts'
 import { sh } from '../../library.ts'
@@ -43,6 +44,19 @@ test('rules that are gone are said of a registry that needs a network, and of no
     registry.warnings?.(talkative, { ...seen, cutOff }).map(({ message }) => message)
   expect(words(false)).toEqual([])
   expect(words(true)).toEqual([expect.stringContaining('Docker’s rules are gone from the server’s firewall')])
+})
+
+test.each([
+  ['images on disk', {}, false],
+  ['a check of another service, by HTTP', { health: { http: [{ uri: 'https://db.example.com' }] } }, true],
+  ['by TCP', { health: { tcp: [{ addr: 'db.example.com:5432' }] } }, true],
+  ['a check of a file', { health: { file: [{ file: '/tmp/down' }] } }, false],
+  ['figures for Prometheus', { http: { debug: { addr: ':5001' } } }, true],
+  ['mails', { log: { hooks: [{ type: 'mail' }] } }, true],
+  ['a mirror of another registry', { proxy: { remoteurl: 'https://registry-1.docker.io' } }, true],
+])('%s: needs a network is %s', (_, config, needed) => {
+  const { desired } = recorded('trixie', 'bare')
+  expect(needsNetwork({ ...desired, registry: { ...desired.registry, config } })).toBe(needed)
 })
 
 test.each([

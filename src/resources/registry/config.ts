@@ -69,14 +69,29 @@ export function rootOf(desired: Wanted): string | undefined {
   return typeof disk.rootdirectory === 'string' ? disk.rootdirectory : undefined
 }
 
+/** Whether the configuration has what signs uploads in progress; otherwise it is in secret.env. */
+export function hasSecret(desired: Wanted): boolean {
+  const { http } = configOf(desired)
+  return isObject(http) && http.secret !== undefined
+}
+
 /** Parts of a configuration that make the registry connect to others. */
 const talkative = ['middleware', 'notifications', 'proxy', 'redis', 'reporting']
 
 /** Whether the registry connects to anybody. */
 export function needsNetwork(desired: Wanted): boolean {
   const whole = configOf(desired)
-  const hooks = isObject(whole.log) && whole.log.hooks !== undefined
-  return !onDisk(desired) || hooks || ownAuth(desired) || talkative.some(key => whole[key] !== undefined)
+  const has = (part: unknown, ...keys: string[]) =>
+    isObject(part) && keys.some(key => part[key] !== undefined)
+  return (
+    !onDisk(desired) ||
+    ownAuth(desired) ||
+    has(whole, ...talkative) ||
+    has(whole.log, 'hooks') ||
+    has(whole.health, 'http', 'tcp') ||
+    // Others connect to it.
+    has(whole.http, 'debug')
+  )
 }
 
 /** Maps are merged, key by key; anything else is replaced; `null` removes a key. */

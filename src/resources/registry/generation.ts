@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Desired, defaultImage, onDisk } from '../../desired.ts'
 import { notice, quote } from '../../shell.ts'
 import { account, container } from '../names.ts'
-import { configYaml, needsNetwork } from './config.ts'
+import { configYaml, hasSecret, needsNetwork } from './config.ts'
 
 /**
  * One container with its configuration. Whatever needs a new container makes a new generation, which starts beside the old one and takes
@@ -54,12 +54,12 @@ const maxThreads = 2048
  * once. Two generations at once leave the machine a fifth of its memory.
  */
 function startScript(desired: Desired): string {
-  const { domain, directory, registry, shared } = desired
+  const { domain, directory, registry } = desired
   const [uid] = account.split(':')
   const maxMemory = onDisk(desired) ? 1024 : 2048
   const network = needsNetwork(desired)
   // The environment would override config.yml.
-  const secret = shared ? '' : ` --env-file ${quote(`${directory}/secret.env`)}`
+  const secret = hasSecret(desired) ? '' : ` --env-file ${quote(`${directory}/secret.env`)}`
   return `#!/bin/sh
 ${notice}
 folder=$(cd "$(dirname "$0")" && pwd)
