@@ -64,3 +64,22 @@ test('where nginx is stopped, somebody wants it so', () => {
   writeFileSync(programs.file('served'), 'old')
   expect(run('systemctl() { return 1; }')).toEqual({ code: 0, stderr: '', log: '' })
 })
+
+test.each([
+  ['new ones alone', '7 nginx: worker process\n8 nginx: worker process', true],
+  [
+    'an old one that still answers, by the old rules',
+    '3 nginx: worker process\n7 nginx: worker process',
+    false,
+  ],
+  [
+    'an old one that answers nobody new',
+    '3 nginx: worker process is shutting down\n7 nginx: worker process',
+    true,
+  ],
+  ['old ones alone, because nginx could not load its configuration', '3 nginx: worker process', false],
+])('with these workers a reload is done or not: %s', (_, workers, done) => {
+  programs.add('ps', `echo '${workers}'`)
+  const { code } = sh(['resources/site/reload'], 'reload_tries=0; nginx_has_taken " 3 4 "')
+  expect(code === 0).toBe(done)
+})
