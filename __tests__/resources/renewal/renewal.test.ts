@@ -114,6 +114,11 @@ test('taken away, the hook goes if it is there', () => {
     'delete the hook that reloads nginx (renewal_unhook)',
   ])
   expect(renewal.removal?.(desired, { ...good, hook: undefined, lineage: well })).toEqual([])
+  // It would go on to count for all certificates of that server.
+  const ca = file('an authority')
+  expect(
+    summaries(renewal.removal?.(desired, { ...good, hook: undefined, lineage: well, ca }) ?? []),
+  ).toEqual(['delete trust in the private certificate authority (renewal_distrust)'])
 })
 
 describe('by DNS', () => {

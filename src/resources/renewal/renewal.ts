@@ -15,7 +15,7 @@ import { chainFile, ownFile, siteFile } from '../names.ts'
 import { change, resource, type Step } from '../resource.ts'
 import { renewable, renewableByDns, setting, unmeasured } from './conf.ts'
 import { hindering, preventing, readSettings, type Setting, settingsFailure } from './settings.ts'
-import { readTimer, type Timer, timerSteps, timerUnits } from './timer.ts'
+import { distrust, readTimer, type Timer, timerSteps, timerUnits } from './timer.ts'
 
 interface Renewal extends Timer {
   lineage: Lineage
@@ -72,6 +72,7 @@ export const renewal = resource<Renewal>({
             call: ['renewal_unhook', siteFile(domain)] as const,
           },
         ]),
+    ...distrust(domain, seen),
   ],
 })
 

@@ -64,12 +64,7 @@ export function timerSteps({ domain, acme }: Pick<Desired, 'domain' | 'acme'>, s
       ...change(seen.ca !== undefined, 'trust the private certificate authority'),
     )
   }
-  if (acme.ca === undefined && seen.ca !== undefined) {
-    add(['renewal_distrust', domain], {
-      action: 'delete',
-      summary: 'trust in the private certificate authority',
-    })
-  }
+  if (acme.ca === undefined) steps.push(...distrust(domain, seen))
   const { dns } = acme
   const aws = awsSettings(domain)
   if (dns?.name === 'route53' && dns.credentials !== undefined && seen.aws?.content !== aws) {
@@ -130,3 +125,16 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 `
+
+/** The step after which the server's certbot no longer trusts a private authority for this registry. */
+export function distrust(domain: string, { ca }: Pick<Timer, 'ca'>): Step[] {
+  if (ca === undefined) return []
+  const summary = 'trust in the private certificate authority'
+  return [
+    {
+      resource: 'renewal',
+      changes: [{ action: 'delete', summary }],
+      call: ['renewal_distrust', domain],
+    },
+  ]
+}
