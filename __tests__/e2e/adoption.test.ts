@@ -83,6 +83,13 @@ async function pull(): Promise<void> {
   )
 }
 
+test('if the new registry does not start, the old one serves, and the next run takes it over', async () => {
+  const run = await here.step({ adopt: 'true', 'registry-config': 'version: 9.9' })
+  expect(run.errors.join('\n')).toContain('the registry does not start')
+  expect(await here.server.sh('docker ps --format "{{.Names}}"')).toBe('registry')
+  expect(await here.server.sh('ls /opt/berth')).not.toContain('data')
+})
+
 test('with `adopt`, keeps images, users’ lines and the certificate, and closes the port', async () => {
   const { domain } = here.server
   const certificate = () =>

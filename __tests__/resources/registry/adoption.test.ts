@@ -99,7 +99,7 @@ describe('its images', () => {
     expect(inode(data())).toBe(inode(volume))
     // And the old ones are as they were.
     expect((statSync(volume).mode & 0o7777).toString(8)).toBe('755')
-    expect(readdirSync(directory)).toEqual(['data'])
+    expect(readdirSync(directory)).toEqual(['adopting', 'data'])
   })
 
   test.each(['0:0', 'root', '0'])('are linked if the registry was %s', user => {
@@ -147,6 +147,22 @@ describe('the old container', () => {
   test('stays, stopped and under another name', () => {
     expect(adopt(':').code).toBe(0)
     expect(asked()).toMatch(/^stop reg\n.*^update --restart no reg\nrename reg reg-before-berth\n$/ms)
+  })
+
+  test('keeps its images for the next try if the new registry does not start', () => {
+    expect(adopt('return 1').code).not.toBe(0)
+    expect(readdirSync(directory)).toEqual([])
+    expect(existsSync(join(volume, 'docker/registry/v2/blob'))).toBe(true)
+    expect(adopt('rm "$1/adopting"').code).toBe(0)
+    expect(readdirSync(directory)).toEqual(['data'])
+  })
+
+  test('is copied again if the run that had copied it was cut off', () => {
+    mkdirSync(join(directory, 'data'))
+    writeFileSync(join(directory, 'data/half'), '')
+    writeFileSync(join(directory, 'adopting'), '')
+    expect(adopt('rm "$1/adopting"').code).toBe(0)
+    expect(readdirSync(join(directory, 'data'))).toEqual(['docker'])
   })
 
   test('serves again if the new registry does not start', () => {

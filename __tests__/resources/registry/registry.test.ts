@@ -1,6 +1,10 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { registry } from '../../../src/resources/registry/registry.ts'
 import { Facts } from '../../../src/server/facts.ts'
+import { sh } from '../../library.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts, output } = recorded('trixie', 'converged')
@@ -171,6 +175,29 @@ describe('whose it is', () => {
     expect(registry.removal?.({ ...desired, purge: true }, left)).toEqual([])
     const kept = registry.read(facts('other.example.com'), desired)
     expect(registry.claims?.(desired, kept)).toHaveLength(1)
+  })
+
+  test('`purge` deletes what is Berth’s, and leaves what somebody else keeps beside it', () => {
+    const place = mkdtempSync(join(tmpdir(), 'berth-purge-'))
+    const purge = () =>
+      sh(['server/protocol', 'resources/registry/registry'], `registry_purge '${join(place, 'berth')}'`).code
+    const make = (...files: string[]) => {
+      for (const each of files) {
+        mkdirSync(join(place, 'berth', dirname(each)), { recursive: true })
+        writeFileSync(join(place, 'berth', each), '')
+      }
+    }
+    try {
+      make('data/docker/registry/v2/blob', 'htpasswd', 'secret.env', 'domain', 'page/page.js', 'nextcloud.db')
+      expect(purge()).toBe(0)
+      expect(readdirSync(join(place, 'berth'))).toEqual(['nextcloud.db'])
+      rmSync(join(place, 'berth/nextcloud.db'))
+      make('data/docker/registry/v2/blob', 'run/a.sock', 'generations/a/start', 'peers.pem', 'before-berth/x')
+      expect(purge()).toBe(0)
+      expect(readdirSync(place)).toEqual([])
+    } finally {
+      rmSync(place, { recursive: true })
+    }
   })
 
   test('`purge` takes no folder that Berth has not made', () => {
