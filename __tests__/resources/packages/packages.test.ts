@@ -67,7 +67,7 @@ describe('plan', () => {
           { action: 'create', summary: 'install nginx' },
           { action: 'update', summary: 'finish installing docker.io' },
         ],
-        call: ['packages_install', 'nginx'],
+        call: ['packages_install', 'nginx>=1.19.4'],
       },
     ])
     expect(plan({ missing: [], halves: [] })).toEqual([])
@@ -96,7 +96,7 @@ describe('on the server', () => {
 
   const run = (lines: string) =>
     sh(
-      ['server/protocol', 'server/facts', 'resources/packages/packages'],
+      ['server/protocol', 'server/facts', 'resources/site/site', 'resources/packages/packages'],
       `PATH=${process.env.PATH}\nhere='${programs.folder}'\nsleep() { :; }\nexec 3>&1\nset -e\n${lines}`,
     )
   const calls = () => readFileSync(programs.file('calls'), 'utf8').trim().split('\n')
@@ -118,8 +118,8 @@ describe('on the server', () => {
   test('nothing that is installed is ever removed for what is missing', () => {
     programs.add('apt-get', 'echo "apt-get $*" >>"$here/calls"')
     programs.add('dpkg', 'echo "dpkg $*" >>"$here/calls"')
-    programs.add('apt-cache', '[ "$2" != docker-cli ]')
-    expect(run('apparmor_tools() { :; }\npackages_install docker nginx').code).toBe(0)
+    programs.add('apt-cache', 'case "$*" in *docker-cli) exit 1 ;; *nginx) echo "Version: 1.22.1-9" ;; esac')
+    expect(run('apparmor_tools() { :; }\npackages_install docker "nginx>=1.19.4"').code).toBe(0)
     expect(calls()).toEqual([
       'dpkg --force-confdef --force-confold --configure -a',
       expect.stringMatching(/^apt-get .* update$/),
@@ -127,6 +127,18 @@ describe('on the server', () => {
         /^apt-get .* -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install --yes --no-install-recommends --no-remove docker\.io nginx$/,
       ),
     ])
+  })
+
+  test('an nginx that is too old is not even installed, and is told by its version', () => {
+    programs.add('apt-get', 'echo "apt-get $*" >>"$here/calls"')
+    programs.add('dpkg', ':')
+    programs.add('apt-cache', 'echo "Version: 1.18.0-6ubuntu14.7"')
+    const { code, stdout } = run('packages_install certbot "nginx>=1.19.4"')
+    expect(code).toBe(1)
+    expect(calls()).toEqual([expect.stringMatching(/update$/)])
+    expect(packages.explain?.(desired, stdout)?.message).toMatch(
+      /^the server’s distribution has nginx 1\.18\.0, and 1\.19\.4 is the oldest that works; use a newer release/,
+    )
   })
 
   test('what was cut off is finished also where nothing else is missing', () => {

@@ -1,6 +1,7 @@
 import type { Desired } from '../../desired.ts'
 import { Failure } from '../../failure.ts'
 import { change, resource } from '../resource.ts'
+import { oldest } from '../site/nginx.ts'
 
 const programs = ['docker', 'nginx', 'certbot'] as const
 
@@ -57,7 +58,7 @@ export const packages = resource<Packages>({
         ],
         call: [
           'packages_install',
-          ...missing,
+          ...missing.map(program => (program === 'nginx' ? `nginx>=${oldest}` : program)),
           ...(wanted === undefined ? [] : [`python3-certbot-dns-${wanted}`]),
         ],
       },
@@ -67,6 +68,12 @@ export const packages = resource<Packages>({
   explain({ acme }, output) {
     const plugins = /^ ?lacking \S+: (.*)$/m.exec(output)?.[1]
     if (plugins !== undefined) return lacking(acme.dns?.name ?? '', plugins.split(' ').filter(Boolean))
+    const old = /^ ?old nginx (\S+)$/m.exec(output)?.[1]
+    if (old !== undefined)
+      return new Failure(
+        'serverProgram',
+        `the server’s distribution has nginx ${old}, and ${oldest} is the oldest that works; use a newer release of it, or install nginx from nginx.org, and run again`,
+      )
     const removed = /The following packages will be REMOVED:\n((?: .*\n)+)/.exec(output)?.[1]
     if (removed !== undefined && /remove is disabled/.test(output))
       return new Failure(
