@@ -6,6 +6,7 @@ import { Failure } from '../failure.ts'
 import { isObject, list, object, parseJson, string, strings } from '../json.ts'
 import { ownName, repositoryMistake } from '../registry/reference.ts'
 import { exec } from '../runner/exec.ts'
+import type { Stored } from '../runner/skopeo.ts'
 
 /** An entry of an OCI layout’s `index.json`. */
 interface Entry {
@@ -29,8 +30,17 @@ interface Archived {
   repository: string
   /** Bytes; 0 if it is a folder. */
   size: number
-  /** As skopeo names it. */
-  from: string
+  stored: Stored
+}
+
+/** An image within an archive or a layout. */
+interface Found {
+  id: string
+  name?: string
+  /** As skopeo asks for it; `undefined` if there is no other, or skopeo has no name for it. */
+  reference: string | undefined
+  /** In a layout: whether skopeo could take another one for it. */
+  ambiguous?: boolean
 }
 
 /** Finds the image that a source names; `wanted` is the repository that it is to go to, if the source’s line says so. */
@@ -53,12 +63,15 @@ export async function findArchive(
     throw new Failure('imageName', `${path} does not say its name; write ${path} => repository`)
   const mistake = repositoryMistake(repository)
   if (mistake) throw new Failure('imageName', `${path}: ${mistake}`)
-  const inside = 'reference' in found ? found.reference : reference
+  const inside = found.reference
   return {
     id: found.id,
     repository,
     size: statSync(path).isFile() ? statSync(path).size : 0,
-    from: `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`,
+    stored: {
+      from: `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`,
+      ...(found.ambiguous !== undefined && { digest: found.id, ambiguous: found.ambiguous }),
+    },
   }
 }
 
@@ -83,22 +96,16 @@ function kindOf(
   )
 }
 
-function oneSaved(
-  path: string,
-  reference: string | undefined,
-  saved: readonly Saved[] = [],
-): { id: string; name?: string } {
+function oneSaved(path: string, reference: string | undefined, saved: readonly Saved[] = []): Found {
   const images = reference === undefined ? saved : saved.filter(({ names }) => names.includes(reference))
   const [image] = images
-  if (!image || images.length > 1)
-    throw several(
-      path,
-      reference,
-      'docker-archive',
-      saved.flatMap(({ names }) => names),
-    )
+  if (!image || images.length > 1) {
+    const names = saved.flatMap(({ names }) => names)
+    const own = names.filter(name => names.indexOf(name) === names.lastIndexOf(name))
+    throw several(path, reference, 'docker-archive', own)
+  }
   const name = reference ?? image.names[0]
-  return { id: `sha256:${image.config}`, ...(name && { name }) }
+  return { id: `sha256:${image.config}`, reference, ...(name && { name }) }
 }
 
 function oneOf(
@@ -106,16 +113,32 @@ function oneOf(
   path: string,
   reference: string | undefined,
   index: readonly Entry[] = [],
-): { id: string; name?: string; reference: string | undefined } {
+): Found {
   const entries = reference === undefined ? index : index.filter(each => isCalled(each, reference))
   const [entry] = entries
   // buildx lists an image once for each of its names.
   if (!entry || entries.some(({ digest }) => digest !== entry.digest))
-    throw several(path, reference, kind, strings(index.map(({ annotations }) => annotations[refName])))
+    throw several(path, reference, kind, strings(index.map(each => ownNameIn(each, index))))
   const name = namesOf(entry).find(each => /[/:]/.test(each))
-  // skopeo knows it by no other name.
+  // skopeo knows it by no other name, and takes the first that has it.
   const inside = index.length === 1 ? undefined : string(entry.annotations[refName])
-  return { id: entry.digest, reference: inside, ...(name && { name }) }
+  const ambiguous =
+    index.length > 1 &&
+    (inside === undefined ||
+      index.some(each => each.digest !== entry.digest && each.annotations[refName] === inside))
+  return {
+    ...{ id: entry.digest, reference: ambiguous ? undefined : inside, ambiguous },
+    ...(name && { name }),
+  }
+}
+
+/** The name by which an entry, and no other image of the layout, can be asked for. */
+function ownNameIn(entry: Entry, index: readonly Entry[]): string | undefined {
+  const names = [string(entry.annotations[refName]), ...namesOf(entry)]
+  return names.find(
+    name =>
+      name !== undefined && index.every(other => other.digest === entry.digest || !isCalled(other, name)),
+  )
 }
 
 const refName = 'org.opencontainers.image.ref.name'
@@ -142,11 +165,11 @@ function several(
   path: string,
   reference: string | undefined,
   kind: Archive['kind'],
-  names: string[],
+  names: readonly string[],
 ): Failure {
   const what =
     reference === undefined ? 'does not hold exactly one image' : `has no single image ${reference}`
-  const own = [...new Set(names)].filter(name => names.indexOf(name) === names.lastIndexOf(name))
+  const own = [...new Set(names)]
   const [first] = own
   const todo =
     first !== undefined
