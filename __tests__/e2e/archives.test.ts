@@ -158,6 +158,18 @@ test.each(rows.map(([name, make, image, digest]) => ({ name, make, image, digest
   },
 )
 
+test('docker save of an image that was pulled for one of its platforms', async () => {
+  const trust = `/etc/docker/certs.d/${domain}`
+  await runner.sh(`mkdir -p ${trust} && cp /tmp/ca.crt ${trust}/ca.crt`)
+  const run = await arrives(
+    `${multi}; skopeo copy -q --all --dest-cert-dir ${trust} --dest-creds ci:${passwords.ci} oci:multi docker://${domain}/pulled/whole:t
+     echo ${passwords.ci} | docker login -u ci --password-stdin ${domain} >/dev/null 2>&1; docker pull -q ${domain}/pulled/whole:t; docker logout ${domain}; docker save -o pulled.tar ${domain}/pulled/whole:t`,
+    '$/pulled.tar => pulled/part',
+  )
+  expect(run.log).toMatch(/pulled\.tar has no .*linux\/a\w+64.*, which its index names/)
+  expect(run.summary).toMatch(/linux\/a\w+64/)
+})
+
 skipped('crane')('crane, as a layout and as a tarball', async () => {
   await client(runner, 'crane')
   await arrives(

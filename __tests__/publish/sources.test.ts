@@ -14,8 +14,10 @@ const digest = (digit: string) => `sha256:${digit.repeat(64)}`
 
 let programs: Programs
 let engine: Engine | undefined
+let said: string[]
 beforeEach(() => {
   programs = new Programs()
+  said = []
   programs.add('skopeo', 'printf "%s\\n" "$*" >"$here/args"')
 })
 afterEach(async () => {
@@ -25,7 +27,7 @@ afterEach(async () => {
 })
 
 const find = (...images: Image[]) =>
-  findImages(images, new Skopeo(programs.file('skopeo-files'), undefined), never)
+  findImages(images, new Skopeo(programs.file('skopeo-files'), undefined), never, line => said.push(line))
 const archive = (
   path: string,
   more: Partial<Exclude<Source, { kind: 'docker' }>> = {},
@@ -87,10 +89,51 @@ describe('an archive', () => {
       'index.json': { manifests: [manifest('b', 'app')] },
     }
     expect((await find(archive(tar('a.tar', files))))[0]?.id).toBe(digest('a'))
-    const nested = {
+  })
+
+  describe('of docker save with an index of platforms', () => {
+    const blob = (digit: string) => `blobs/sha256/${digit.repeat(64)}`
+    const member = (digit: string, architecture: string, annotations = {}) => ({
+      ...{ digest: digest(digit), annotations },
+      platform: { os: 'linux', architecture },
+    })
+    const attests = { 'vnd.docker.reference.type': 'attestation-manifest' }
+    const files = {
+      'manifest.json': [{ Config: blob('a'), RepoTags: ['app:1'] }],
       'index.json': { manifests: [manifest('b', 'app', 'application/vnd.oci.image.index.v1+json')] },
+      [blob('b')]: {
+        manifests: [member('c', 'amd64'), member('d', 'arm64'), member('e', 'unknown', attests)],
+      },
+      [blob('c')]: {},
     }
-    expect((await find(archive(tar('b.tar', { ...files, ...nested }))))[0]?.id).toBe(digest('b'))
+
+    test('is pushed with all of them, if they are there', async () => {
+      const path = tar('a.tar', { ...files, [blob('d')]: {}, [blob('e')]: {} })
+      expect((await find(archive(path)))[0]?.id).toBe(digest('b'))
+      expect(said).toEqual([])
+    })
+
+    // As Docker saves an image that was pulled.
+    test('is pushed as what is there, if some are not, and that is said', async () => {
+      const path = tar('a.tar', files)
+      expect((await find(archive(path)))[0]?.id).toBe(digest('a'))
+      expect(said).toEqual([
+        `${path} has no linux/arm64, attestation, which its index names, so it is pushed without`,
+      ])
+    })
+
+    test('whose index is not there either is pushed as what it says itself', async () => {
+      const { [blob('b')]: _, ...others } = files
+      expect((await find(archive(tar('a.tar', others))))[0]?.id).toBe(digest('a'))
+      expect(said).toHaveLength(1)
+    })
+
+    test('that is packed as ./index.json and compressed is no different', async () => {
+      tar('a.tar', { ...files, [blob('d')]: {}, [blob('e')]: {} })
+      const path = programs.file('b.tar.gz')
+      execFileSync('tar', ['-czf', path, '-C', programs.file('a.tar.d'), '.'])
+      expect((await find(archive(path)))[0]?.id).toBe(digest('b'))
+    })
   })
 
   test('of OCI is told by its manifest or index, and a layout is a folder', async () => {

@@ -47,6 +47,7 @@ interface Found {
 export async function findArchive(
   { kind: given, path, reference }: Archive,
   wanted: string | undefined,
+  say: (line: string) => void,
 ): Promise<Archived> {
   if (!existsSync(path))
     throw new Failure(
@@ -55,7 +56,7 @@ export async function findArchive(
     )
   const index = entries(await read(path, 'index.json'))
   const saved = savedImages(await read(path, 'manifest.json'))
-  const kind = given === 'path' ? kindOf(path, index, saved) : given
+  const kind = given === 'path' ? await kindOf(path, index, saved, say) : given
   const found =
     kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(kind, path, reference, index)
   const repository = wanted ?? (found.name && ownName(found.name.replace(officialImage, '')))
@@ -75,12 +76,13 @@ export async function findArchive(
   }
 }
 
-// Since version 25, Docker’s archives are both. Only an index of indexes says more than `manifest.json` can.
-function kindOf(
+// Since version 25, Docker’s archives are both. Only an index of indexes says more than `manifest.json` can, if all of it is there.
+async function kindOf(
   path: string,
   index: readonly Entry[] | undefined,
   saved: readonly Saved[] | undefined,
-): Exclude<Archive['kind'], 'path'> {
+  say: (line: string) => void,
+): Promise<Exclude<Archive['kind'], 'path'>> {
   if (statSync(path).isDirectory()) {
     if (index) return 'oci'
     const todo = existsSync(join(path, 'version'))
@@ -88,12 +90,43 @@ function kindOf(
       : 'write one with `docker buildx build --output type=oci,dest=FILE`'
     throw new Failure('imageMissing', `the folder ${path} is no OCI layout; ${todo}`)
   }
-  if (index && (!saved || index.some(({ nested }) => nested))) return 'oci-archive'
+  const nested = index?.filter(({ nested }) => nested) ?? []
+  if (index && !saved) return 'oci-archive'
+  if (nested.length > 0) {
+    const absent = await absentFrom(path, nested)
+    if (absent.length === 0) return 'oci-archive'
+    say(`${path} has no ${absent.join(', ')}, which its index names, so it is pushed without`)
+  }
   if (saved) return 'docker-archive'
   throw new Failure(
     'imageMissing',
     `${path} is neither a \`docker save\` archive nor an OCI one, or the runner lacks what unpacks it${/zst/.test(path) ? ' (zstd)' : ''}; give one of those`,
   )
+}
+
+/**
+ * What indexes in an archive name that is not in it. Docker saves an image that was pulled with the whole index, and of the
+ * platforms only those that were pulled.
+ */
+async function absentFrom(path: string, indexes: readonly Entry[]): Promise<string[]> {
+  const { stdout } = await exec('tar', ['-tf', path])
+  const there = new Set(stdout.split('\n').map(name => name.replace(/^\.\//, '')))
+  const blob = (digest: unknown) => `blobs/${string(digest)?.replace(':', '/')}`
+  const absent: string[] = []
+  for (const { digest } of indexes) {
+    if (!there.has(blob(digest))) absent.push(digest)
+    else
+      for (const member of list(object(await read(path, blob(digest))).manifests).map(object))
+        if (!there.has(blob(member.digest))) absent.push(platformName(member))
+  }
+  return [...new Set(absent)]
+}
+
+/** How to call a member of an index. */
+function platformName({ annotations, digest, platform }: Record<string, unknown>): string {
+  if (object(annotations)['vnd.docker.reference.type'] === 'attestation-manifest') return 'attestation'
+  const { os, architecture, variant } = object(platform)
+  return strings([os, architecture, variant]).join('/') || (string(digest) ?? 'unknown')
 }
 
 function oneSaved(path: string, reference: string | undefined, saved: readonly Saved[] = []): Found {

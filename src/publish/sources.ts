@@ -24,11 +24,12 @@ export interface Local {
   ): Promise<string>
 }
 
-/** Finds the images, before anything is contacted; throws an InputError that names every one that can’t be pushed. */
+/** Finds the images, before anything is contacted; throws an InputError that names every one that can’t be pushed. `say` hears of what is left out. */
 export async function findImages(
   images: readonly Image[],
   skopeo: Skopeo,
   cancelled: AbortSignal,
+  say: (line: string) => void,
 ): Promise<Local[]> {
   const mistakes: Failure[] = []
   const locals: Local[] = []
@@ -39,7 +40,7 @@ export async function findImages(
   for (const { source, repository, tags } of images) {
     try {
       if (source.kind !== 'docker') {
-        const { stored, ...found } = await findArchive(source, repository)
+        const { stored, ...found } = await findArchive(source, repository, say)
         locals.push({ ...found, tags, client: 'skopeo', push: pushBySkopeo(skopeo, stored) })
       } else if (docker) {
         if (repository === undefined)
