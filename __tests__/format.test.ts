@@ -1,5 +1,13 @@
 import { expect, test } from '@jest/globals'
-import { count, daysUntil, duration, lastLine, megabytes, shortReference } from '../src/format.ts'
+import {
+  count,
+  daysUntil,
+  duration,
+  lastLine,
+  megabytes,
+  shortReference,
+  withoutDomain,
+} from '../src/format.ts'
 
 test('a number and its noun', () => {
   expect([0, 1, 2].map(number => count(number, 'change'))).toEqual(['0 changes', '1 change', '2 changes'])
@@ -44,4 +52,19 @@ test('a digest does not fill a line', () => {
   const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
   expect(shortReference(`registry:3@${digest}`)).toBe('registry:3@sha256:0123456789ab…')
   expect(shortReference('registry:3')).toBe('registry:3')
+})
+
+test.each([
+  ['lookup r.timeout.dev. on 127.0.0.53: no such host', 'lookup DOMAIN. on 127.0.0.53: no such host'],
+  [
+    'https://R.timeout.dev:443/v2/ and _acme-challenge.r.timeout.dev',
+    'https://DOMAIN:443/v2/ and _acme-challenge.DOMAIN',
+  ],
+  ["zones ['r.timeout.dev', 'timeout.dev', 'dev']", "zones ['DOMAIN', 'DOMAIN', 'dev']"],
+  [
+    'my-r.timeout.dev.example, rxtimeout.dev and xtimeout.dev: timeout',
+    'my-r.timeout.dev.example, rxtimeout.dev and xtimeout.dev: timeout',
+  ],
+])('without its domain and zone, “%s” is “%s”', (text, expected) => {
+  expect(withoutDomain(text, 'r.timeout.dev')).toBe(expected)
 })

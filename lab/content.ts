@@ -58,7 +58,7 @@ export class Content {
     tag: string | undefined,
     options: {
       platform?: { os: string; architecture: string; variant?: string }
-      labels?: Record<string, string>
+      labels?: Record<string, unknown>
       annotations?: Record<string, string>
       layers?: [created: string, size: number][]
     } = {},

@@ -32,3 +32,21 @@ export function lastLine(text: string): string {
 export function shortReference(image: string): string {
   return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1…')
 }
+
+/**
+ * What a program said, without a domain and those that it is in: a word in a name such as `registry.timeout.dev` says nothing about
+ * what went wrong.
+ */
+export function withoutDomain(text: string, domain: string): string {
+  const labels = domain.split('.')
+  const names = labels.slice(0, -1).map((_, index) => labels.slice(index).join('.'))
+  return names.reduce(
+    (rest, name) => rest.replace(new RegExp(`(?<![\\w-])${literal(name)}(?![\\w-]|\\.\\w)`, 'gi'), 'DOMAIN'),
+    text,
+  )
+}
+
+/** A regular expression for exactly this text. */
+export function literal(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+}

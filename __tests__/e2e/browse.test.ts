@@ -91,6 +91,7 @@ async function fill(): Promise<void> {
       'a\u202eb': '\u202eesrever',
       __proto__x: '{{constructor}}',
       long: 'x'.repeat(100_000),
+      strange: { toString: 1 },
       'org.opencontainers.image.url': 'javascript:window.pwned=1',
     },
     annotations: { [tried]: tried, '"><svg onload=window.pwned=1>': "'-window.pwned=1-'" },
@@ -468,6 +469,7 @@ describe('hostile text', () => {
     await browser.ask(`location.hash = '#/team/hostile:${tag}'`)
     await shows(tag === 'x' ? 'javascript:window.pwned=1' : 'Signatures and attestations')
     expect(await text()).toContain('<script>window.pwned=1</script>')
+    if (tag === 'x') expect(await text()).toContain('{"toString":1}')
     expect(await browser.ask('window.pwned')).toBeUndefined()
     const markup = await browser.ask<number>(
       "document.querySelectorAll('main img, main script, main svg, main iframe, main object, [onerror], [onload], a[href^=javascript]').length",

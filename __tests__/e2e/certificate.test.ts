@@ -188,7 +188,7 @@ test('a lineage that is lost is ordered anew while the old certificate is served
   const run = await step()
   expect(run.errors).toEqual([])
   expect(changes(run)).toContain(`certificate: order for ${server.domain}`)
-  expect(run.log).toContain('no longer knows this account; registering a new one')
+  expect(run.log).toContain('no longer knows this account; putting it aside')
   expect((await step()).outputs.changed).toBe('false')
 })
 

@@ -119,6 +119,18 @@ test('mode up pushes over the connection that is there, and nobody may push by H
   await nothingIsLeft(run)
 })
 
+test('a registry whose settings name another host is pushed to through SSH all the same', async () => {
+  succeeded(await here.step({ 'registry-config': '{"http":{"host":"https://elsewhere.invalid"}}' }))
+  try {
+    await build()
+    const run = succeeded(await push({ image: 'app => through/host' }))
+    expect(run.outputs.digest).toBe(await digestOf('through/host'))
+    await nothingIsLeft(run)
+  } finally {
+    succeeded(await here.step())
+  }
+})
+
 test('where clients can’t reach the registry by its name, it is a warning', async () => {
   await here.server.sh('systemctl stop nginx')
   try {

@@ -1,6 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { createStore, hasStore, type StepOptions, type Store, until } from '../../lab/index.ts'
+import {
+  createRunner,
+  createStore,
+  hasStore,
+  runStep,
+  type StepOptions,
+  type Store,
+  until,
+} from '../../lab/index.ts'
 import { library } from '../../src/shell.ts'
 import { passwords, type Registry, registry, succeeded } from './registry.ts'
 import { Storm } from './storm.ts'
@@ -140,6 +148,27 @@ described('a bucket', () => {
 
   test('is left alone by a run that has nothing to do', async () => {
     expect(succeeded(await step()).outputs.plan).toBe('[]')
+  })
+
+  test('to which the registry redirects takes a push, and the summary has the platform', async () => {
+    succeeded(await step({ 's3-redirect': 'true' }))
+    const runner = await createRunner()
+    try {
+      await runner.sh(
+        `mkdir -p ~/moved && cd ~/moved && date +%s%N >version && printf 'FROM scratch\\nCOPY version /\\n' >Dockerfile && docker build -q -t app .`,
+        { user: 'runner' },
+      )
+      const run = succeeded(
+        await runStep(runner, {
+          ...{ domain: here.server.domain, users: `ci:${passwords.ci}`, ca: here.inputs.ca ?? '' },
+          ...{ mode: 'push', image: 'app => moved/app', tags: '1' },
+        }),
+      )
+      expect(run.summary).toMatch(/linux\/(amd|arm)64/)
+    } finally {
+      await runner.remove()
+      succeeded(await step())
+    }
   })
 
   describe('is cleaned', () => {

@@ -202,6 +202,50 @@ describe('tags', () => {
     expect(read(`${domain}/team/app:1\nghcr.io/acme/tool:2`).images).toHaveLength(2)
   })
 
+  test('as `image`, with Docker Hub among the registries, that is left out too', () => {
+    const both = `${domain}/Acme/App:1.2\nacme/app:1.2\n${domain}/Acme/App:latest\nAcme/App:latest`
+    for (const given of [none, readTags(both).tags]) {
+      const { images, problems, notes } = read(both, given)
+      expect(problems).toEqual([])
+      expect(images.map(each => [each.repository, each.tags])).toEqual([
+        ['acme/app', ['1.2']],
+        ['acme/app', ['latest']],
+      ])
+      expect(notes).toEqual([
+        'acme/app:1.2 is on another registry, so it is left out',
+        'Acme/App:latest is on another registry, so it is left out',
+      ])
+    }
+  })
+
+  test.each([
+    ['has another tag', 'acme/app:2', 2],
+    ['has none', 'acme/app', 2],
+    ['has another path', 'acme/other:1', 2],
+    ['says where it goes', 'acme/app:1 => x', 2],
+    ['says so, and is on another registry', 'ghcr.io/acme/app:1 => x', 2],
+  ])('but not an image of this runner that %s', (_, line, count) => {
+    const { images, notes } = read(`${domain}/acme/app:1\n${line}`)
+    expect([images.length, notes]).toEqual([count, []])
+  })
+
+  test('as `image`, separated by commas', () => {
+    const list = `${domain}/team/app:1.2, ${domain}/team/app:latest,ghcr.io/team/app:1.2,team/app:latest`
+    const { images, problems, notes } = read(list)
+    expect(problems).toEqual([])
+    expect(images.map(each => each.tags)).toEqual([['1.2'], ['latest']])
+    expect(notes).toHaveLength(2)
+    expect(read('x\na:1,-b:1').problems).toEqual([expect.stringMatching(/^line 2: “a:1,-b:1” is not/)])
+    expect(read('x => a\na:1,a:2').problems).toEqual([
+      'line 2: goes to the same repository and tag as line 1',
+      'line 2: goes to the same repository and tag as line 2',
+    ])
+  })
+
+  test.each(['./a,b:1', 'oci:a,b:1', './a:1,./b', 'a,b', 'a:1,b => c'])('%s is no such list', line => {
+    expect(read(line).images.length).toBeLessThan(2)
+  })
+
   test('that no image goes to are mistakes', () => {
     expect(mistakes('x => team/app', `${domain}/team/app:1\n${domain}/typo:1`)).toEqual([
       `tags: names ${domain}/typo:1, and no image goes there; write source => typo in \`image\`, or omit it`,

@@ -83,6 +83,48 @@ describe('what a client says becomes', () => {
   })
 })
 
+describe('names decide nothing', () => {
+  const of = (repository: string, words: string, domain = 'r.example.com') =>
+    pushFailure(words, { ...attempt, domain, repository })
+
+  test.each([
+    [
+      'team/certificate-service',
+      'Put "https://r.example.com/v2/team/certificate-service/blobs/uploads/1": EOF',
+    ],
+    [
+      'team/access-denied-page',
+      'Put "https://r.example.com/v2/team/access-denied-page/blobs/uploads/1": EOF',
+    ],
+    ['denied', 'Patch "http://127.0.0.1:4040/v2/denied/blobs/uploads/1": EOF'],
+    ['app', 'Put "https://r.example.com/v2/app/manifests/fix-x509": EOF'],
+    ['app', 'uploading manifest access-denied to r.example.com/app: EOF'],
+    ['app', 'r.example.com/app:forbidden is answered with 503: no'],
+    ['app', 'copying oci-archive:/work/certificate.tar: writing blob: EOF'],
+  ])('%s: %s is a new try', (repository, words) => {
+    const failure = of(repository, words)
+    expect(failure).toBeInstanceOf(Transient)
+    expect(failure.message).toContain(words)
+  })
+
+  test('of a domain', () => {
+    const words = 'Put "https://certificate.denied.dev/v2/app/blobs/uploads/1": EOF'
+    expect(of('app', words, 'certificate.denied.dev')).toBeInstanceOf(Transient)
+    const login = 'Get "https://certificate.denied.dev/v2/": EOF'
+    expect(loginFailure(login, { domain: 'certificate.denied.dev', user: 'ci' })).toBeInstanceOf(Transient)
+  })
+
+  test.each<[string, string, Topic]>([
+    ['denied', 'denied: requested access to the resource is denied', 'pushRights'],
+    ['certificate', 'tls: failed to verify certificate: unknown', 'trust'],
+    ['tmp', 'initializing source: write /var/tmp/x: no space left on device', 'diskFull'],
+    ['eof/x', 'Put "https://r.example.com/v2/eof/x-denied/manifests/1": x', 'pushRights'],
+  ])('but a word is no name only because a repository is called %s: %s', (repository, words, topic) => {
+    expect(of(repository, words)).toMatchObject({ topic })
+    expect(of(repository, words)).not.toBeInstanceOf(Transient)
+  })
+})
+
 test.each<[string, Topic, string]>([
   [
     'Error saving credentials: error storing credentials - err: exit status 1, out: `exit status 2`',

@@ -22,6 +22,13 @@ test('an image: its platform and its bytes', async () => {
   expect(await look({ top }, config)).toEqual({ bytes: 11, platforms: ['linux/arm/v7'] })
 })
 
+test('an image whose configuration can’t be read from here: its bytes', async () => {
+  const body = { config: { mediaType: 'application/vnd.oci.image.config.v1+json' } }
+  const top = manifest(body, { config: 'c', blobs: [blob('c', 1)] })
+  const registry = { manifest: async () => top, config: async () => undefined }
+  expect(await portray(registry, 'app', 'top')).toEqual({ bytes: 1, platforms: [] })
+})
+
 test('an index: the platforms of all, attestations for what they are, and shared layers once', async () => {
   const platform = (os: string, architecture: string) => ({ platform: { os, architecture } })
   const top = manifest(

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Image, Source } from '../../src/desired.ts'
 import { InputError } from '../../src/failure.ts'
@@ -14,8 +14,10 @@ const digest = (digit: string) => `sha256:${digit.repeat(64)}`
 
 let programs: Programs
 let engine: Engine | undefined
+let said: string[]
 beforeEach(() => {
   programs = new Programs()
+  said = []
   programs.add('skopeo', 'printf "%s\\n" "$*" >"$here/args"')
 })
 afterEach(async () => {
@@ -25,7 +27,7 @@ afterEach(async () => {
 })
 
 const find = (...images: Image[]) =>
-  findImages(images, new Skopeo(programs.file('skopeo-files'), undefined), never)
+  findImages(images, new Skopeo(programs.file('skopeo-files'), undefined), never, line => said.push(line))
 const archive = (
   path: string,
   more: Partial<Exclude<Source, { kind: 'docker' }>> = {},
@@ -39,9 +41,10 @@ const archive = (
 /** A tar archive of files with these texts. */
 function tar(name: string, files: Record<string, unknown>): string {
   const folder = programs.file(`${name}.d`)
-  mkdirSync(folder)
-  for (const [file, content] of Object.entries(files))
+  for (const [file, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
     writeFileSync(join(folder, file), typeof content === 'string' ? content : JSON.stringify(content))
+  }
   execFileSync('tar', ['-cf', programs.file(name), '-C', folder, ...Object.keys(files)])
   return programs.file(name)
 }
@@ -86,10 +89,51 @@ describe('an archive', () => {
       'index.json': { manifests: [manifest('b', 'app')] },
     }
     expect((await find(archive(tar('a.tar', files))))[0]?.id).toBe(digest('a'))
-    const nested = {
+  })
+
+  describe('of docker save with an index of platforms', () => {
+    const blob = (digit: string) => `blobs/sha256/${digit.repeat(64)}`
+    const member = (digit: string, architecture: string, annotations = {}) => ({
+      ...{ digest: digest(digit), annotations },
+      platform: { os: 'linux', architecture },
+    })
+    const attests = { 'vnd.docker.reference.type': 'attestation-manifest' }
+    const files = {
+      'manifest.json': [{ Config: blob('a'), RepoTags: ['app:1'] }],
       'index.json': { manifests: [manifest('b', 'app', 'application/vnd.oci.image.index.v1+json')] },
+      [blob('b')]: {
+        manifests: [member('c', 'amd64'), member('d', 'arm64'), member('e', 'unknown', attests)],
+      },
+      [blob('c')]: {},
     }
-    expect((await find(archive(tar('b.tar', { ...files, ...nested }))))[0]?.id).toBe(digest('b'))
+
+    test('is pushed with all of them, if they are there', async () => {
+      const path = tar('a.tar', { ...files, [blob('d')]: {}, [blob('e')]: {} })
+      expect((await find(archive(path)))[0]?.id).toBe(digest('b'))
+      expect(said).toEqual([])
+    })
+
+    // As Docker saves an image that was pulled.
+    test('is pushed as what is there, if some are not, and that is said', async () => {
+      const path = tar('a.tar', files)
+      expect((await find(archive(path)))[0]?.id).toBe(digest('a'))
+      expect(said).toEqual([
+        `${path} has no linux/arm64, attestation, which its index names, so it is pushed without`,
+      ])
+    })
+
+    test('whose index is not there either is pushed as what it says itself', async () => {
+      const { [blob('b')]: _, ...others } = files
+      expect((await find(archive(tar('a.tar', others))))[0]?.id).toBe(digest('a'))
+      expect(said).toHaveLength(1)
+    })
+
+    test('that is packed as ./index.json and compressed is no different', async () => {
+      tar('a.tar', { ...files, [blob('d')]: {}, [blob('e')]: {} })
+      const path = programs.file('b.tar.gz')
+      execFileSync('tar', ['-czf', path, '-C', programs.file('a.tar.d'), '.'])
+      expect((await find(archive(path)))[0]?.id).toBe(digest('b'))
+    })
   })
 
   test('of OCI is told by its manifest or index, and a layout is a folder', async () => {
@@ -169,6 +213,90 @@ describe('an archive', () => {
       `oci-archive:${path}:two docker://r.example.com/app:v1`,
     )
     expect(heard).toEqual([{ id: '0123456789ab', status: 'Layer already exists' }])
+  })
+})
+
+// As bake writes several targets into one layout: each with its whole name, and with the tag alone for skopeo.
+describe('images in one layout that have the same tag', () => {
+  const called = (digit: string, name: string, mediaType = 'application/vnd.oci.image.manifest.v1+json') => ({
+    ...{ mediaType, digest: digest(digit), size: 1 },
+    annotations: {
+      'org.opencontainers.image.ref.name': 'latest',
+      'io.containerd.image.name': `docker.io/team/${name}:latest`,
+    },
+  })
+  const index = 'application/vnd.oci.image.index.v1+json'
+  const part = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digest('e'), size: 2 }
+  const files = {
+    'index.json': { manifests: [called('c', 'api'), called('d', 'web', index)] },
+    [`blobs/sha256/${'c'.repeat(64)}`]: { manifests: [] },
+    [`blobs/sha256/${'d'.repeat(64)}`]: { manifests: [part] },
+  }
+  /** What skopeo finds in the layout that it is given, and whether all blobs are there. */
+  const layouts = () =>
+    readFileSync(programs.file('layouts'), 'utf8')
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line).manifests)
+  const push = async (image: Image) => {
+    const [local] = await find(image)
+    await local?.push({ name: 'r.example.com/app', tag: 'v1' }, undefined, () => {}, never)
+  }
+
+  beforeEach(() => {
+    programs.add(
+      'skopeo',
+      `[ "$1" != --version ] || exit 0
+printf '%s\\n' "$*" >>"$here/args"
+while [ "$1" != --digestfile ]; do shift; done
+echo sha256:x >"$2"
+case "$*" in *--all*) [ ! -e "$here/zstd" ] || { echo 'Manifest list must be converted' >&2; exit 1; } ;; esac
+folder=$(printf '%s\\n' "$*" | sed 's/.* oci:\\([^ :]*\\).*/\\1/')
+ls "$folder/oci-layout" "$folder/blobs/sha256/${'d'.repeat(64)}" >/dev/null || exit 1
+{ cat "$folder/index.json"; echo; } >>"$here/layouts"`,
+    )
+  })
+
+  test.each(['oci', 'oci-archive'] as const)('each is pushed as itself: %s', async kind => {
+    const path = tar('a.tar', files)
+    for (const [name, digit] of [
+      ['web', 'd'],
+      ['api', 'c'],
+    ] as const) {
+      const source = { kind, path: kind === 'oci' ? `${path}.d` : path, reference: `team/${name}:latest` }
+      await push(archive('', source, 'app'))
+      expect(layouts().at(-1)).toEqual([{ mediaType: expect.any(String), digest: digest(digit), size: 1 }])
+    }
+    expect(readFileSync(programs.file('args'), 'utf8')).not.toContain(':latest docker:')
+  })
+
+  test.each(['oci', 'oci-archive'] as const)('also one by one, where layers are in zstd: %s', async kind => {
+    programs.add('zstd', '')
+    const path = tar('a.tar', files)
+    const source = { kind, path: kind === 'oci' ? `${path}.d` : path, reference: 'team/web:latest' }
+    await push(archive('', source, 'app'))
+    expect(
+      layouts()
+        .at(-1)
+        .map(({ digest }: { digest: string }) => digest),
+    ).toEqual([digest('d'), digest('e')])
+  })
+
+  test('are told apart by their whole names', async () => {
+    expect(await mistakes(archive(tar('a.tar', files)))).toEqual([
+      'imageMissing: image: a.tar does not hold exactly one image; it has docker.io/team/api:latest, docker.io/team/web:latest: write oci-archive:a.tar:docker.io/team/api:latest',
+    ])
+  })
+
+  test('one that has only its whole name is found too', async () => {
+    const { annotations, ...entry } = called('c', 'api')
+    const { 'org.opencontainers.image.ref.name': _, ...whole } = annotations
+    const path = tar('a.tar', {
+      ...files,
+      'index.json': { manifests: [called('d', 'web'), { ...entry, annotations: whole }] },
+    })
+    await push(archive('', { kind: 'oci-archive', path, reference: 'team/api:latest' }, 'app'))
+    expect(layouts().at(-1)).toMatchObject([{ digest: digest('c') }])
   })
 })
 

@@ -1,4 +1,10 @@
 import { createHash } from 'node:crypto'
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingHttpHeaders,
+  type ServerResponse,
+} from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -170,6 +176,16 @@ describe('what is missing of an image', () => {
     expect((await api.missing('app', index(image))).sort()).toEqual(['sha256:c', 'sha256:l'])
   })
 
+  test('not a layer that the registry redirects to an object storage, since it has seen it there', async () => {
+    well()
+    const location = 'http://127.0.0.1:1/bucket/layer?signature=x'
+    replies['HEAD /v2/app/blobs/sha256:l'] = { status: 307, headers: { location } }
+    delete replies['HEAD /v2/app/blobs/sha256:c']
+    expect(await api.missing('app', index(image))).toEqual(['sha256:c'])
+    replies['HEAD /v2/app/blobs/sha256:l'] = { status: 307 }
+    await expect(api.missing('app', index(image))).rejects.toThrow('is answered with 307')
+  })
+
   test('is not known where the registry does not say', async () => {
     well()
     replies['HEAD /v2/app/blobs/sha256:l'] = { status: 500 }
@@ -209,4 +225,66 @@ test('the configuration of an image', async () => {
   replies['GET /v2/app/blobs/sha256:c'] = { status: 200, body: '{}' }
   expect(await api.config('app', 'sha256:c')).toBe('{}')
   await expect(api.config('app', 'sha256:d')).rejects.toThrow('is answered with 404')
+})
+
+describe('the configuration of an image that is in an object storage', () => {
+  const path = 'GET /v2/app/blobs/sha256:c'
+  const redirect = (location: string) => {
+    replies[path] = { status: 307, headers: { location }, body: 'moved' }
+  }
+  let storage: HttpServer
+  let heard: { url: string | undefined; headers: IncomingHttpHeaders }[]
+  let answer: (response: ServerResponse) => unknown
+
+  beforeEach(async () => {
+    heard = []
+    answer = response => response.end('{"os":"linux"}')
+    storage = createHttpServer(({ url, headers }, response) => {
+      heard.push({ url, headers })
+      answer(response)
+    })
+    await new Promise<void>(resolve => storage.listen(0, '127.0.0.1', resolve))
+    redirect(`http://127.0.0.1:${(storage.address() as AddressInfo).port}/c?signature=x`)
+  })
+  afterEach(async () => {
+    storage.closeAllConnections()
+    await new Promise(resolve => storage.close(resolve))
+  })
+
+  test('is read there, without the login', async () => {
+    expect(await api.config('app', 'sha256:c')).toBe('{"os":"linux"}')
+    expect(heard.map(({ url }) => url)).toEqual(['/c?signature=x'])
+    expect(heard[0]?.headers.authorization).toBeUndefined()
+  })
+
+  test('also by HTTPS, if it is the same authority’s', async () => {
+    redirect(`https://localhost:${(server.address() as AddressInfo).port}/c`)
+    replies['GET /c'] = { status: 200, body: '{}' }
+    expect(await api.config('app', 'sha256:c')).toBe('{}')
+    expect(asked.at(-1)).toMatchObject({ line: 'GET /c', authorization: undefined })
+    redirect('/c')
+    expect(await api.config('app', 'sha256:c')).toBe('{}')
+  })
+
+  test.each<[string, () => void]>([
+    ['refuses', () => (answer = response => response.writeHead(403).end('no'))],
+    ['sends elsewhere', () => (answer = response => response.writeHead(307, { location: '/c' }).end())],
+    ['breaks off', () => (answer = response => response.destroy())],
+    ['has no end', () => (answer = response => response.end(Buffer.alloc(17 << 20)))],
+    ['is silent', () => (answer = () => undefined)],
+    ['is nowhere', () => redirect('http://127.0.0.1:1/c')],
+    ['can’t be trusted', () => redirect('https://127.0.0.1:1/c')],
+    ['is of another kind', () => redirect('ftp://127.0.0.1/c')],
+    ['is no location', () => redirect('http://[')],
+  ])('is not known if that %s', async (_, break_) => {
+    endpoint.close()
+    endpoint = new Endpoint('localhost', identity.cert, {
+      port: (server.address() as AddressInfo).port,
+      maxTime: 500,
+    })
+    api = new RegistryApi(endpoint, { name: 'ci', password: 'x' })
+    break_()
+    expect(await api.config('app', 'sha256:c')).toBeUndefined()
+    expect(heard.length).toBeLessThan(2)
+  })
 })

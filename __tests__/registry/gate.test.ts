@@ -9,18 +9,20 @@ import { Gate } from '../../src/registry/gate.ts'
 let folder: string
 let registry: Server
 let gate: Gate
+let answer: { status: number; location: string }
 let heard: { method: string; url: string; headers: IncomingHttpHeaders; body: string }[]
 
 const socket = () => join(folder, 'registry')
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'berth-gate-'))
   heard = []
+  answer = { status: 202, location: '/v2/app/blobs/uploads/1' }
   registry = createServer(async (incoming, response) => {
     const { method = '', url = '', headers } = incoming
     let body = ''
     for await (const chunk of incoming) body += chunk
     heard.push({ method, url, headers, body })
-    response.writeHead(202, { location: '/v2/app/blobs/uploads/1' }).end('taken')
+    response.writeHead(answer.status, { location: answer.location }).end('taken')
   })
   await new Promise<void>(resolve => registry.listen(socket(), resolve))
   gate = await Gate.open(socket())
@@ -37,6 +39,7 @@ const ask = (authorization?: string) =>
   fetch(`http://${gate.address}/v2/app/blobs/uploads/?x=1`, {
     method: 'POST',
     body: 'layer',
+    redirect: 'manual',
     headers: authorization === undefined ? {} : { authorization },
   })
 
@@ -50,6 +53,28 @@ test('who has the password reaches the registry, which hears of none', async () 
   expect(heard).toMatchObject([{ method: 'POST', url: '/v2/app/blobs/uploads/?x=1', body: 'layer' }])
   expect(heard[0]?.headers).toMatchObject({ 'content-length': '5', host: gate.address })
   expect(heard[0]?.headers.authorization).toBeUndefined()
+})
+
+test.each([
+  [
+    'an upload continues here',
+    202,
+    'https://r.example.com/v2/app/blobs/uploads/1?_state=a%3D',
+    '/v2/app/blobs/uploads/1?_state=a%3D',
+  ],
+  ['also where the host has a port', 201, 'http://r.example.com:5000/v2/app/blobs/x', '/v2/app/blobs/x'],
+  ['a path stays', 202, '/v2/app/blobs/uploads/1?x=http://y', '/v2/app/blobs/uploads/1?x=http://y'],
+  [
+    'so does a redirect to a storage',
+    307,
+    'https://bucket.example.com/v2/x?signature=a%3D',
+    'https://bucket.example.com/v2/x?signature=a%3D',
+  ],
+  ['and what is no URL', 202, 'http://[', 'http://['],
+])('%s', async (_, status, location, told) => {
+  answer = { status, location }
+  const response = await ask(right())
+  expect([response.status, response.headers.get('location')]).toEqual([status, told])
 })
 
 test.each([undefined, 'Basic YmVydGg6', 'Bearer x'])(

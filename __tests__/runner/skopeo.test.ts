@@ -35,7 +35,7 @@ afterEach(() => {
 
 const seen = (name: string) => readFileSync(programs.file(name), 'utf8')
 const copy = (from = 'oci-archive:app.tar', as: typeof user | undefined = user, ca?: string) =>
-  new Skopeo(folder, ca).copy(from, 'r.example.com/app:v1', as, () => {}, never)
+  new Skopeo(folder, ca).copy({ from }, 'r.example.com/app:v1', as, () => {}, never)
 
 test('it copies whole indexes as they are, and says the digest', async () => {
   expect(await copy()).toBe('sha256:abc')
@@ -66,7 +66,13 @@ test('the registry is reached without the runner’s proxy, as are those hosts t
 })
 
 test('without a user nobody’s login is used', async () => {
-  await new Skopeo(folder, undefined).copy('oci:x', 'r.example.com/app:v1', undefined, () => {}, never)
+  await new Skopeo(folder, undefined).copy(
+    { from: 'oci:x' },
+    'r.example.com/app:v1',
+    undefined,
+    () => {},
+    never,
+  )
   expect(seen('args')).toContain('--dest-no-creds')
   expect(existsSync(programs.file('auth'))).toBe(false)
 })

@@ -79,22 +79,30 @@ export function parseImages(
   const { owner, domain } = names
   const images: Image[] = []
   const lineOf = new Map<string, number>()
-  const lines = text.split('\n').map(line => line.trim())
-  // As docker/metadata-action writes one image for several registries.
+  const lines = text
+    .split('\n')
+    .flatMap((line, index) => splitList(line.trim(), owner).map(each => ({ line: each, number: index + 1 })))
+  const path = (line: string) => ownPath(line, owner)
+  // As docker/metadata-action writes one image for several registries, of which Docker Hub has no name.
   const twin = (line: string) =>
-    registryOf(line) !== undefined &&
+    !line.includes('=>') &&
     registryOf(line) !== domain &&
-    lines.some(each => registryOf(each) === domain && ownPath(each, owner) === ownPath(line, owner))
-  const wanted = lines.filter(line => line !== '' && !twin(line))
-  const alone = (name: string) =>
-    wanted.filter(line => ownPath(line, owner) === ownPath(name, owner)).length === 1
-  for (const [index, line] of lines.entries()) {
+    (registryOf(line) !== undefined || ownTag(line) !== undefined) &&
+    lines.some(
+      ({ line: each }) =>
+        registryOf(each) === domain &&
+        path(each) === path(line) &&
+        (registryOf(line) !== undefined || ownTag(each) === ownTag(line)),
+    )
+  const wanted = lines.map(({ line }) => line).filter(line => line !== '' && !twin(line))
+  const alone = (name: string) => wanted.filter(line => path(line) === path(name)).length === 1
+  for (const { line, number } of lines) {
     if (line === '') continue
     if (twin(line)) {
       note(`${line} is on another registry, so it is left out`)
       continue
     }
-    const fail = (message: string) => mistake(`line ${index + 1}: ${message}`)
+    const fail = (message: string) => mistake(`line ${number}: ${message}`)
     const [left = '', target, ...rest] = line.split(/\s*=>\s*/)
     if (rest.length > 0 || left === '' || target === '') {
       fail('write source, or source => repository:tag')
@@ -119,10 +127,25 @@ export function parseImages(
         .find(each => each !== undefined)
       if (earlier) fail(`goes to the same repository and tag as line ${earlier}`)
       else images.push({ source, repository, tags })
-      for (const each of tags) lineOf.set(`${repository}:${each}`, index + 1)
+      for (const each of tags) lineOf.set(`${repository}:${each}`, number)
     }
   }
   return images
+}
+
+/** References that are separated by commas, as docker/metadata-action can write them; any other line is left as it is. */
+function splitList(line: string, owner: string): string[] {
+  const words = line.split(',').map(word => word.trim())
+  const isImage = (word: string) => {
+    const source = parseSource(word, owner)
+    return typeof source !== 'string' && source.kind === 'docker' && isReference(word)
+  }
+  return words.length > 1 && words.every(isImage) ? words : [line]
+}
+
+/** Whether a word is a whole reference. A branch such as feature/x is none, and no tag either. */
+function isReference(word: string): boolean {
+  return /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && (registryOf(word) !== undefined || /[:@][^/]*$/.test(word))
 }
 
 /** The path that a reference names, without registry and tag. */
@@ -217,10 +240,7 @@ export function parseTags(
     .map(tag => tag.trim())
     .filter(tag => tag !== '')
   for (const word of new Set(words)) {
-    // A branch such as feature/x is neither.
-    const isReference =
-      /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && (registryOf(word) !== undefined || /[:@][^/]*$/.test(word))
-    if (!isReference) tags.plain.push(word)
+    if (!isReference(word)) tags.plain.push(word)
     else if (registryOf(word) === domain) {
       const { repository, tag = 'latest' } = splitTag(lowered(withoutRegistry(word), owner))
       const wrong = repositoryMistake(repository)

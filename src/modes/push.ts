@@ -39,8 +39,11 @@ export async function push(inputs: Inputs, context: Context): Promise<Outcome> {
 }
 
 /** The images to push, found on this runner before anything is contacted. */
-export function findLocals({ images, desired }: Inputs, { folder, cancelled }: Context): Promise<Local[]> {
-  return findImages(images, new Skopeo(join(folder, 'skopeo'), desired.acme.ca), cancelled)
+export function findLocals(
+  { images, desired }: Inputs,
+  { folder, cancelled, listener }: Context,
+): Promise<Local[]> {
+  return findImages(images, new Skopeo(join(folder, 'skopeo'), desired.acme.ca), cancelled, listener.said)
 }
 
 /** Verifies the registry and pushes. `seen` is its certificate if it was verified already, `undefined` if something was wrong. */

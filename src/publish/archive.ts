@@ -6,6 +6,7 @@ import { Failure } from '../failure.ts'
 import { isObject, list, object, parseJson, string, strings } from '../json.ts'
 import { ownName, repositoryMistake } from '../registry/reference.ts'
 import { exec } from '../runner/exec.ts'
+import type { Stored } from '../runner/skopeo.ts'
 
 /** An entry of an OCI layout’s `index.json`. */
 interface Entry {
@@ -29,14 +30,24 @@ interface Archived {
   repository: string
   /** Bytes; 0 if it is a folder. */
   size: number
-  /** As skopeo names it. */
-  from: string
+  stored: Stored
+}
+
+/** An image within an archive or a layout. */
+interface Found {
+  id: string
+  name?: string
+  /** As skopeo asks for it; `undefined` if there is no other, or skopeo has no name for it. */
+  reference: string | undefined
+  /** In a layout: whether skopeo could take another one for it. */
+  ambiguous?: boolean
 }
 
 /** Finds the image that a source names; `wanted` is the repository that it is to go to, if the source’s line says so. */
 export async function findArchive(
   { kind: given, path, reference }: Archive,
   wanted: string | undefined,
+  say: (line: string) => void,
 ): Promise<Archived> {
   if (!existsSync(path))
     throw new Failure(
@@ -45,7 +56,7 @@ export async function findArchive(
     )
   const index = entries(await read(path, 'index.json'))
   const saved = savedImages(await read(path, 'manifest.json'))
-  const kind = given === 'path' ? kindOf(path, index, saved) : given
+  const kind = given === 'path' ? await kindOf(path, index, saved, say) : given
   const found =
     kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(kind, path, reference, index)
   const repository = wanted ?? (found.name && ownName(found.name.replace(officialImage, '')))
@@ -53,21 +64,25 @@ export async function findArchive(
     throw new Failure('imageName', `${path} does not say its name; write ${path} => repository`)
   const mistake = repositoryMistake(repository)
   if (mistake) throw new Failure('imageName', `${path}: ${mistake}`)
-  const inside = 'reference' in found ? found.reference : reference
+  const inside = found.reference
   return {
     id: found.id,
     repository,
     size: statSync(path).isFile() ? statSync(path).size : 0,
-    from: `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`,
+    stored: {
+      from: `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`,
+      ...(found.ambiguous !== undefined && { digest: found.id, ambiguous: found.ambiguous }),
+    },
   }
 }
 
-// Since version 25, Docker’s archives are both. Only an index of indexes says more than `manifest.json` can.
-function kindOf(
+// Since version 25, Docker’s archives are both. Only an index of indexes says more than `manifest.json` can, if all of it is there.
+async function kindOf(
   path: string,
   index: readonly Entry[] | undefined,
   saved: readonly Saved[] | undefined,
-): Exclude<Archive['kind'], 'path'> {
+  say: (line: string) => void,
+): Promise<Exclude<Archive['kind'], 'path'>> {
   if (statSync(path).isDirectory()) {
     if (index) return 'oci'
     const todo = existsSync(join(path, 'version'))
@@ -75,7 +90,13 @@ function kindOf(
       : 'write one with `docker buildx build --output type=oci,dest=FILE`'
     throw new Failure('imageMissing', `the folder ${path} is no OCI layout; ${todo}`)
   }
-  if (index && (!saved || index.some(({ nested }) => nested))) return 'oci-archive'
+  const nested = index?.filter(({ nested }) => nested) ?? []
+  if (index && !saved) return 'oci-archive'
+  if (nested.length > 0) {
+    const absent = await absentFrom(path, nested)
+    if (absent.length === 0) return 'oci-archive'
+    say(`${path} has no ${absent.join(', ')}, which its index names, so it is pushed without`)
+  }
   if (saved) return 'docker-archive'
   throw new Failure(
     'imageMissing',
@@ -83,22 +104,41 @@ function kindOf(
   )
 }
 
-function oneSaved(
-  path: string,
-  reference: string | undefined,
-  saved: readonly Saved[] = [],
-): { id: string; name?: string } {
+/**
+ * What indexes in an archive name that is not in it. Docker saves an image that was pulled with the whole index, and of the
+ * platforms only those that were pulled.
+ */
+async function absentFrom(path: string, indexes: readonly Entry[]): Promise<string[]> {
+  const { stdout } = await exec('tar', ['-tf', path])
+  const there = new Set(stdout.split('\n').map(name => name.replace(/^\.\//, '')))
+  const blob = (digest: unknown) => `blobs/${string(digest)?.replace(':', '/')}`
+  const absent: string[] = []
+  for (const { digest } of indexes) {
+    if (!there.has(blob(digest))) absent.push(digest)
+    else
+      for (const member of list(object(await read(path, blob(digest))).manifests).map(object))
+        if (!there.has(blob(member.digest))) absent.push(platformName(member))
+  }
+  return [...new Set(absent)]
+}
+
+/** How to call a member of an index. */
+function platformName({ annotations, digest, platform }: Record<string, unknown>): string {
+  if (object(annotations)['vnd.docker.reference.type'] === 'attestation-manifest') return 'attestation'
+  const { os, architecture, variant } = object(platform)
+  return strings([os, architecture, variant]).join('/') || (string(digest) ?? 'unknown')
+}
+
+function oneSaved(path: string, reference: string | undefined, saved: readonly Saved[] = []): Found {
   const images = reference === undefined ? saved : saved.filter(({ names }) => names.includes(reference))
   const [image] = images
-  if (!image || images.length > 1)
-    throw several(
-      path,
-      reference,
-      'docker-archive',
-      saved.flatMap(({ names }) => names),
-    )
+  if (!image || images.length > 1) {
+    const names = saved.flatMap(({ names }) => names)
+    const own = names.filter(name => names.indexOf(name) === names.lastIndexOf(name))
+    throw several(path, reference, 'docker-archive', own)
+  }
   const name = reference ?? image.names[0]
-  return { id: `sha256:${image.config}`, ...(name && { name }) }
+  return { id: `sha256:${image.config}`, reference, ...(name && { name }) }
 }
 
 function oneOf(
@@ -106,16 +146,32 @@ function oneOf(
   path: string,
   reference: string | undefined,
   index: readonly Entry[] = [],
-): { id: string; name?: string; reference: string | undefined } {
+): Found {
   const entries = reference === undefined ? index : index.filter(each => isCalled(each, reference))
   const [entry] = entries
   // buildx lists an image once for each of its names.
   if (!entry || entries.some(({ digest }) => digest !== entry.digest))
-    throw several(path, reference, kind, strings(index.map(({ annotations }) => annotations[refName])))
+    throw several(path, reference, kind, strings(index.map(each => ownNameIn(each, index))))
   const name = namesOf(entry).find(each => /[/:]/.test(each))
-  // skopeo knows it by no other name.
+  // skopeo knows it by no other name, and takes the first that has it.
   const inside = index.length === 1 ? undefined : string(entry.annotations[refName])
-  return { id: entry.digest, reference: inside, ...(name && { name }) }
+  const ambiguous =
+    index.length > 1 &&
+    (inside === undefined ||
+      index.some(each => each.digest !== entry.digest && each.annotations[refName] === inside))
+  return {
+    ...{ id: entry.digest, reference: ambiguous ? undefined : inside, ambiguous },
+    ...(name && { name }),
+  }
+}
+
+/** The name by which an entry, and no other image of the layout, can be asked for. */
+function ownNameIn(entry: Entry, index: readonly Entry[]): string | undefined {
+  const names = [string(entry.annotations[refName]), ...namesOf(entry)]
+  return names.find(
+    name =>
+      name !== undefined && index.every(other => other.digest === entry.digest || !isCalled(other, name)),
+  )
 }
 
 const refName = 'org.opencontainers.image.ref.name'
@@ -142,11 +198,11 @@ function several(
   path: string,
   reference: string | undefined,
   kind: Archive['kind'],
-  names: string[],
+  names: readonly string[],
 ): Failure {
   const what =
     reference === undefined ? 'does not hold exactly one image' : `has no single image ${reference}`
-  const own = [...new Set(names)].filter(name => names.indexOf(name) === names.lastIndexOf(name))
+  const own = [...new Set(names)]
   const [first] = own
   const todo =
     first !== undefined

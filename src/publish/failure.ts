@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts'
+import { literal, withoutDomain } from '../format.ts'
 import { proxyFailure } from '../registry/failure.ts'
 import { Transient } from '../registry/retry.ts'
 
@@ -26,9 +27,10 @@ export interface Attempt {
 }
 
 /** Turns what a client or the registry said into a failure with the next action. */
-export function pushFailure(words: string, { domain, repository, user, client }: Attempt): Failure {
+export function pushFailure(said: string, { domain, repository, user, client }: Attempt): Failure {
   const there = `${domain}/${repository}`
-  const quoted = words.replace(/\s+/g, ' ').slice(0, 300)
+  const quoted = said.replace(/\s+/g, ' ').slice(0, 300)
+  const words = withoutNames(said, domain, repository)
   // skopeo unpacks an archive before it sends anything.
   if (/no space left/i.test(words) && /initializing source|untar|\/var\/tmp\/|TMPDIR/i.test(words))
     return new Failure(
@@ -43,7 +45,7 @@ export function pushFailure(words: string, { domain, repository, user, client }:
       `a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), push with \`push-through: ssh\`, or point the name straight at the server`,
     )
   }
-  const ownProxy = ownProxyFailure(words, domain, client)
+  const ownProxy = ownProxyFailure(words, quoted, domain, client)
   if (ownProxy) return ownProxy
   const proxied = status === undefined ? undefined : proxyFailure(domain, status)
   if (proxied) return proxied
@@ -72,22 +74,38 @@ export function pushFailure(words: string, { domain, repository, user, client }:
   return new Failure('push', `${client} can’t push ${there}: ${quoted}`)
 }
 
+/**
+ * What was said, without the names in it: a word in that of `team/certificate-service` or of a tag says nothing about what went
+ * wrong. A repository may be called as any word, so it counts as a name only where one stands.
+ */
+function withoutNames(said: string, domain: string, repository: string): string {
+  const name = `${literal(repository)}(?![\\w-]|\\.\\w)`
+  const before = repository.includes('/')
+    ? '(?<![\\w.-])'
+    : '(?<=/v2/|DOMAIN/|127\\.0\\.0\\.1:\\d+/|\\bName:)'
+  return withoutDomain(said, domain)
+    .replace(/\b((?:oci|oci-archive|docker-archive):)[^\s"]*[^\s":]/g, '$1SOURCE')
+    .replace(new RegExp(before + name, 'g'), 'REPOSITORY')
+    .replace(/(?<=REPOSITORY:|\/manifests\/|\bmanifest (?=\S+ to DOMAIN))[\w.-]*\w/g, 'TAG')
+}
+
 /** Words of a client that goes through the runner’s own proxy, in vain. The proxy’s answer to CONNECT is all that Go tells of it. */
-function ownProxyFailure(words: string, domain: string, client: string): Failure | undefined {
+function ownProxyFailure(words: string, quoted: string, domain: string, client: string): Failure | undefined {
   const refused =
     /"https?:\/\/[^"\s]+": (Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Time-?out)\s*$/im
   if (!/proxyconnect/i.test(words) && !refused.test(words)) return undefined
   return new Failure(
     'proxy',
-    `this runner’s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit’s environment (${words.replace(/\s+/g, ' ').slice(0, 300)})`,
+    `this runner’s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit’s environment (${quoted})`,
   )
 }
 
 /** The same for what `docker login` said. */
-export function loginFailure(words: string, { domain, user }: { domain: string; user: string }): Failure {
-  const quoted = words.replace(/\s+/g, ' ').slice(0, 300)
+export function loginFailure(said: string, { domain, user }: { domain: string; user: string }): Failure {
+  const quoted = said.replace(/\s+/g, ' ').slice(0, 300)
+  const words = withoutDomain(said, domain)
   const start = `this runner’s Docker can’t be logged in to ${domain} as \`${user}\``
-  const ownProxy = ownProxyFailure(words, domain, 'Docker')
+  const ownProxy = ownProxyFailure(words, quoted, domain, 'Docker')
   if (ownProxy) return ownProxy
   if (/saving credentials|credential/i.test(words))
     return new Failure(

@@ -58,8 +58,13 @@ async function ofImage(
   repository: string,
   { body, config }: Manifest,
 ): Promise<string | undefined> {
-  const name = config === undefined ? undefined : nameOf(parseJson(await registry.config(repository, config)))
-  if (name !== undefined) return name
+  if (config !== undefined) {
+    const text = await registry.config(repository, config)
+    // Not even whether it is an image can be told then.
+    if (text === undefined) return undefined
+    const name = nameOf(parseJson(text))
+    if (name !== undefined) return name
+  }
   const { artifactType, config: configuration } = object(parseJson(body))
   const type = string(artifactType) ?? string(object(configuration).mediaType)
   return artifacts.find(([pattern]) => pattern.test(type ?? ''))?.[1] ?? type

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Credentials, Image } from '../desired.ts'
 import { asFailure, Failure, InputError } from '../failure.ts'
 import { Docker, type PushMessage } from '../runner/docker.ts'
-import type { Skopeo } from '../runner/skopeo.ts'
+import type { Skopeo, Stored } from '../runner/skopeo.ts'
 import { findArchive } from './archive.ts'
 
 /** An image that was found on this runner. */
@@ -24,11 +24,12 @@ export interface Local {
   ): Promise<string>
 }
 
-/** Finds the images, before anything is contacted; throws an InputError that names every one that can’t be pushed. */
+/** Finds the images, before anything is contacted; throws an InputError that names every one that can’t be pushed. `say` hears of what is left out. */
 export async function findImages(
   images: readonly Image[],
   skopeo: Skopeo,
   cancelled: AbortSignal,
+  say: (line: string) => void,
 ): Promise<Local[]> {
   const mistakes: Failure[] = []
   const locals: Local[] = []
@@ -39,8 +40,8 @@ export async function findImages(
   for (const { source, repository, tags } of images) {
     try {
       if (source.kind !== 'docker') {
-        const { from, ...found } = await findArchive(source, repository)
-        locals.push({ ...found, tags, client: 'skopeo', push: pushBySkopeo(skopeo, from) })
+        const { stored, ...found } = await findArchive(source, repository, say)
+        locals.push({ ...found, tags, client: 'skopeo', push: pushBySkopeo(skopeo, stored) })
       } else if (docker) {
         if (repository === undefined)
           throw new Failure('imageName', `${source.name} has no name; write ${source.name} => repository`)
@@ -81,12 +82,12 @@ function absent(name: string, names: readonly string[]): string {
   return `this runner’s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`
 }
 
-function pushBySkopeo(skopeo: Skopeo, from: string): Local['push'] {
+function pushBySkopeo(skopeo: Skopeo, stored: Stored): Local['push'] {
   return ({ name, tag }, user, hear, cancelled) => {
     const onLine = (line: string) => {
       const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1]
       if (id) hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' })
     }
-    return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled)
+    return skopeo.copy(stored, `${name}:${tag}`, user, onLine, cancelled)
   }
 }

@@ -54,9 +54,14 @@ export class RegistryApi {
     return { digest, type: String(answer.headers['content-type']), body: answer.body, ...read(answer.body) }
   }
 
-  /** The configuration of an image, in JSON. */
-  async config(repository: string, digest: string): Promise<string> {
+  /** The configuration of an image, in JSON; `undefined` if it is in an object storage that this machine can’t read from. */
+  async config(repository: string, digest: string): Promise<string | undefined> {
     const answer = await this.#ask('GET', `/v2/${repository}/blobs/${digest}`)
+    const location = redirect(answer)
+    if (location !== undefined) {
+      const moved = await this.#endpoint.follow(location).catch(() => undefined)
+      return moved?.status === 200 ? moved.body : undefined
+    }
     if (answer.status !== 200) throw this.#endpoint.refused(answer, `${repository}@${digest}`)
     return answer.body
   }
@@ -84,6 +89,8 @@ export class RegistryApi {
     const blobs = await Promise.all(
       manifest.blobs.map(async ({ digest, size }) => {
         const answer = await this.#ask('HEAD', `/v2/${repository}/blobs/${digest}`)
+        // A registry redirects only to what it has found itself.
+        if (redirect(answer) !== undefined) return []
         if (answer.status !== 200 && answer.status !== 404)
           throw this.#endpoint.refused(answer, `${repository}@${digest}`)
         return answer.status === 404 || Number(answer.headers['content-length']) !== size ? [digest] : []
@@ -111,6 +118,11 @@ export class RegistryApi {
 }
 
 const manifestPath = (repository: string, reference: string) => `/v2/${repository}/manifests/${reference}`
+
+/** Where a registry sends clients for a blob, such as with `s3-redirect`. */
+function redirect({ status, headers }: Answer): string | undefined {
+  return status === 307 || status === 302 ? string(headers.location) : undefined
+}
 
 /** Where an upload continues. A registry may give the whole URL or only the path. */
 function upload({ headers }: Answer): string {

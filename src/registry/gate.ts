@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import {
   Agent,
   createServer,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   request,
   type Server,
@@ -70,9 +71,26 @@ export class Gate {
     }
     outgoing.on('error', failed)
     outgoing.on('response', answer => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      response.writeHead(answer.statusCode ?? 502, throughHere(answer))
       pipeline(answer, response, () => {})
     })
     pipeline(incoming, outgoing, () => {})
   }
+}
+
+/**
+ * The headers of an answer. A registry whose settings name its host (`http.host`) tells where an upload continues with that, which
+ * would lead past the gate. Redirects stay as they are: they lead to an object storage.
+ */
+function throughHere({ statusCode = 0, headers }: IncomingMessage): IncomingHttpHeaders {
+  const { location } = headers
+  if (
+    location === undefined ||
+    statusCode >= 300 ||
+    !/^https?:\/\//i.test(location) ||
+    !URL.canParse(location)
+  )
+    return headers
+  const { pathname, search } = new URL(location)
+  return { ...headers, location: pathname + search }
 }

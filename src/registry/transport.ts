@@ -110,10 +110,7 @@ export class Transport {
         },
         ...(user && { auth: `${user.name}:${user.password}` }),
       })
-      const late = () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }))
-      const deadline = setTimeout(late, this.#maxTime)
-      outgoing.on('close', () => clearTimeout(deadline))
-      outgoing.on('timeout', late)
+      limit(outgoing, this.#maxTime)
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         // nginx closes idle connections when it is reloaded. A request that was just sent on one was never read.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET' && body === undefined) {
@@ -132,25 +129,32 @@ export class Transport {
           if (certificate) this.#shown.set(socket, certificate)
         })
       })
-      outgoing.on('response', incoming => {
-        const chunks: Buffer[] = []
-        let bytes = 0
-        incoming.on('data', (chunk: Buffer) => {
-          bytes += chunk.length
-          if (bytes <= maxAnswer) chunks.push(chunk)
-          else outgoing.destroy(Object.assign(new Error('endless'), { code: 'EMSGSIZE' }))
-        })
-        incoming.on('error', error => reject(this.#failure(error)))
-        incoming.on('end', () =>
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: incoming.headers,
-            body: Buffer.concat(chunks).toString(),
-            certificate: connection && this.#shown.get(connection),
-          }),
-        )
-      })
+      readAnswer(
+        outgoing,
+        answer => resolve({ ...answer, certificate: connection && this.#shown.get(connection) }),
+        error => reject(this.#failure(error)),
+      )
       outgoing.end(body)
+    })
+  }
+
+  /**
+   * Gets what the registry redirects to: mostly an object storage, perhaps by plain HTTP. Without credentials, because those are for
+   * the registry alone. Throws whatever went wrong, without the location: whoever has that may read.
+   */
+  follow(location: string): Promise<Omit<Answer, 'certificate'>> {
+    return new Promise((resolve, reject) => {
+      const failed = ({ code }: NodeJS.ErrnoException) =>
+        reject(new Failure('endpoint', `what ${this.domain} redirects to can’t be read (${code})`))
+      const url = new URL(location, `https://${this.domain}:${this.port}`)
+      const options = { agent: false, timeout } as const
+      const outgoing =
+        url.protocol === 'http:'
+          ? http.get(url, options)
+          : https.get(url, { ...options, ...(this.ca && { secureContext: trusting(this.ca) }) })
+      limit(outgoing, this.#maxTime)
+      outgoing.on('error', failed)
+      readAnswer(outgoing, resolve, failed)
     })
   }
 
@@ -178,6 +182,39 @@ export class Transport {
       `${this.domain} shows no certificate; does the name point to this server?`,
     )
   }
+}
+
+/** Ends a request that gets no answer, or none within `maxTime`. */
+function limit(outgoing: http.ClientRequest, maxTime: number): void {
+  const late = () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }))
+  const deadline = setTimeout(late, maxTime)
+  outgoing.on('close', () => clearTimeout(deadline))
+  outgoing.on('timeout', late)
+}
+
+/** Reads an answer, unless it has too many bytes. */
+function readAnswer(
+  outgoing: http.ClientRequest,
+  resolve: (answer: Omit<Answer, 'certificate'>) => void,
+  failed: (error: NodeJS.ErrnoException) => void,
+): void {
+  outgoing.on('response', incoming => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    incoming.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= maxAnswer) chunks.push(chunk)
+      else outgoing.destroy(Object.assign(new Error('endless'), { code: 'EMSGSIZE' }))
+    })
+    incoming.on('error', failed)
+    incoming.on('end', () =>
+      resolve({
+        status: incoming.statusCode ?? 0,
+        headers: incoming.headers,
+        body: Buffer.concat(chunks).toString(),
+      }),
+    )
+  })
 }
 
 const contexts = new Map<string, SecureContext>()

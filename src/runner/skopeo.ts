@@ -8,6 +8,16 @@ import { list, object, parseJson, string } from '../json.ts'
 import { exec } from './exec.ts'
 import { environment, start } from './process.ts'
 
+/** An image in an archive or a layout. */
+export interface Stored {
+  /** As skopeo writes it, such as `oci-archive:app.tar`. */
+  from: string
+  /** Digest of its manifest or index, if it is in an OCI layout. */
+  digest?: string
+  /** Whether skopeo could take another image of the layout for it. */
+  ambiguous?: boolean
+}
+
 /** Copies archives and layouts to the registry: complete indexes, byte by byte, as Docker can’t. */
 export class Skopeo {
   readonly #folder: string
@@ -29,9 +39,9 @@ export class Skopeo {
       )
   }
 
-  /** `from` is a reference as skopeo writes it, such as `oci-archive:app.tar`. Returns the digest; throws what skopeo says. */
+  /** Returns the digest; throws what skopeo says. */
   async copy(
-    from: string,
+    image: Stored,
     reference: string,
     user: Credentials | undefined,
     onLine: (line: string) => void,
@@ -67,12 +77,17 @@ export class Skopeo {
         }).end()
         return code === 0 ? '' : lastLine(stderr) || `exit ${code}`
       }
+      const { digest } = image
+      const from =
+        digest !== undefined && image.ambiguous
+          ? await this.#alone(image.from, digest, join(folder, 'alone'))
+          : image.from
       // Layers in an archive of `docker save` are not compressed, so there is no manifest to preserve.
       const options = from.startsWith('docker-archive:') ? [] : ['--all', '--preserve-digests']
       let words = await run(options, from, reference)
       // skopeo would mark zstd layers in an index, and so change it. So the images are copied one by one, and the index as it is.
       if (/must be converted/.test(words))
-        words = await this.#copyParts(from, reference, join(folder, 'layout'), run)
+        words = await this.#copyParts({ ...image, from }, reference, join(folder, 'layout'), run)
       if (words !== '') throw new Error(words)
       return (await readFile(digestFile, 'utf8')).trim()
     } finally {
@@ -80,27 +95,47 @@ export class Skopeo {
     }
   }
 
+  /**
+   * Makes a layout of our own in `folder` with one of several images, and returns it as skopeo writes it. Images may share the one
+   * name that skopeo looks at, and it takes the first: buildx writes only the tag there.
+   */
+  async #alone(from: string, digest: string, folder: string): Promise<string> {
+    const whole = await this.#unpack(from, folder)
+    const top = await manifestsIn(join(whole, 'index.json'))
+    const { annotations: _, ...entry } = top.find(each => digestOf(each) === digest) ?? {}
+    writeLayout(folder, [entry])
+    return `oci:${folder}`
+  }
+
+  /** Puts the blobs of a layout into `folder`. Returns the folder that the layout itself is in. */
+  async #unpack(from: string, folder: string): Promise<string> {
+    const [, kind, path = ''] = /^([^:]+):([^:]+)/.exec(from) ?? []
+    const whole = kind === 'oci-archive' ? join(folder, 'whole') : resolve(path)
+    mkdirSync(join(folder, 'whole'), { recursive: true })
+    if (kind === 'oci-archive') {
+      const { code, stderr } = await exec('tar', ['-xf', path, '-C', whole])
+      if (code !== 0) throw new Error(`untarring file: ${lastLine(stderr)}`)
+    }
+    symlinkSync(join(whole, 'blobs'), join(folder, 'blobs'))
+    return whole
+  }
+
   /** Copies an index and its images one by one, from a layout of our own in `folder`. Returns what skopeo says if it fails. */
   async #copyParts(
-    from: string,
+    { from, digest }: Stored,
     reference: string,
     folder: string,
     run: (options: readonly string[], source: string, target: string) => Promise<string>,
   ): Promise<string> {
-    const [, kind, path = '', inside] = /^([^:]+):([^:]+)(?::(.+))?$/.exec(from) ?? []
-    const whole = kind === 'oci-archive' ? join(folder, 'whole') : resolve(path)
-    mkdirSync(join(folder, 'whole'), { recursive: true })
-    if (kind === 'oci-archive') await exec('tar', ['-xf', path, '-C', whole])
-    symlinkSync(join(whole, 'blobs'), join(folder, 'blobs'))
+    const whole = await this.#unpack(from, folder)
     const top = await manifestsIn(join(whole, 'index.json'))
-    const root = top.find(each => inside === undefined || object(each.annotations)[refName] === inside)
+    const root = top.find(each => digestOf(each) === digest) ?? top[0]
     const parts = await manifestsIn(join(whole, 'blobs/sha256', digestOf(root).slice('sha256:'.length)))
     const entries = [root, ...parts].map((entry, index) => ({
       ...{ mediaType: entry?.mediaType, digest: entry?.digest, size: entry?.size },
       annotations: { [refName]: String(index) },
     }))
-    writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
-    writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: entries }))
+    writeLayout(folder, entries)
     const name = reference.slice(0, reference.lastIndexOf(':'))
     for (const [index, part] of parts.entries()) {
       const words = await run(
@@ -115,6 +150,11 @@ export class Skopeo {
 }
 
 const refName = 'org.opencontainers.image.ref.name'
+
+function writeLayout(folder: string, manifests: readonly object[]): void {
+  writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
+  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }))
+}
 
 const digestOf = (entry: Record<string, unknown> | undefined) => string(entry?.digest) ?? ''
 

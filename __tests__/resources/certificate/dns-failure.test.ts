@@ -137,6 +137,15 @@ test('a provider that can’t be reached has not said that it has no such zone',
   expect(said('cloudflare', output, 'x')?.message).toMatch(/can’t reach the API of cloudflare/)
 })
 
+test('a word in the domain or its zone decides nothing', () => {
+  const output =
+    "Unable to determine zone_id for forbidden.timeout.dev using zone names: ['forbidden.timeout.dev', 'timeout.dev', 'dev']\nrehearsal: provider"
+  const dns = { name: 'cloudflare', credentials: 'x' }
+  expect(rehearsalFailure('forbidden.timeout.dev', dns, output)?.message).toMatch(
+    /cloudflare has no zone for forbidden\.timeout\.dev/,
+  )
+})
+
 test('a credential that was not given is asked for', () => {
   const output =
     'Missing command line flag or config entry for this setting:\nInput the path\nrehearsal: provider'

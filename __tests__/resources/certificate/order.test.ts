@@ -151,3 +151,46 @@ describe('what certbot gives up at', () => {
     expect(stdout).not.toContain('the last time')
   })
 })
+
+describe('another address', () => {
+  const contact = `certificate_contact ${domain} ${domain} https://acme.example.com/dir new@example.com ''`
+  const noted = () => {
+    const file = programs.file(`etc/berth/${domain}.contact`)
+    return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+  }
+  const unknown = 'case "$*" in *old*) echo "urn:ietf:params:acme:error:accountDoesNotExist"; exit 1 ;; esac'
+
+  test('is told to the authority', () => {
+    account('abc')
+    expect(run(contact)).toMatchObject({ code: 0 })
+    expect(seen('args')).toMatch(/^update_account\n(?:.*\n)*--email\nnew@example\.com\n--account\nabc\n$/)
+    expect(noted()).toBe('https://acme.example.com/dir new@example.com\n')
+  })
+
+  test('without an account is only noted, for the next order', () => {
+    expect(run(contact, 'exit 1')).toMatchObject({ code: 0 })
+    expect(existsSync(programs.file('out/args'))).toBe(false)
+    expect(noted()).toContain('new@example.com')
+  })
+
+  test('of an account that the authority has forgotten is noted too, and the account put aside', () => {
+    account('old')
+    const nobody = 'echo "Could not find an existing account to update."; exit 1'
+    expect(run(contact, `${unknown}\n${nobody}`)).toMatchObject({ code: 0 })
+    expect(existsSync(programs.file('etc/berth/accounts/old'))).toBe(true)
+    expect(noted()).toContain('new@example.com')
+  })
+
+  test('is told to another account for the same authority then', () => {
+    account('old')
+    account('one')
+    expect(run(contact, unknown)).toMatchObject({ code: 0 })
+    expect(seen('args')).toMatch(/\n--account\none\n$/)
+  })
+
+  test('that the authority does not take is not noted', () => {
+    account('abc')
+    expect(run(contact, 'echo "invalidContact"; exit 1').code).toBe(1)
+    expect(noted()).toBeUndefined()
+  })
+})

@@ -189,14 +189,17 @@ const {
   markOf,
   matches,
   membersOf,
+  onceEach,
   platformOf,
   proofName,
+  proofType,
   queue,
   route,
   signersOf,
   sizeOf,
   sizes,
   sorted,
+  textOf,
 } = await import(script)
 
 const hex = 'a'.repeat(64)
@@ -311,7 +314,7 @@ test.each([
 
 test.each([
   [{ config: { size: 10 }, layers: [{ size: 5 }, { size: 1 }] }, 16],
-  [{ config: null, layers: [{ size: 'x' }, null, {}] }, 0],
+  [{ config: null, layers: [{ size: 'x' }, { size: { valueOf: 1, toString: 1 } }, null, {}] }, 0],
   [{}, 0],
 ])('the size of %j', (manifest, expected) => {
   expect(sizeOf(manifest)).toBe(expected)
@@ -400,6 +403,46 @@ test('a few at a time, and not what has left the screen', async () => {
   expect(begun).toEqual([1, 2, 4, 5])
 })
 
+test('a row is filled once, also if it leaves the screen and comes back meanwhile, and again only if that failed', async () => {
+  const { want, drop } = onceEach(queue(1))
+  const [row, other] = [{}, {}]
+  const ends: ((error?: Error) => void)[] = []
+  const failures: string[] = []
+  const see = (key: object) =>
+    want(
+      key,
+      () => new Promise<void>((resolve, reject) => ends.push(error => (error ? reject(error) : resolve()))),
+      ({ message }: Error) => failures.push(message),
+    )
+  const settled = () => new Promise(resolve => setImmediate(resolve))
+  see(row)
+  see(other)
+  drop(other)
+  drop(row)
+  see(row)
+  ends[0]?.(new Error('lost'))
+  await settled()
+  expect([ends.length, failures]).toEqual([1, ['lost']])
+  see(row)
+  ends[1]?.()
+  await settled()
+  see(row)
+  expect(ends).toHaveLength(2)
+  see(other)
+  expect(ends).toHaveLength(3)
+})
+
+test.each([
+  ['x', 'x'],
+  [7, '7'],
+  [undefined, 'undefined'],
+  [null, 'null'],
+  [{ toString: 1 }, '{"toString":1}'],
+  [[{ toString: 1 }], '[{"toString":1}]'],
+])('%j as text', (value, expected) => {
+  expect(textOf(value)).toBe(expected)
+})
+
 describe('what is asked of the registry', () => {
   const { fetch } = globalThis
   let asked: string[] = []
@@ -454,6 +497,17 @@ describe('what is asked of the registry', () => {
       'example.thing',
       'example.thing',
     ])
+  })
+
+  test('values that JavaScript can’t turn into text', async () => {
+    const strange = { toString: 1, valueOf: 1 }
+    serve({
+      strange: { artifactType: strange, config: { mediaType: strange, size: strange }, layers: [] },
+      index: { manifests: [{ digest: strange, size: strange, mediaType: strange }] },
+    })
+    expect(await describeImage('team/app', 'strange')).toMatchObject({ kind: JSON.stringify(strange) })
+    expect(await describeImage('team/app', 'index')).toMatchObject({ kind: 'image' })
+    expect(proofType({ artifactType: strange, config: {} }, { mediaType: strange })).toContain('toString')
   })
 
   test('a member whose platform the index does not name is asked for it', async () => {

@@ -1,5 +1,6 @@
 import type { AcmeDns } from '../../desired.ts'
 import { Failure } from '../../failure.ts'
+import { withoutDomain } from '../../format.ts'
 
 /**
  * Why a record in DNS could not be set, from the output of rehearsal.py and of certbot’s plugin; `undefined` if there was no
@@ -46,9 +47,10 @@ function lastWords(output: string): string {
 /** What a provider, or certbot’s plugin for it, said. */
 function providerSentence(domain: string, { name, credentials }: AcmeDns, output: string): string {
   const plugin = `certbot’s plugin for ${name}`
-  if (credentials === undefined && noCredential.test(output))
+  const words = withoutDomain(output, domain)
+  if (credentials === undefined && noCredential.test(words))
     return `${plugin} needs a credential; give \`acme-dns-credentials\` (is the secret that it comes from set?)`
-  const known = providerWords.find(([pattern]) => pattern.test(output))
+  const known = providerWords.find(([pattern]) => pattern.test(words))
   if (known) return known[1](domain, name, plugin)
   const said = output
     .split('\n')

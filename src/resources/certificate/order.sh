@@ -46,7 +46,12 @@ certificate_contact() { # DOMAIN NAME SERVER EMAIL CA
   before=
   order_workplace
   order_trust "$ca"
-  order_certbot update_account --non-interactive --agree-tos --no-eff-email --server "$server" --email "$email"
+  # Where there is none, or the authority has forgotten it, the next order registers one with this address.
+  if order_account_known; then
+    code=0
+    order_certbot update_account --non-interactive --agree-tos --no-eff-email --server "$server" --email "$email" || code=$?
+    if [ "$code" -ne 0 ] && order_account_known; then return "$code"; fi
+  fi
   order_note "$domain" "$server $email"
 }
 
@@ -248,7 +253,7 @@ order_help() {
     order_nonce_retries
   elif grep -qi 'accountDoesNotExist\|unable to find existing account\|specified an account that does not exist' "$work/said" &&
     order_account_known; then
-    tell say 'the authority no longer knows this account; registering a new one' >&3
+    tell say 'the authority no longer knows this account; putting it aside' >&3
     folder "$LETSENCRYPT/berth/accounts" 0700
     rm -rf "$LETSENCRYPT/berth/accounts/$account"
     mv "$(order_accounts)/$account" "$LETSENCRYPT/berth/accounts/$account"
