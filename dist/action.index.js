@@ -267,9 +267,9 @@ class Taken extends build_failure/* Failure */.HR {
     }
 }
 /** Milliseconds for which a run waits for others in its bucket, and about how long until it tries again. */
-const usual = { patience: 900_000, pause: 10_000 };
+const usual = { timeout: 900_000, pause: 10_000 };
 /** Waits as long as `work` throws `Taken`; `said` hears once for whom. */
-async function inTurn(work, said, cancelled, { patience, pause } = usual) {
+async function inTurn(work, said, cancelled, { timeout, pause } = usual) {
     const started = performance.now();
     let told = false;
     for (;;) {
@@ -277,7 +277,7 @@ async function inTurn(work, said, cancelled, { patience, pause } = usual) {
             return await work();
         }
         catch (error) {
-            if (!(error instanceof Taken) || performance.now() - started > patience)
+            if (!(error instanceof Taken) || performance.now() - started > timeout)
                 throw error;
             if (!told)
                 said(`waiting: ${error.holder}`);
@@ -953,13 +953,24 @@ function rootOf(desired) {
     const disk = (0,json/* isObject */.Gv)(storage) && (0,json/* isObject */.Gv)(storage.filesystem) ? storage.filesystem : {};
     return typeof disk.rootdirectory === 'string' ? disk.rootdirectory : undefined;
 }
+/** Whether the configuration has what signs uploads in progress; otherwise it is in secret.env. */
+function hasSecret(desired) {
+    const { http } = configOf(desired);
+    return (0,json/* isObject */.Gv)(http) && http.secret !== undefined;
+}
 /** Parts of a configuration that make the registry connect to others. */
 const talkative = ['middleware', 'notifications', 'proxy', 'redis', 'reporting'];
 /** Whether the registry connects to anybody. */
 function needsNetwork(desired) {
     const whole = configOf(desired);
-    const hooks = (0,json/* isObject */.Gv)(whole.log) && whole.log.hooks !== undefined;
-    return !(0,build_desired/* onDisk */.FC)(desired) || hooks || (0,build_desired/* ownAuth */.Lz)(desired) || talkative.some(key => whole[key] !== undefined);
+    const has = (part, ...keys) => (0,json/* isObject */.Gv)(part) && keys.some(key => part[key] !== undefined);
+    return (!(0,build_desired/* onDisk */.FC)(desired) ||
+        (0,build_desired/* ownAuth */.Lz)(desired) ||
+        has(whole, ...talkative) ||
+        has(whole.log, 'hooks') ||
+        has(whole.health, 'http', 'tcp') ||
+        // Others connect to it.
+        has(whole.http, 'debug'));
 }
 /** Maps are merged, key by key; anything else is replaced; `null` removes a key. */
 function merge(base, over) {
@@ -1312,7 +1323,7 @@ function alternatives(names) {
 /** Milliseconds of silence after which a request fails. */
 const timeout = 30_000;
 /** Milliseconds for a whole answer, because one that trickles could go on for ever. */
-const maxTime = 300_000;
+const usualMaxTime = 300_000;
 /** Bytes of an answer that are read at most. A registry accepts manifests of up to 4 MiB. */
 const maxAnswer = 16 << 20;
 /** Requests to the registry and its answers, by HTTPS from this machine, and the certificate that comes with them. */
@@ -1323,7 +1334,7 @@ class Transport {
     ca;
     #agent;
     #socket;
-    #patience;
+    #maxTime;
     /** The certificate that each new connection showed. Node no longer tells when a connection is used again or was closed. */
     #shown = new WeakMap();
     /** Whether the registry was found to be well. From then on, a connection that fails is likely to come back. */
@@ -1331,10 +1342,10 @@ class Transport {
     /**
      * `ca` is a PEM bundle that is trusted besides the public authorities. `address` is the one to ask, where it matters
      * which of the name\u2019s addresses answers. `socket` is a Unix socket of the registry itself, which is asked without HTTPS.
-     * `patience` is how many milliseconds an answer may take.
+     * `maxTime` is how many milliseconds an answer may take.
      */
-    constructor(domain, ca, { address = domain, port = 443, socket, patience = maxTime, } = {}) {
-        this.#patience = patience;
+    constructor(domain, ca, { address = domain, port = 443, socket, maxTime = usualMaxTime, } = {}) {
+        this.#maxTime = maxTime;
         this.domain = domain;
         this.address = address;
         this.port = port;
@@ -1376,10 +1387,7 @@ class Transport {
                 },
                 ...(user && { auth: `${user.name}:${user.password}` }),
             });
-            const late = () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
-            const deadline = setTimeout(late, this.#patience);
-            outgoing.on('close', () => clearTimeout(deadline));
-            outgoing.on('timeout', late);
+            limit(outgoing, this.#maxTime);
             outgoing.on('error', (error) => {
                 // nginx closes idle connections when it is reloaded. A request that was just sent on one was never read.
                 if (outgoing.reusedSocket && error.code === 'ECONNRESET' && body === undefined) {
@@ -1402,25 +1410,25 @@ class Transport {
                         this.#shown.set(socket, certificate);
                 });
             });
-            outgoing.on('response', incoming => {
-                const chunks = [];
-                let bytes = 0;
-                incoming.on('data', (chunk) => {
-                    bytes += chunk.length;
-                    if (bytes <= maxAnswer)
-                        chunks.push(chunk);
-                    else
-                        outgoing.destroy(Object.assign(new Error('endless'), { code: 'EMSGSIZE' }));
-                });
-                incoming.on('error', error => reject(this.#failure(error)));
-                incoming.on('end', () => resolve({
-                    status: incoming.statusCode ?? 0,
-                    headers: incoming.headers,
-                    body: Buffer.concat(chunks).toString(),
-                    certificate: connection && this.#shown.get(connection),
-                }));
-            });
+            readAnswer(outgoing, answer => resolve({ ...answer, certificate: connection && this.#shown.get(connection) }), error => reject(this.#failure(error)));
             outgoing.end(body);
+        });
+    }
+    /**
+     * Gets what the registry redirects to: mostly an object storage, perhaps by plain HTTP. Without credentials, because those are for
+     * the registry alone. Throws whatever went wrong, without the location: whoever has that may read.
+     */
+    follow(location) {
+        return new Promise((resolve, reject) => {
+            const failed = ({ code }) => reject(new build_failure/* Failure */.HR('endpoint', `what ${this.domain} redirects to can\u2019t be read (${code})`));
+            const url = new URL(location, `https://${this.domain}:${this.port}`);
+            const options = { agent: false, timeout };
+            const outgoing = url.protocol === 'http:'
+                ? external_node_http_.get(url, options)
+                : external_node_https_.get(url, { ...options, ...(this.ca && { secureContext: trusting(this.ca) }) });
+            limit(outgoing, this.#maxTime);
+            outgoing.on('error', failed);
+            readAnswer(outgoing, resolve, failed);
         });
     }
     /** What to throw for an answer that can\u2019t be used. `what` is the path that was asked for. */
@@ -1444,6 +1452,33 @@ class Transport {
     noCertificate() {
         return new build_failure/* Failure */.HR('servedCertificate', `${this.domain} shows no certificate; does the name point to this server?`);
     }
+}
+/** Ends a request that gets no answer, or none within `maxTime`. */
+function limit(outgoing, maxTime) {
+    const late = () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
+    const deadline = setTimeout(late, maxTime);
+    outgoing.on('close', () => clearTimeout(deadline));
+    outgoing.on('timeout', late);
+}
+/** Reads an answer, unless it has too many bytes. */
+function readAnswer(outgoing, resolve, failed) {
+    outgoing.on('response', incoming => {
+        const chunks = [];
+        let bytes = 0;
+        incoming.on('data', (chunk) => {
+            bytes += chunk.length;
+            if (bytes <= maxAnswer)
+                chunks.push(chunk);
+            else
+                outgoing.destroy(Object.assign(new Error('endless'), { code: 'EMSGSIZE' }));
+        });
+        incoming.on('error', failed);
+        incoming.on('end', () => resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            body: Buffer.concat(chunks).toString(),
+        }));
+    });
 }
 const contexts = new Map();
 /** Trusts a PEM bundle besides the public authorities. Node takes 15 ms to read those, and would again for each connection. */
@@ -1893,6 +1928,7 @@ const brake = resource({
         script: facts.file('brake.script'),
         unit: facts.file('brake.unit'),
         watching: isWatching(facts.unit(`${unit(domain)}.service`)),
+        reachable: ['', facts.get('site.group')].includes(facts.get('brake.group')),
     }),
     steps(desired, seen) {
         const { domain, directory } = desired;
@@ -1905,6 +1941,7 @@ const brake = resource({
             ...fileChanges(`${directory}/watcher.pl`, seen.script, script, '644'),
             ...fileChanges(service, seen.unit, content, '644'),
             ...(seen.unit && !seen.watching ? change(true, `start ${service}`) : []),
+            ...(seen.unit && !seen.reachable ? change(true, `restart ${service}, which nginx can\u2019t reach`) : []),
         ];
         if (changes.length === 0)
             return [];
@@ -2262,10 +2299,10 @@ map "$request_method $request_uri" $${id}_asks {
     ${asks('POST', `${v2}/blobs/uploads/${mountQuery}`, `push $${id}_repository`)}
     ${asks('POST', `${v2}/blobs/uploads/${mountFromQuery}`, `push $${id}_repository`)}
 ${page ? lines(pageAsks) : ''}}
-# A layer may be taken over from another repository.
+# A layer may be taken over from another repository. Its name may be quoted, and is then up to three times as long.
 map "$request_method $request_uri" $${id}_source {
     default "";
-    "~^POST ${bounded}[^?]*\\?(?:.*&)?from=(?<${id}_from>[^&]{0,255})(?:&|\\z)" $${id}_from;
+    "~^POST ${bounded}[^?]*\\?(?:.*&)?from=(?<${id}_from>[^&]*)(?:&|\\z)" $${id}_from;
 }
 # The registry would read a form's fields before those of the URL: a layer's source must not hide in a body.
 map $request_method $${id}_content_type {
@@ -3069,6 +3106,7 @@ function preventing(found) {
 
 ;// CONCATENATED MODULE: ./build/resources/certificate/dns-failure.js
 
+
 /**
  * Why a record in DNS could not be set, from the output of rehearsal.py and of certbot\u2019s plugin; `undefined` if there was no
  * rehearsal, or it went well. The patterns match certbot\u2019s plugins 2.0 to 4.0 and their libraries.
@@ -3103,9 +3141,10 @@ function lastWords(output) {
 /** What a provider, or certbot\u2019s plugin for it, said. */
 function providerSentence(domain, { name, credentials }, output) {
     const plugin = `certbot\u2019s plugin for ${name}`;
-    if (credentials === undefined && noCredential.test(output))
+    const words = (0,format/* withoutDomain */.t7)(output, domain);
+    if (credentials === undefined && noCredential.test(words))
         return `${plugin} needs a credential; give \`acme-dns-credentials\` (is the secret that it comes from set?)`;
-    const known = providerWords.find(([pattern]) => pattern.test(output));
+    const known = providerWords.find(([pattern]) => pattern.test(words));
     if (known)
         return known[1](domain, name, plugin);
     const said = output
@@ -3499,8 +3538,8 @@ class Preflight {
                 // Nothing on the way translates IPv6 addresses. This one is the server's own, and more can't be known from here.
                 if ((0,external_node_net_.isIP)(address) === 6 && noRoute.includes(code) && own)
                     return undefined;
-                const patience = this.#several && code === 'ECONNREFUSED' ? refusingTogether : settling;
-                if (Date.now() > now + patience || code === 'ETIMEDOUT') {
+                const limit = this.#several && code === 'ECONNREFUSED' ? refusingTogether : settling;
+                if (Date.now() > now + limit || code === 'ETIMEDOUT') {
                     return new build_failure/* Failure */.HR('port80', `${record} ${silenceOf(code, message)}; ${mend}`);
                 }
             }
@@ -3729,12 +3768,8 @@ function timerSteps({ domain, acme }, seen) {
     if (acme.ca !== undefined && (seen.ca?.content !== acme.ca || seen.trust?.content !== trust)) {
         add(['renewal_trust', domain, acme.ca, trust], ...change(seen.ca !== undefined, 'trust the private certificate authority'));
     }
-    if (acme.ca === undefined && seen.ca !== undefined) {
-        add(['renewal_distrust', domain], {
-            action: 'delete',
-            summary: 'trust in the private certificate authority',
-        });
-    }
+    if (acme.ca === undefined)
+        steps.push(...distrust(domain, seen));
     const { dns } = acme;
     const aws = awsSettings(domain);
     if (dns?.name === 'route53' && dns.credentials !== undefined && seen.aws?.content !== aws) {
@@ -3786,6 +3821,19 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 `;
+/** The step after which the server's certbot no longer trusts a private authority for this registry. */
+function distrust(domain, { ca }) {
+    if (ca === undefined)
+        return [];
+    const summary = 'trust in the private certificate authority';
+    return [
+        {
+            resource: 'renewal',
+            changes: [{ action: 'delete', summary }],
+            call: ['renewal_distrust', domain],
+        },
+    ];
+}
 
 ;// CONCATENATED MODULE: ./build/resources/renewal/renewal.js
 
@@ -3837,6 +3885,7 @@ const renewal = resource({
                     call: ['renewal_unhook', siteFile(domain)],
                 },
             ]),
+        ...distrust(domain, seen),
     ],
 });
 function renewal_list(failure) {
@@ -3948,6 +3997,7 @@ function serve(domain, file, wanted, { served }) {
 ;// CONCATENATED MODULE: ./build/resources/packages/packages.js
 
 
+
 const programs = ['docker', 'nginx', 'certbot'];
 /** The programs that Berth needs: Docker, nginx and certbot. */
 const packages_packages = resource({
@@ -3992,7 +4042,7 @@ const packages_packages = resource({
                 ],
                 call: [
                     'packages_install',
-                    ...missing,
+                    ...missing.map(program => (program === 'nginx' ? `nginx>=${oldest}` : program)),
                     ...(wanted === undefined ? [] : [`python3-certbot-dns-${wanted}`]),
                 ],
             },
@@ -4002,6 +4052,9 @@ const packages_packages = resource({
         const plugins = /^ ?lacking \S+: (.*)$/m.exec(output)?.[1];
         if (plugins !== undefined)
             return lacking(acme.dns?.name ?? '', plugins.split(' ').filter(Boolean));
+        const old = /^ ?old nginx (\S+)$/m.exec(output)?.[1];
+        if (old !== undefined)
+            return new build_failure/* Failure */.HR('serverProgram', `the server\u2019s distribution has nginx ${old}, and ${oldest} is the oldest that works; use a newer release of it, or install nginx from nginx.org, and run again`);
         const removed = /The following packages will be REMOVED:\n((?: .*\n)+)/.exec(output)?.[1];
         if (removed !== undefined && /remove is disabled/.test(output))
             return new build_failure/* Failure */.HR('serverProgram', `that would remove ${removed.trim().split(/\s+/).join(', ')}, which is not Berth\u2019s; remove it or install what is missing by hand, and run again`);
@@ -4052,6 +4105,7 @@ const page = resource({
         return {
             files: facts.get('page.files'),
             socket: facts.is('page.socket'),
+            reachable: ['', facts.get('site.group')].includes(facts.get('page.group')),
             script: facts.file('page.script'),
             unit: facts.file('page.unit'),
             serving: active && enabled,
@@ -4077,6 +4131,9 @@ const page = resource({
             ...fileChanges(`${directory}/catalog.pl`, seen.script, script, '644'),
             ...fileChanges(`${page_unit(domain)}.service`, seen.unit, service, '644'),
             ...(seen.unit && !(seen.serving && seen.socket) ? change(true, `start ${page_unit(domain)}.service`) : []),
+            ...(seen.unit && !seen.reachable
+                ? change(true, `restart ${page_unit(domain)}.service, which nginx can\u2019t reach`)
+                : []),
         ];
         if (changes.length > 0) {
             steps.push({
@@ -4259,12 +4316,12 @@ const maxThreads = 2048;
  * once. Two generations at once leave the machine a fifth of its memory.
  */
 function startScript(desired) {
-    const { domain, directory, registry, shared } = desired;
+    const { domain, directory, registry } = desired;
     const [uid] = account.split(':');
     const maxMemory = (0,build_desired/* onDisk */.FC)(desired) ? 1024 : 2048;
     const network = needsNetwork(desired);
     // The environment would override config.yml.
-    const secret = shared ? '' : ` --env-file ${(0,shell/* quote */.hD)(`${directory}/secret.env`)}`;
+    const secret = hasSecret(desired) ? '' : ` --env-file ${(0,shell/* quote */.hD)(`${directory}/secret.env`)}`;
     return `#!/bin/sh
 ${shell/* notice */.lm}
 folder=$(cd "$(dirname "$0")" && pwd)
@@ -4644,7 +4701,7 @@ const site = resource({
             });
         }
         if (seen.trust && trust === undefined) {
-            steps.push(distrust(desired.directory));
+            steps.push(site_distrust(desired.directory));
         }
         // Only now does no site need it any more.
         if (seen.own && !desired.certificate) {
@@ -4677,10 +4734,10 @@ const site = resource({
                     call: ['site_remove', siteFile(domain)],
                 },
             ]),
-        ...(trust === undefined ? [] : [distrust(directory)]),
+        ...(trust === undefined ? [] : [site_distrust(directory)]),
     ],
 });
-function distrust(directory) {
+function site_distrust(directory) {
     const changes = [{ action: 'delete', summary: peersTrust(directory) }];
     return { resource: 'site', changes, call: ['site_distrust', directory] };
 }
@@ -5658,6 +5715,7 @@ var external_node_path_ = __webpack_require__(6760);
 
 
 
+
 /** The server has no space for the upload. */
 class DiskFull extends build_failure/* Failure */.HR {
     constructor(sentence) {
@@ -5671,9 +5729,10 @@ class TooLarge extends build_failure/* Failure */.HR {
     }
 }
 /** Turns what a client or the registry said into a failure with the next action. */
-function pushFailure(words, { domain, repository, user, client }) {
+function pushFailure(said, { domain, repository, user, client }) {
     const there = `${domain}/${repository}`;
-    const quoted = words.replace(/\s+/g, ' ').slice(0, 300);
+    const quoted = said.replace(/\s+/g, ' ').slice(0, 300);
+    const words = withoutNames(said, domain, repository);
     // skopeo unpacks an archive before it sends anything.
     if (/no space left/i.test(words) && /initializing source|untar|\/var\/tmp\/|TMPDIR/i.test(words))
         return new build_failure/* Failure */.HR('diskFull', `this runner\u2019s disk is full, so the archive for ${there} can\u2019t be unpacked; delete what the job no longer needs, or set TMPDIR to a larger disk (${quoted})`);
@@ -5683,7 +5742,7 @@ function pushFailure(words, { domain, repository, user, client }) {
     if (status === 413 || /entity too large/i.test(words)) {
         return new TooLarge(`a proxy in front of ${domain} refuses an upload of this size for ${there} (413); raise its limit (\`client_max_body_size 0\` in nginx), push with \`push-through: ssh\`, or point the name straight at the server`);
     }
-    const ownProxy = ownProxyFailure(words, domain, client);
+    const ownProxy = ownProxyFailure(words, quoted, domain, client);
     if (ownProxy)
         return ownProxy;
     const proxied = status === undefined ? undefined : proxyFailure(domain, status);
@@ -5703,18 +5762,33 @@ function pushFailure(words, { domain, repository, user, client }) {
         return new Transient('push', `${there} could not be pushed: ${quoted}`);
     return new build_failure/* Failure */.HR('push', `${client} can\u2019t push ${there}: ${quoted}`);
 }
+/**
+ * What was said, without the names in it: a word in that of `team/certificate-service` or of a tag says nothing about what went
+ * wrong. A repository may be called as any word, so it counts as a name only where one stands.
+ */
+function withoutNames(said, domain, repository) {
+    const name = `${(0,format/* literal */.eu)(repository)}(?![\\w-]|\\.\\w)`;
+    const before = repository.includes('/')
+        ? '(?<![\\w.-])'
+        : '(?<=/v2/|DOMAIN/|127\\.0\\.0\\.1:\\d+/|\\bName:)';
+    return (0,format/* withoutDomain */.t7)(said, domain)
+        .replace(/\b((?:oci|oci-archive|docker-archive):)[^\s"]*[^\s":]/g, '$1SOURCE')
+        .replace(new RegExp(before + name, 'g'), 'REPOSITORY')
+        .replace(/(?<=REPOSITORY:|\/manifests\/|\bmanifest (?=\S+ to DOMAIN))[\w.-]*\w/g, 'TAG');
+}
 /** Words of a client that goes through the runner\u2019s own proxy, in vain. The proxy\u2019s answer to CONNECT is all that Go tells of it. */
-function ownProxyFailure(words, domain, client) {
+function ownProxyFailure(words, quoted, domain, client) {
     const refused = /"https?:\/\/[^"\s]+": (Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Time-?out)\s*$/im;
     if (!/proxyconnect/i.test(words) && !refused.test(words))
         return undefined;
-    return new build_failure/* Failure */.HR('proxy', `this runner\u2019s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit\u2019s environment (${words.replace(/\s+/g, ' ').slice(0, 300)})`);
+    return new build_failure/* Failure */.HR('proxy', `this runner\u2019s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit\u2019s environment (${quoted})`);
 }
 /** The same for what `docker login` said. */
-function loginFailure(words, { domain, user }) {
-    const quoted = words.replace(/\s+/g, ' ').slice(0, 300);
+function loginFailure(said, { domain, user }) {
+    const quoted = said.replace(/\s+/g, ' ').slice(0, 300);
+    const words = (0,format/* withoutDomain */.t7)(said, domain);
     const start = `this runner\u2019s Docker can\u2019t be logged in to ${domain} as \`${user}\``;
-    const ownProxy = ownProxyFailure(words, domain, 'Docker');
+    const ownProxy = ownProxyFailure(words, quoted, domain, 'Docker');
     if (ownProxy)
         return ownProxy;
     if (/saving credentials|credential/i.test(words))
@@ -5775,9 +5849,15 @@ function ofIndex({ body }) {
     ];
 }
 async function ofImage(registry, repository, { body, config }) {
-    const name = config === undefined ? undefined : nameOf((0,json/* parseJson */.qF)(await registry.config(repository, config)));
-    if (name !== undefined)
-        return name;
+    if (config !== undefined) {
+        const text = await registry.config(repository, config);
+        // Not even whether it is an image can be told then.
+        if (text === undefined)
+            return undefined;
+        const name = nameOf((0,json/* parseJson */.qF)(text));
+        if (name !== undefined)
+            return name;
+    }
     const { artifactType, config: configuration } = (0,json/* object */.Ik)((0,json/* parseJson */.qF)(body));
     const type = (0,json/* string */.Yj)(artifactType) ?? (0,json/* string */.Yj)((0,json/* object */.Ik)(configuration).mediaType);
     return artifacts.find(([pattern]) => pattern.test(type ?? ''))?.[1] ?? type;
@@ -6326,12 +6406,12 @@ async function exec_exec(program, args, { input, env } = {}) {
 
 
 /** Finds the image that a source names; `wanted` is the repository that it is to go to, if the source\u2019s line says so. */
-async function findArchive({ kind: given, path, reference }, wanted) {
+async function findArchive({ kind: given, path, reference }, wanted, say) {
     if (!(0,external_node_fs_.existsSync)(path))
         throw new build_failure/* Failure */.HR('imageMissing', `there is no ${path} in the workspace; build it in an earlier step of the same job`);
     const index = entries(await read(path, 'index.json'));
     const saved = savedImages(await read(path, 'manifest.json'));
-    const kind = given === 'path' ? kindOf(path, index, saved) : given;
+    const kind = given === 'path' ? await kindOf(path, index, saved, say) : given;
     const found = kind === 'docker-archive' ? oneSaved(path, reference, saved) : oneOf(kind, path, reference, index);
     const repository = wanted ?? (found.name && (0,registry_reference/* ownName */.qU)(found.name.replace(officialImage, '')));
     if (repository === undefined)
@@ -6339,16 +6419,19 @@ async function findArchive({ kind: given, path, reference }, wanted) {
     const mistake = (0,registry_reference/* repositoryMistake */.tP)(repository);
     if (mistake)
         throw new build_failure/* Failure */.HR('imageName', `${path}: ${mistake}`);
-    const inside = 'reference' in found ? found.reference : reference;
+    const inside = found.reference;
     return {
         id: found.id,
         repository,
         size: (0,external_node_fs_.statSync)(path).isFile() ? (0,external_node_fs_.statSync)(path).size : 0,
-        from: `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`,
+        stored: {
+            from: `${kind}:${path}${inside === undefined ? '' : `:${inside}`}`,
+            ...(found.ambiguous !== undefined && { digest: found.id, ambiguous: found.ambiguous }),
+        },
     };
 }
-// Since version 25, Docker\u2019s archives are both. Only an index of indexes says more than `manifest.json` can.
-function kindOf(path, index, saved) {
+// Since version 25, Docker\u2019s archives are both. Only an index of indexes says more than `manifest.json` can, if all of it is there.
+async function kindOf(path, index, saved, say) {
     if ((0,external_node_fs_.statSync)(path).isDirectory()) {
         if (index)
             return 'oci';
@@ -6357,30 +6440,77 @@ function kindOf(path, index, saved) {
             : 'write one with `docker buildx build --output type=oci,dest=FILE`';
         throw new build_failure/* Failure */.HR('imageMissing', `the folder ${path} is no OCI layout; ${todo}`);
     }
-    if (index && (!saved || index.some(({ nested }) => nested)))
+    const nested = index?.filter(({ nested }) => nested) ?? [];
+    if (index && !saved)
         return 'oci-archive';
+    if (nested.length > 0) {
+        const absent = await absentFrom(path, nested);
+        if (absent.length === 0)
+            return 'oci-archive';
+        say(`${path} has no ${absent.join(', ')}, which its index names, so it is pushed without`);
+    }
     if (saved)
         return 'docker-archive';
     throw new build_failure/* Failure */.HR('imageMissing', `${path} is neither a \`docker save\` archive nor an OCI one, or the runner lacks what unpacks it${/zst/.test(path) ? ' (zstd)' : ''}; give one of those`);
 }
+/**
+ * What indexes in an archive name that is not in it. Docker saves an image that was pulled with the whole index, and of the
+ * platforms only those that were pulled.
+ */
+async function absentFrom(path, indexes) {
+    const { stdout } = await exec_exec('tar', ['-tf', path]);
+    const there = new Set(stdout.split('\n').map(name => name.replace(/^\.\//, '')));
+    const blob = (digest) => `blobs/${(0,json/* string */.Yj)(digest)?.replace(':', '/')}`;
+    const absent = [];
+    for (const { digest } of indexes) {
+        if (!there.has(blob(digest)))
+            absent.push(digest);
+        else
+            for (const member of (0,json/* list */.p_)((0,json/* object */.Ik)(await read(path, blob(digest))).manifests).map(json/* object */.Ik))
+                if (!there.has(blob(member.digest)))
+                    absent.push(platformName(member));
+    }
+    return [...new Set(absent)];
+}
+/** How to call a member of an index. */
+function platformName({ annotations, digest, platform }) {
+    if ((0,json/* object */.Ik)(annotations)['vnd.docker.reference.type'] === 'attestation-manifest')
+        return 'attestation';
+    const { os, architecture, variant } = (0,json/* object */.Ik)(platform);
+    return (0,json/* strings */.P$)([os, architecture, variant]).join('/') || ((0,json/* string */.Yj)(digest) ?? 'unknown');
+}
 function oneSaved(path, reference, saved = []) {
     const images = reference === undefined ? saved : saved.filter(({ names }) => names.includes(reference));
     const [image] = images;
-    if (!image || images.length > 1)
-        throw several(path, reference, 'docker-archive', saved.flatMap(({ names }) => names));
+    if (!image || images.length > 1) {
+        const names = saved.flatMap(({ names }) => names);
+        const own = names.filter(name => names.indexOf(name) === names.lastIndexOf(name));
+        throw several(path, reference, 'docker-archive', own);
+    }
     const name = reference ?? image.names[0];
-    return { id: `sha256:${image.config}`, ...(name && { name }) };
+    return { id: `sha256:${image.config}`, reference, ...(name && { name }) };
 }
 function oneOf(kind, path, reference, index = []) {
     const entries = reference === undefined ? index : index.filter(each => isCalled(each, reference));
     const [entry] = entries;
     // buildx lists an image once for each of its names.
     if (!entry || entries.some(({ digest }) => digest !== entry.digest))
-        throw several(path, reference, kind, (0,json/* strings */.P$)(index.map(({ annotations }) => annotations[refName])));
+        throw several(path, reference, kind, (0,json/* strings */.P$)(index.map(each => ownNameIn(each, index))));
     const name = namesOf(entry).find(each => /[/:]/.test(each));
-    // skopeo knows it by no other name.
+    // skopeo knows it by no other name, and takes the first that has it.
     const inside = index.length === 1 ? undefined : (0,json/* string */.Yj)(entry.annotations[refName]);
-    return { id: entry.digest, reference: inside, ...(name && { name }) };
+    const ambiguous = index.length > 1 &&
+        (inside === undefined ||
+            index.some(each => each.digest !== entry.digest && each.annotations[refName] === inside));
+    return {
+        ...{ id: entry.digest, reference: ambiguous ? undefined : inside, ambiguous },
+        ...(name && { name }),
+    };
+}
+/** The name by which an entry, and no other image of the layout, can be asked for. */
+function ownNameIn(entry, index) {
+    const names = [(0,json/* string */.Yj)(entry.annotations[refName]), ...namesOf(entry)];
+    return names.find(name => name !== undefined && index.every(other => other.digest === entry.digest || !isCalled(other, name)));
 }
 const refName = 'org.opencontainers.image.ref.name';
 /** What containerd writes before a name without a registry and a slash. `docker save` of another store omits it. */
@@ -6396,7 +6526,7 @@ function isCalled(entry, reference) {
 }
 function several(path, reference, kind, names) {
     const what = reference === undefined ? 'does not hold exactly one image' : `has no single image ${reference}`;
-    const own = [...new Set(names)].filter(name => names.indexOf(name) === names.lastIndexOf(name));
+    const own = [...new Set(names)];
     const [first] = own;
     const todo = first !== undefined
         ? `it has ${own.slice(0, 5).join(', ')}: write ${kind}:${path}:${first}`
@@ -6437,8 +6567,8 @@ function savedImages(saved) {
 
 
 
-/** Finds the images, before anything is contacted; throws an InputError that names every one that can\u2019t be pushed. */
-async function findImages(images, skopeo, cancelled) {
+/** Finds the images, before anything is contacted; throws an InputError that names every one that can\u2019t be pushed. `say` hears of what is left out. */
+async function findImages(images, skopeo, cancelled, say) {
     const mistakes = [];
     const locals = [];
     const docker = images.some(({ source }) => source.kind === 'docker')
@@ -6449,8 +6579,8 @@ async function findImages(images, skopeo, cancelled) {
     for (const { source, repository, tags } of images) {
         try {
             if (source.kind !== 'docker') {
-                const { from, ...found } = await findArchive(source, repository);
-                locals.push({ ...found, tags, client: 'skopeo', push: pushBySkopeo(skopeo, from) });
+                const { stored, ...found } = await findArchive(source, repository, say);
+                locals.push({ ...found, tags, client: 'skopeo', push: pushBySkopeo(skopeo, stored) });
             }
             else if (docker) {
                 if (repository === undefined)
@@ -6486,14 +6616,14 @@ function absent(name, names) {
     const shown = names.slice(0, 5).join(', ');
     return `this runner\u2019s Docker has no image ${name}, ${shown === '' ? 'nor any other' : `only ${shown}`}; build it in an earlier step of the same job, with \`load: true\` if buildx builds it`;
 }
-function pushBySkopeo(skopeo, from) {
+function pushBySkopeo(skopeo, stored) {
     return ({ name, tag }, user, hear, cancelled) => {
         const onLine = (line) => {
             const id = /^Copying blob (?:sha256:)?(\w{12})/.exec(line)?.[1];
             if (id)
                 hear({ id, status: line.includes('skipped') ? 'Layer already exists' : 'Pushing' });
         };
-        return skopeo.copy(from, `${name}:${tag}`, user, onLine, cancelled);
+        return skopeo.copy(stored, `${name}:${tag}`, user, onLine, cancelled);
     };
 }
 
@@ -6529,9 +6659,14 @@ class RegistryApi {
         const digest = `sha256:${(0,external_node_crypto_.createHash)('sha256').update(answer.body).digest('hex')}`;
         return { digest, type: String(answer.headers['content-type']), body: answer.body, ...api_read(answer.body) };
     }
-    /** The configuration of an image, in JSON. */
+    /** The configuration of an image, in JSON; `undefined` if it is in an object storage that this machine can\u2019t read from. */
     async config(repository, digest) {
         const answer = await this.#ask('GET', `/v2/${repository}/blobs/${digest}`);
+        const location = redirect(answer);
+        if (location !== undefined) {
+            const moved = await this.#endpoint.follow(location).catch(() => undefined);
+            return moved?.status === 200 ? moved.body : undefined;
+        }
         if (answer.status !== 200)
             throw this.#endpoint.refused(answer, `${repository}@${digest}`);
         return answer.body;
@@ -6553,6 +6688,9 @@ class RegistryApi {
         }));
         const blobs = await Promise.all(manifest.blobs.map(async ({ digest, size }) => {
             const answer = await this.#ask('HEAD', `/v2/${repository}/blobs/${digest}`);
+            // A registry redirects only to what it has found itself.
+            if (redirect(answer) !== undefined)
+                return [];
             if (answer.status !== 200 && answer.status !== 404)
                 throw this.#endpoint.refused(answer, `${repository}@${digest}`);
             return answer.status === 404 || Number(answer.headers['content-length']) !== size ? [digest] : [];
@@ -6577,6 +6715,10 @@ class RegistryApi {
     }
 }
 const manifestPath = (repository, reference) => `/v2/${repository}/manifests/${reference}`;
+/** Where a registry sends clients for a blob, such as with `s3-redirect`. */
+function redirect({ status, headers }) {
+    return status === 307 || status === 302 ? (0,json/* string */.Yj)(headers.location) : undefined;
+}
 /** Where an upload continues. A registry may give the whole URL or only the path. */
 function upload({ headers }) {
     const { pathname, search } = new URL(String(headers.location), 'https://registry');
@@ -6668,11 +6810,25 @@ class Gate {
         };
         outgoing.on('error', failed);
         outgoing.on('response', answer => {
-            response.writeHead(answer.statusCode ?? 502, answer.headers);
+            response.writeHead(answer.statusCode ?? 502, throughHere(answer));
             (0,external_node_stream_.pipeline)(answer, response, () => { });
         });
         (0,external_node_stream_.pipeline)(incoming, outgoing, () => { });
     }
+}
+/**
+ * The headers of an answer. A registry whose settings name its host (`http.host`) tells where an upload continues with that, which
+ * would lead past the gate. Redirects stay as they are: they lead to an object storage.
+ */
+function throughHere({ statusCode = 0, headers }) {
+    const { location } = headers;
+    if (location === undefined ||
+        statusCode >= 300 ||
+        !/^https?:\/\//i.test(location) ||
+        !URL.canParse(location))
+        return headers;
+    const { pathname, search } = new URL(location);
+    return { ...headers, location: pathname + search };
 }
 
 // EXTERNAL MODULE: external "node:os"
@@ -6808,8 +6964,8 @@ class Skopeo {
         if (code !== 0)
             throw new build_failure/* Failure */.HR('runnerProgram', 'an archive or OCI layout is pushed with skopeo, and this runner has none; install it in an earlier step: `sudo apt-get install -y skopeo`');
     }
-    /** `from` is a reference as skopeo writes it, such as `oci-archive:app.tar`. Returns the digest; throws what skopeo says. */
-    async copy(from, reference, user, onLine, cancelled) {
+    /** Returns the digest; throws what skopeo says. */
+    async copy(image, reference, user, onLine, cancelled) {
         // A folder for each copy, because several run at once.
         (0,external_node_fs_.mkdirSync)(this.#folder, { recursive: true, mode: 0o700 });
         const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(this.#folder, 'copy-'));
@@ -6843,12 +6999,16 @@ class Skopeo {
                 }).end();
                 return code === 0 ? '' : (0,format/* lastLine */.fM)(stderr) || `exit ${code}`;
             };
+            const { digest } = image;
+            const from = digest !== undefined && image.ambiguous
+                ? await this.#alone(image.from, digest, (0,external_node_path_.join)(folder, 'alone'))
+                : image.from;
             // Layers in an archive of `docker save` are not compressed, so there is no manifest to preserve.
             const options = from.startsWith('docker-archive:') ? [] : ['--all', '--preserve-digests'];
             let words = await run(options, from, reference);
             // skopeo would mark zstd layers in an index, and so change it. So the images are copied one by one, and the index as it is.
             if (/must be converted/.test(words))
-                words = await this.#copyParts(from, reference, (0,external_node_path_.join)(folder, 'layout'), run);
+                words = await this.#copyParts({ ...image, from }, reference, (0,external_node_path_.join)(folder, 'layout'), run);
             if (words !== '')
                 throw new Error(words);
             return (await (0,external_node_fs_promises_.readFile)(digestFile, 'utf8')).trim();
@@ -6857,23 +7017,41 @@ class Skopeo {
             (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
         }
     }
-    /** Copies an index and its images one by one, from a layout of our own in `folder`. Returns what skopeo says if it fails. */
-    async #copyParts(from, reference, folder, run) {
-        const [, kind, path = '', inside] = /^([^:]+):([^:]+)(?::(.+))?$/.exec(from) ?? [];
+    /**
+     * Makes a layout of our own in `folder` with one of several images, and returns it as skopeo writes it. Images may share the one
+     * name that skopeo looks at, and it takes the first: buildx writes only the tag there.
+     */
+    async #alone(from, digest, folder) {
+        const whole = await this.#unpack(from, folder);
+        const top = await manifestsIn((0,external_node_path_.join)(whole, 'index.json'));
+        const { annotations: _, ...entry } = top.find(each => digestOf(each) === digest) ?? {};
+        writeLayout(folder, [entry]);
+        return `oci:${folder}`;
+    }
+    /** Puts the blobs of a layout into `folder`. Returns the folder that the layout itself is in. */
+    async #unpack(from, folder) {
+        const [, kind, path = ''] = /^([^:]+):([^:]+)/.exec(from) ?? [];
         const whole = kind === 'oci-archive' ? (0,external_node_path_.join)(folder, 'whole') : (0,external_node_path_.resolve)(path);
         (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, 'whole'), { recursive: true });
-        if (kind === 'oci-archive')
-            await exec_exec('tar', ['-xf', path, '-C', whole]);
+        if (kind === 'oci-archive') {
+            const { code, stderr } = await exec_exec('tar', ['-xf', path, '-C', whole]);
+            if (code !== 0)
+                throw new Error(`untarring file: ${(0,format/* lastLine */.fM)(stderr)}`);
+        }
         (0,external_node_fs_.symlinkSync)((0,external_node_path_.join)(whole, 'blobs'), (0,external_node_path_.join)(folder, 'blobs'));
+        return whole;
+    }
+    /** Copies an index and its images one by one, from a layout of our own in `folder`. Returns what skopeo says if it fails. */
+    async #copyParts({ from, digest }, reference, folder, run) {
+        const whole = await this.#unpack(from, folder);
         const top = await manifestsIn((0,external_node_path_.join)(whole, 'index.json'));
-        const root = top.find(each => inside === undefined || (0,json/* object */.Ik)(each.annotations)[skopeo_refName] === inside);
+        const root = top.find(each => digestOf(each) === digest) ?? top[0];
         const parts = await manifestsIn((0,external_node_path_.join)(whole, 'blobs/sha256', digestOf(root).slice('sha256:'.length)));
         const entries = [root, ...parts].map((entry, index) => ({
             ...{ mediaType: entry?.mediaType, digest: entry?.digest, size: entry?.size },
             annotations: { [skopeo_refName]: String(index) },
         }));
-        (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-        (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: entries }));
+        writeLayout(folder, entries);
         const name = reference.slice(0, reference.lastIndexOf(':'));
         for (const [index, part] of parts.entries()) {
             const words = await run(['--preserve-digests'], `oci:${folder}:${index + 1}`, `${name}@${digestOf(part)}`);
@@ -6884,6 +7062,10 @@ class Skopeo {
     }
 }
 const skopeo_refName = 'org.opencontainers.image.ref.name';
+function writeLayout(folder, manifests) {
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
+}
 const digestOf = (entry) => (0,json/* string */.Yj)(entry?.digest) ?? '';
 async function manifestsIn(file) {
     return (0,json/* list */.p_)((0,json/* object */.Ik)((0,json/* parseJson */.qF)(await (0,external_node_fs_promises_.readFile)(file, 'utf8'))).manifests).map(json/* object */.Ik);
@@ -6971,8 +7153,8 @@ async function push(inputs, context) {
     }
 }
 /** The images to push, found on this runner before anything is contacted. */
-function findLocals({ images, desired }, { folder, cancelled }) {
-    return findImages(images, new Skopeo((0,external_node_path_.join)(folder, 'skopeo'), desired.acme.ca), cancelled);
+function findLocals({ images, desired }, { folder, cancelled, listener }) {
+    return findImages(images, new Skopeo((0,external_node_path_.join)(folder, 'skopeo'), desired.acme.ca), cancelled, listener.said);
 }
 /** Verifies the registry and pushes. `seen` is its certificate if it was verified already, `undefined` if something was wrong. */
 async function deliver(endpoint, locals, inputs, context, seen) {
@@ -7168,7 +7350,7 @@ async function renew(inputs, context) {
         served = await context.group(`Check https://${domain}`, () => onEndpoint(inputs, endpoint => endpoint.certificate()));
         const [first, ...others] = done;
         if (first && others.length === 0)
-            failure ??= assessOf(inputs, first.result, served);
+            failure ??= assessOf(inputs, first, served);
     }
     catch (error) {
         failure = (0,build_failure/* joined */.oR)([...(failure ? [failure] : []), (0,build_failure/* asFailure */.h_)(error)]);
@@ -7191,40 +7373,52 @@ async function renew(inputs, context) {
         ...(failure && { failure }),
     };
 }
-/** Checks each of several servers at its own address: each has its own certificate, and the name leads to only one of them. */
+/** Checks each of several servers at its own address: each has its own certificate, and the name points to only one of them. */
 function assessEach(inputs, { group }, done) {
     const well = done.filter(({ result }) => result.fatal === undefined);
-    const resultOf = ({ name }) => well.find(({ one }) => one.name === name)?.result;
+    const found = ({ name }) => well.find(({ one }) => one.name === name);
     return group('Check each server', () => seenAtEach(inputs, well.map(({ one }) => one), async (endpoint, one) => {
-        const result = resultOf(one);
+        const work = found(one);
         const served = await endpoint.certificate();
-        const failure = result && assessOf(inputs, result, served);
+        const failure = work && assessOf(inputs, work, served);
         if (failure)
             throw failure;
         one.listener.said(`its certificate is valid until ${renew_date(served)}`);
     }, one => {
-        const result = resultOf(one);
-        return result && assessUnseen(inputs, result);
+        const work = found(one);
+        return work && assessUnseen(inputs, work.result);
     }));
 }
 /** By what the server itself said over SSH. What this run ordered was not there yet, and certbot was content with it. */
 function assessUnseen(inputs, { facts, steps, undone }) {
     if (facts === undefined || steps.some(isOrder))
         return undefined;
-    const disk = onDisk(inputs, facts);
-    // After a change it serves what is on its disk.
-    const served = (steps.length === 0 && readLineage(facts, inputs.desired.domain).served) || disk;
-    const about = { disk: undefined, ordered: false, reason: undone?.message, now: Date.now() };
+    const served = shown(inputs, facts, steps);
+    const about = { proxied: false, disk: undefined, ordered: false, reason: undone?.message, now: Date.now() };
     return served && assess(inputs, { ...about, served });
 }
-function assessOf(inputs, { facts, steps, undone }, served) {
+function assessOf(inputs, { one, result }, served) {
+    const { facts, steps, undone } = result;
+    const disk = onDisk(inputs, facts);
+    const { certificate, acme } = inputs.desired;
+    const ordered = steps.some(isOrder);
+    // Only with these two can a proxy end TLS.
+    const mayBeProxied = !ordered && (certificate !== undefined || acme.dns !== undefined);
+    const proxied = mayBeProxied && same(shown(inputs, facts, steps), disk) && !same(served, disk);
+    if (proxied && disk)
+        one.listener.said(`a proxy in front of this server shows a certificate that is valid until ${renew_date(served)}; the server\u2019s own is valid until ${renew_date(disk)}`);
     return assess(inputs, {
-        served,
-        disk: onDisk(inputs, facts),
-        ordered: steps.some(isOrder),
+        ...{ served, disk, proxied, ordered },
         reason: undone?.message,
         now: Date.now(),
     });
+}
+/** What the server itself shows on its port 443. After a change it serves what is on its disk. */
+function shown(inputs, facts, steps) {
+    return ((steps.length === 0 && facts && readLineage(facts, inputs.desired.domain).served) || onDisk(inputs, facts));
+}
+function same(one, other) {
+    return one?.fingerprint256 === other?.fingerprint256;
 }
 async function renew_renewed({ server, desired, plans, ...one }) {
     const result = { steps: [], facts: undefined, fatal: undefined, undone: undefined };
@@ -7261,18 +7455,20 @@ function onDisk({ desired }, facts) {
     return facts && readLineage(facts, desired.domain).leaf;
 }
 /** What is wrong with the certificate that clients get, in a sentence; `undefined` if nothing is. */
-function assess({ desired: { domain, renewBefore, certificate } }, { served, disk, ordered, reason, now }) {
-    const same = served.fingerprint256 === disk?.fingerprint256;
-    if (disk && same === ordered) {
+function assess({ desired: { domain, renewBefore, certificate } }, { served, disk, proxied, ordered, reason, now }) {
+    if (disk && !proxied && same(served, disk) === ordered) {
         const sentence = ordered
             ? `the certificate of ${domain} was renewed, but the old one is still served, valid until ${renew_date(served)}; does the name point to this server on every address, and is there a proxy in front of it?`
             : `${domain} serves a certificate that is valid until ${renew_date(served)}, and it is not the one on the server\u2019s disk, which is valid until ${renew_date(disk)}; does the name point to this server, and is there a proxy in front of it?`;
         return new build_failure/* Failure */.HR('renewal', sentence);
     }
-    if (!due(served, renewBefore, now))
+    const own = proxied && disk && due(disk, renewBefore, now) ? disk : served;
+    if (!due(own, renewBefore, now))
         return undefined;
-    const left = Math.floor((served.validToDate.getTime() - now) / (24 * 60 * 60 * 1000));
-    const risk = `the certificate of ${domain} is valid for only ${left} more ${left === 1 ? 'day' : 'days'}, until ${renew_date(served)}`;
+    const left = Math.floor((own.validToDate.getTime() - now) / (24 * 60 * 60 * 1000));
+    const risk = `the certificate of ${domain} is valid for only ${left} more ${left === 1 ? 'day' : 'days'}, until ${renew_date(own)}`;
+    if (proxied && own === served)
+        return new build_failure/* Failure */.HR('renewal', `${risk}; the proxy in front of the server shows it, so renew it there`);
     return new build_failure/* Failure */.HR('renewal', certificate
         ? `${risk}; give a newer one as \`certificate\` and \`certificate-key\`, and run mode \`up\``
         : `${risk}, and could not be renewed: ${reason ?? 'the authority issued one that is valid no longer than that'}`);

@@ -453,9 +453,11 @@ class InputError extends Error {
 /* harmony export */   AQ: () => (/* binding */ daysUntil),
 /* harmony export */   U9: () => (/* binding */ count),
 /* harmony export */   eV: () => (/* binding */ shortReference),
+/* harmony export */   eu: () => (/* binding */ literal),
 /* harmony export */   fM: () => (/* binding */ lastLine),
 /* harmony export */   ix: () => (/* binding */ megabytes),
-/* harmony export */   p0: () => (/* binding */ duration)
+/* harmony export */   p0: () => (/* binding */ duration),
+/* harmony export */   t7: () => (/* binding */ withoutDomain)
 /* harmony export */ });
 /** `1 change`, `2 changes`. */
 function count(number, noun) {
@@ -488,6 +490,19 @@ function lastLine(text) {
 /** An image\u2019s reference with its digest cut to 12 digits. */
 function shortReference(image) {
     return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1\u2026');
+}
+/**
+ * What a program said, without a domain and those that it is in: a word in a name such as `registry.timeout.dev` says nothing about
+ * what went wrong.
+ */
+function withoutDomain(text, domain) {
+    const labels = domain.split('.');
+    const names = labels.slice(0, -1).map((_, index) => labels.slice(index).join('.'));
+    return names.reduce((rest, name) => rest.replace(new RegExp(`(?<![\\w-])${literal(name)}(?![\\w-]|\\.\\w)`, 'gi'), 'DOMAIN'), text);
+}
+/** A regular expression for exactly this text. */
+function literal(text) {
+    return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
 
@@ -949,21 +964,27 @@ function parseImages(text, names, mistake, note = () => { }) {
     const { owner, domain } = names;
     const images = [];
     const lineOf = new Map();
-    const lines = text.split('\n').map(line => line.trim());
-    // As docker/metadata-action writes one image for several registries.
-    const twin = (line) => (0,reference/* registryOf */.Fv)(line) !== undefined &&
+    const lines = text
+        .split('\n')
+        .flatMap((line, index) => splitList(line.trim(), owner).map(each => ({ line: each, number: index + 1 })));
+    const path = (line) => ownPath(line, owner);
+    // As docker/metadata-action writes one image for several registries, of which Docker Hub has no name.
+    const twin = (line) => !line.includes('=>') &&
         (0,reference/* registryOf */.Fv)(line) !== domain &&
-        lines.some(each => (0,reference/* registryOf */.Fv)(each) === domain && ownPath(each, owner) === ownPath(line, owner));
-    const wanted = lines.filter(line => line !== '' && !twin(line));
-    const alone = (name) => wanted.filter(line => ownPath(line, owner) === ownPath(name, owner)).length === 1;
-    for (const [index, line] of lines.entries()) {
+        ((0,reference/* registryOf */.Fv)(line) !== undefined || (0,reference/* ownTag */.Zc)(line) !== undefined) &&
+        lines.some(({ line: each }) => (0,reference/* registryOf */.Fv)(each) === domain &&
+            path(each) === path(line) &&
+            ((0,reference/* registryOf */.Fv)(line) !== undefined || (0,reference/* ownTag */.Zc)(each) === (0,reference/* ownTag */.Zc)(line)));
+    const wanted = lines.map(({ line }) => line).filter(line => line !== '' && !twin(line));
+    const alone = (name) => wanted.filter(line => path(line) === path(name)).length === 1;
+    for (const { line, number } of lines) {
         if (line === '')
             continue;
         if (twin(line)) {
             note(`${line} is on another registry, so it is left out`);
             continue;
         }
-        const fail = (message) => mistake(`line ${index + 1}: ${message}`);
+        const fail = (message) => mistake(`line ${number}: ${message}`);
         const [left = '', target, ...rest] = line.split(/\s*=>\s*/);
         if (rest.length > 0 || left === '' || target === '') {
             fail('write source, or source => repository:tag');
@@ -990,10 +1011,23 @@ function parseImages(text, names, mistake, note = () => { }) {
             else
                 images.push({ source, repository, tags });
             for (const each of tags)
-                lineOf.set(`${repository}:${each}`, index + 1);
+                lineOf.set(`${repository}:${each}`, number);
         }
     }
     return images;
+}
+/** References that are separated by commas, as docker/metadata-action can write them; any other line is left as it is. */
+function splitList(line, owner) {
+    const words = line.split(',').map(word => word.trim());
+    const isImage = (word) => {
+        const source = parseSource(word, owner);
+        return typeof source !== 'string' && source.kind === 'docker' && isReference(word);
+    };
+    return words.length > 1 && words.every(isImage) ? words : [line];
+}
+/** Whether a word is a whole reference. A branch such as feature/x is none, and no tag either. */
+function isReference(word) {
+    return /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && ((0,reference/* registryOf */.Fv)(word) !== undefined || /[:@][^/]*$/.test(word));
 }
 /** The path that a reference names, without registry and tag. */
 function ownPath(line, owner) {
@@ -1077,9 +1111,7 @@ function parseTags(text, { domain, owner }, mistake) {
         .map(tag => tag.trim())
         .filter(tag => tag !== '');
     for (const word of new Set(words)) {
-        // A branch such as feature/x is neither.
-        const isReference = /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && ((0,reference/* registryOf */.Fv)(word) !== undefined || /[:@][^/]*$/.test(word));
-        if (!isReference)
+        if (!isReference(word))
             tags.plain.push(word);
         else if ((0,reference/* registryOf */.Fv)(word) === domain) {
             const { repository, tag = 'latest' } = (0,reference/* splitTag */.RK)((0,reference/* lowered */.DM)((0,reference/* withoutRegistry */.i_)(word), owner));
@@ -1315,6 +1347,7 @@ async function readConfig(text, mistake) {
         if ((0,json/* isObject */.Gv)(config)) {
             checkHttp(config.http, mistake);
             checkEndpoint(config.storage, mistake);
+            checkFolder(config.storage, mistake);
             return { ...config };
         }
         mistake('is not a YAML map');
@@ -1344,6 +1377,16 @@ function checkHttp(http, mistake) {
     for (const key of given) {
         mistake(`has \`http.${key}\`, which would keep nginx from reaching the registry; remove it${key === 'tls' ? ' (nginx does TLS)' : ''}`);
     }
+}
+/** The container can write nowhere else, and what it writes to its `/tmp` is gone after a restart. */
+function checkFolder(storage, mistake) {
+    const disk = (0,json/* isObject */.Gv)(storage) && (0,json/* isObject */.Gv)(storage.filesystem) ? storage.filesystem : {};
+    const { rootdirectory } = disk;
+    if (rootdirectory === undefined || rootdirectory === null)
+        return;
+    if (/^\/var\/lib\/registry(\/|$)/.test(String(rootdirectory)))
+        return;
+    mistake(`has \`storage.filesystem.rootdirectory: ${rootdirectory}\`, which is not on the server\u2019s disk but in the registry\u2019s container; omit it, and set \`directory\` to say where images are`);
 }
 /** The plan names the endpoint of a bucket, and must not show a password. */
 function checkEndpoint(storage, mistake) {

@@ -59,7 +59,7 @@ def tag(element):
 
 
 class Bucket:
-    def __init__(self, settings, patience):
+    def __init__(self, settings, timeout):
         region, bucket = settings['region'], settings['bucket']
         domain = 'amazonaws.com.cn' if region.startswith('cn-') else 'amazonaws.com'
         address = urllib.parse.urlsplit(settings.get('endpoint') or f'https://s3.{region}.{domain}')
@@ -72,7 +72,7 @@ class Bucket:
         self.region = region
         self.id, self.secret = settings['accessKey'], settings['secretKey']
         self.making = making(settings)
-        self.patience = patience
+        self.timeout = timeout
         self.context = ssl.create_default_context()
         # The registry does not ask it of a company’s authority either, nor did Python before 3.13.
         self.context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -101,9 +101,9 @@ class Bucket:
     def send(self, method, target, headers, body):
         if not hasattr(self.own, 'link'):
             if self.secure:
-                link = http.client.HTTPSConnection(self.host, timeout=self.patience, context=self.context)
+                link = http.client.HTTPSConnection(self.host, timeout=self.timeout, context=self.context)
             else:
-                link = http.client.HTTPConnection(self.host, timeout=self.patience)
+                link = http.client.HTTPConnection(self.host, timeout=self.timeout)
             self.own.link = link
         try:
             self.own.link.request(method, target, body, headers)
@@ -186,7 +186,7 @@ def why(bucket, error, trying, permission):
     if isinstance(error, socket.gaierror):
         return f'is at {bucket.host}, which this server does not find in DNS; correct `s3-endpoint` or `s3-region`'
     if isinstance(error, (socket.timeout, TimeoutError)):
-        return f'has not answered within {bucket.patience} s when this server tried to {trying}; let the server reach {bucket.host}, and run again'
+        return f'has not answered within {bucket.timeout} s when this server tried to {trying}; let the server reach {bucket.host}, and run again'
     if isinstance(error, (OSError, http.client.HTTPException)):
         said = getattr(error, 'strerror', None) or str(error) or type(error).__name__
         return f'can’t be reached from this server ({said}); let the server reach {bucket.host}, and run again'

@@ -4,6 +4,7 @@
 brake_probe() { # UNIT DIRECTORY
   fact_file brake.script "$2/watcher.pl"
   fact_file brake.unit "/etc/systemd/system/$1.service"
+  fact brake.group "$(stat -c %G "/run/$1" 2>/dev/null)"
 }
 
 brake_up() { # UNIT DIRECTORY SCRIPT CONTENT

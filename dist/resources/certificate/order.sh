@@ -46,7 +46,12 @@ certificate_contact() { # DOMAIN NAME SERVER EMAIL CA
   before=
   order_workplace
   order_trust "$ca"
-  order_certbot update_account --non-interactive --agree-tos --no-eff-email --server "$server" --email "$email"
+  # Where there is none, or the authority has forgotten it, the next order registers one with this address.
+  if order_account_known; then
+    code=0
+    order_certbot update_account --non-interactive --agree-tos --no-eff-email --server "$server" --email "$email" || code=$?
+    if [ "$code" -ne 0 ] && order_account_known; then return "$code"; fi
+  fi
   order_note "$domain" "$server $email"
 }
 
@@ -115,14 +120,14 @@ order_reachable() {
   printf '%s' "$token" >"$CHALLENGES/berth-$token"
   chmod 0644 "$CHALLENGES/berth-$token"
   tell token "$token" >&3
-  patience=30
+  limit=30
   # Another server of the registry may not know this one yet.
-  case $challenge in *X-Berth-Peer*) patience=150 ;; esac
+  case $challenge in *X-Berth-Peer*) limit=150 ;; esac
   tries=0
   until tail -n 1000 "/var/log/nginx/$domain.access.log" 2>/dev/null | grep -qF "/berth-$token-seen"; do
     tries=$((tries + 1))
-    if [ "$tries" -ge $((patience * 5)) ]; then
-      echo "the runner did not give the word within $patience s"
+    if [ "$tries" -ge $((limit * 5)) ]; then
+      echo "the runner did not give the word within $limit s"
       return 1
     fi
     sleep 0.2
@@ -245,10 +250,10 @@ order_renewed_meanwhile() {
 order_help() {
   if grep -qi 'badNonce\|JWS has an invalid anti-replay nonce' "$work/said"; then
     tell say 'the authority rejects nonces; retrying more slowly' >&3
-    order_patience
+    order_nonce_retries
   elif grep -qi 'accountDoesNotExist\|unable to find existing account\|specified an account that does not exist' "$work/said" &&
     order_account_known; then
-    tell say 'the authority no longer knows this account; registering a new one' >&3
+    tell say 'the authority no longer knows this account; putting it aside' >&3
     folder "$LETSENCRYPT/berth/accounts" 0700
     rm -rf "$LETSENCRYPT/berth/accounts/$account"
     mv "$(order_accounts)/$account" "$LETSENCRYPT/berth/accounts/$account"
@@ -259,7 +264,7 @@ order_help() {
 
 # certbot tries again once when a nonce is rejected. With an authority that rejects every other nonce, an order of eight requests
 # succeeds one time in ten, and each try counts as another order.
-order_patience() {
+order_nonce_retries() {
   cat >"$work/sitecustomize.py" <<'PYTHON'
 from acme import client, messages
 

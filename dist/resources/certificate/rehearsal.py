@@ -24,8 +24,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 # Seconds until a record counts as missing. If a CNAME is in the way of a plugin that does not follow it, waiting longer is of no use.
-PATIENCE = 120
-PATIENCE_CNAME = 20
+PROPAGATION = 120
+PROPAGATION_CNAME = 20
 # certbot's wait: longer than it took now, because it may take longer another time. If no name server can be asked, it is a guess.
 WAIT_LEAST = 10
 WAIT_FACTOR = 3
@@ -238,7 +238,7 @@ class Authority(BaseHTTPRequestHandler):
     """The part of RFC 8555 that leads to one challenge."""
 
     place = domain = folder = None
-    patience = PATIENCE
+    propagation = PROPAGATION
     token = secrets.token_urlsafe(32)
     wanted = ""
     since = None
@@ -308,7 +308,7 @@ class Authority(BaseHTTPRequestHandler):
         cls.blind = lacking is None
         if not lacking:
             cls.seconds = took
-        elif took > cls.patience:
+        elif took > cls.propagation:
             cls.lacking = lacking
         return cls.seconds is not None or bool(cls.lacking)
 
@@ -332,14 +332,14 @@ def write(folder, name, value):
         file.write(str(value))
 
 
-def patience(place, command):
+def propagation(place, command):
     """Seconds until a record counts as missing. Only a hook (`manual`) may set it where a CNAME leads."""
-    return PATIENCE_CNAME if place.cname and "manual" not in command else PATIENCE
+    return PROPAGATION_CNAME if place.cname and "manual" not in command else PROPAGATION
 
 
 def rehearse(domain, folder, command):
     Authority.domain, Authority.folder, Authority.place = domain, folder, Place(domain)
-    Authority.patience = patience(Authority.place, command)
+    Authority.propagation = propagation(Authority.place, command)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Authority)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     stage = [option for each in ("config", "work", "logs") for option in (f"--{each}-dir", os.path.join(folder, each))]
@@ -360,7 +360,7 @@ def rehearse(domain, folder, command):
     if Authority.place.cname and (Authority.lacking or Authority.since is None):
         raise Obstacle(f"cname {Authority.place.cname}")
     if Authority.lacking:
-        raise Obstacle(f"unseen {PATIENCE} {' '.join(Authority.lacking)}")
+        raise Obstacle(f"unseen {PROPAGATION} {' '.join(Authority.lacking)}")
     raise Obstacle("provider")
 
 

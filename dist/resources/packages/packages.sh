@@ -61,7 +61,7 @@ packages_usable() {
   sed '/^standalone$/d' | sort | tr '\n' ' '
 }
 
-packages_install() { # NAME ... , of docker nginx certbot and certbot's plugins
+packages_install() { # NAME ... , of docker nginx>=OLDEST certbot and certbot's plugins
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
   packages_settle
   # An earlier installation may have been cut off, or stopped at a question.
@@ -82,6 +82,14 @@ packages_install() { # NAME ... , of docker nginx certbot and certbot's plugins
         return 1
       fi
       wanted="$wanted $name"
+      ;;
+    'nginx>='*)
+      candidate=$(apt-cache show --no-all-versions nginx 2>/dev/null | sed -n 's/^Version: \([0-9.]*\).*/\1/p')
+      if [ -n "$candidate" ] && ! at_least "${name#*>=}" "$candidate"; then
+        echo "old nginx $candidate"
+        return 1
+      fi
+      wanted="$wanted nginx"
       ;;
     docker) wanted="$wanted docker.io $(available docker-cli) $(apparmor_tools)" ;;
     *) wanted="$wanted $name" ;;

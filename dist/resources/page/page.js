@@ -58,6 +58,10 @@ export function matches(name, typed) {
 // Somebody may have pushed anything in the place of a list or an object.
 const record = value => (typeof value === 'object' && value !== null ? value : {})
 const list = value => (Array.isArray(value) ? value.filter(each => each === record(each)) : [])
+const number = value => (typeof value === 'number' ? value : Number.NaN)
+
+/** A value as text. `String` throws for an object such as `{"toString": 1}`. */
+export const textOf = value => (typeof value === 'object' ? JSON.stringify(value) : String(value))
 
 export function platformOf({ os, architecture, variant }) {
   return (
@@ -78,7 +82,7 @@ export function membersOf(index) {
 
 /** Bytes of a manifest with all that it names. */
 export function sizeOf({ config, layers }) {
-  return [config, ...list(layers)].reduce((sum, each) => sum + (Number(each?.size) || 0), 0)
+  return [config, ...list(layers)].reduce((sum, each) => sum + (number(each?.size) || 0), 0)
 }
 
 /** From the smallest to the largest platform. */
@@ -93,8 +97,8 @@ export function sizes(platforms) {
 /** A build cache whose layers are the members of an index, as the manifest that it could be; `undefined` for any other index. */
 export function cacheOf({ manifests }) {
   const members = list(manifests)
-  const layers = members.filter(({ mediaType }) => /\.image\.(layer|rootfs)\./.test(mediaType))
-  const config = members.find(({ mediaType }) => cacheConfig.test(mediaType))
+  const layers = members.filter(({ mediaType }) => /\.image\.(layer|rootfs)\./.test(textOf(mediaType)))
+  const config = members.find(({ mediaType }) => cacheConfig.test(textOf(mediaType)))
   return config || layers.length > 0 ? { config, layers } : undefined
 }
 
@@ -103,8 +107,8 @@ const buildCache = 'build cache'
 
 /** What an artifact is, from its manifest: an image unless it says something else. */
 export function kindOf({ artifactType, config }) {
-  const type = String(artifactType ?? config?.mediaType ?? '')
-  if (cacheConfig.test(config?.mediaType)) return buildCache
+  const type = textOf(artifactType ?? config?.mediaType ?? '')
+  if (cacheConfig.test(textOf(config?.mediaType))) return buildCache
   if (/helm\.config/.test(type)) return 'Helm chart'
   if (type === '' || /container\.image|oci\.image\.(config|index)/.test(type)) return 'image'
   return type.replace(/^application\/(vnd\.)?/, '')
@@ -177,6 +181,22 @@ export function queue(free) {
     next()
   }
   return { add, drop: key => waiting.delete(key) }
+}
+
+/** A queue that does what is wanted for a key once, however often that is said. What has failed is done when it is wanted again. */
+export function onceEach({ add, drop }) {
+  const begun = new WeakSet()
+  const want = (key, work, failed) => {
+    if (begun.has(key)) return
+    add(key, () => {
+      begun.add(key)
+      return work().catch(error => {
+        begun.delete(key)
+        failed(error)
+      })
+    })
+  }
+  return { want, drop }
 }
 
 // ---- What is asked
@@ -256,7 +276,7 @@ const most = 40
 
 /** All of these manifests that are there. */
 async function manifests(repository, references) {
-  const asked = references.slice(0, most).map(each => manifest(repository, String(each)).catch(() => []))
+  const asked = references.slice(0, most).map(each => manifest(repository, textOf(each)).catch(() => []))
   return (await Promise.all(asked)).flat()
 }
 
@@ -278,7 +298,7 @@ export async function describe(repository, reference) {
     const kind = platform || !member ? 'image' : kindOf(member.body)
     const name = platform || !member ? platformOf(record(platform)) : await nameOf(repository, member.body)
     const size = member ? sizeOf(member.body) : Number.NaN
-    return { kind, name, digest: String(digest), body: member?.body, size }
+    return { kind, name, digest: textOf(digest), body: member?.body, size }
   })
   const platforms = await Promise.all(asked)
   // An index that is no image says so itself, or has nothing but artifacts.
@@ -332,7 +352,7 @@ async function marksIn(repository, digest) {
   return members.map(({ body }) => {
     const types = list(body.layers).map(layer => proofType(body, layer))
     if (types.some(type => proofName(type).startsWith('Signature'))) return 'signed'
-    return list(body.layers).some(({ mediaType }) => /in-toto|sigstore/.test(mediaType))
+    return list(body.layers).some(({ mediaType }) => /in-toto|sigstore/.test(textOf(mediaType)))
       ? 'attested'
       : 'attached'
   })
@@ -341,20 +361,20 @@ async function marksIn(repository, digest) {
 /** The type of a statement, or of the file that it is in. */
 export function proofType(body, layer) {
   const notes = record(layer.annotations)
-  const bundled = /sigstore\.bundle/.test(layer.mediaType)
-  const artifact = kindOf(body) === 'image' ? '' : `${body.artifactType ?? body.config.mediaType} `
-  return String(
+  const bundled = /sigstore\.bundle/.test(textOf(layer.mediaType))
+  const artifact = kindOf(body) === 'image' ? '' : `${textOf(body.artifactType ?? body.config.mediaType)} `
+  return textOf(
     notes['in-toto.io/predicate-type'] ??
       notes.predicateType ??
       record(body.annotations)['dev.sigstore.bundle.predicateType'] ??
-      (bundled ? 'signature' : `${artifact}${layer.mediaType}`),
+      (bundled ? 'signature' : `${artifact}${textOf(layer.mediaType)}`),
   )
 }
 
 /** What one of them is, and by whom, as far as it says so. */
 async function proof(repository, body, layer) {
   const notes = record(layer.annotations)
-  const bundled = /sigstore\.bundle/.test(layer.mediaType)
+  const bundled = /sigstore\.bundle/.test(textOf(layer.mediaType))
   const what = proofName(proofType(body, layer))
   try {
     if (what === 'Provenance' && /in-toto/.test(layer.mediaType)) {
@@ -384,7 +404,7 @@ function h(what, content = [], attributes = {}) {
     else element.setAttribute(key, value)
   }
   const there = [content].flat(9).filter(each => each !== undefined && each !== false)
-  element.append(...there.map(each => (each instanceof Node ? each : String(each).slice(0, 2000))))
+  element.append(...there.map(each => (each instanceof Node ? each : textOf(each).slice(0, 2000))))
   return element
 }
 
@@ -392,10 +412,8 @@ const byId = id => document.getElementById(id)
 const say = text => byId('status').replaceChildren(text)
 const title = text => h('h1', text, { tabindex: -1 })
 const note = (...text) => h('p.note', text)
-const problem = ({ message }) => [
-  title('Something went wrong'),
-  h('p.note.wrong', message, { role: 'alert' }),
-]
+const wrong = ({ message }) => h('p.note.wrong', message, { role: 'alert' })
+const problem = error => [title('Something went wrong'), wrong(error)]
 const digestText = digest => h('span.end.digest', shortDigest(digest), { title: digest })
 
 function when(seconds) {
@@ -482,7 +500,7 @@ function crumbs(repository, last) {
 }
 
 /** Those on the screen are filled from the top, and those that have left it not at all. */
-const rows = queue(6)
+const rows = onceEach(queue(6))
 
 async function repositoryPage({ repository }) {
   const all = await askTags(repository)
@@ -509,7 +527,7 @@ async function repositoryPage({ repository }) {
   const seen = ([tag], { children }, isSeen) => {
     const failed = ({ message }) => children[2].replaceChildren(h('span.soft', message))
     if (!isSeen) rows.drop(children)
-    else if (!children[2].hasChildNodes()) rows.add(children, () => fill(tag, children).catch(failed))
+    else rows.want(children, () => fill(tag, children), failed)
   }
   const found = matching => [growing('tags', matching, row, seen)]
   const others = `${count(companions.length, 'more tag')} for signatures and attestations, shown with their image.`
@@ -539,9 +557,10 @@ async function inside(repository, { body }) {
   const { config, history } = kindOf(body) === 'image' ? await configOf(repository, body) : {}
   const made = list(history).filter(({ empty_layer: empty }) => !empty)
   const row = ({ annotations, digest, size }, index) => {
-    const command = String(made[index]?.created_by ?? '').replace(shell, '')
-    const name = command || record(annotations)['org.opencontainers.image.title'] || shortDigest(digest)
-    return h('li', [h('code', name), h('span.soft.end', bytes(Number(size)))])
+    const command = textOf(made[index]?.created_by ?? '').replace(shell, '')
+    const name =
+      command || record(annotations)['org.opencontainers.image.title'] || shortDigest(textOf(digest))
+    return h('li', [h('code', name), h('span.soft.end', bytes(number(size)))])
   }
   const layers = list(body.layers)
   const rows = h('ol', layers.slice(0, 200).map(row))
@@ -556,12 +575,15 @@ async function imagePage({ repository, tag, digest }) {
   const command = ([name, text]) => h('li', [h('span.soft', name), h('code', text), copyButton(text, name)])
   const platform = (each, index) => {
     const box = h('div')
-    const toggle = async () => box.replaceChildren(...(await inside(repository, each)))
+    const toggle = async () =>
+      box.replaceChildren(...(await inside(repository, each).catch(error => [wrong(error)])))
     const row = [h('span.name', each.name), h('span.soft.end', bytes(each.size)), digestText(each.digest)]
     return h('details', [h('summary', row), box], { toggle, ...(index === 0 && { open: '' }) })
   }
   const proofs = h('section')
-  proofsOf(repository, image, tags).then(all => proofs.append(...proofList(all)))
+  proofsOf(repository, image, tags)
+    .then(all => proofs.append(...proofList(all)))
+    .catch(error => proofs.append(wrong(error)))
   const commands = commandsFor(image.kind, `${location.host}/${repository}`, tag, image.digest)
   const told = [pushed && ['pushed ', when(pushed)], sizes(image.platforms), h('code', image.digest)]
   const facts = told.filter(each => each).map(each => h('span', each))

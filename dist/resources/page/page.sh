@@ -8,6 +8,7 @@ page_probe() { # UNIT DIRECTORY
   fi
   fact page.files "$page_files"
   fact_if page.socket test -S "$2/run/page.sock"
+  fact page.group "$(stat -c %G "$2/run/page.sock" 2>/dev/null)"
   fact_file page.script "$2/catalog.pl"
   fact_file page.unit "/etc/systemd/system/$1.service"
 }

@@ -38,6 +38,7 @@ registry_adopt() { # as registry_up
   # shellcheck disable=SC2154 # set by attempt
   if [ "$code" -eq 0 ]; then attempt registry_up "$@"; fi
   if [ "$code" -ne 0 ]; then
+    images_back "$1"
     engine start "$predecessor" >/dev/null
     return 1
   fi
@@ -45,9 +46,15 @@ registry_adopt() { # as registry_up
   engine rename "$predecessor" "$predecessor-before-berth"
 }
 
+# Removes the copy that a run has made whose registry never served: the next one would take it for somebody's images.
+images_back() { # DIRECTORY
+  if [ -e "$1/adopting" ]; then rm -rf "$1/data" "$1/adopting"; fi
+}
+
 # Files are linked where possible, which takes no time and no space. A link has the owner of its file, so the files of a registry that
 # was not root are copied: it could not go on with them.
 images_over() { # PREDECESSOR DIRECTORY
+  images_back "$2"
   if [ -d "$2/data" ] && ! rmdir "$2/data"; then
     echo "$2/data holds images already; move it away, or adopt into another directory"
     return 1
@@ -65,6 +72,7 @@ images_over() { # PREDECESSOR DIRECTORY
     docker cp "$1:$root/." "$2/data.berth-new"
   fi
   chmod 0700 "$2/data.berth-new"
+  : >"$2/adopting"
   mv -T "$2/data.berth-new" "$2/data"
 }
 

@@ -123,6 +123,8 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
 
   words=
   if registry_start "$directory" "$container" "$generation"; then
+    # From now on images are pushed here, see registry_adopt.
+    rm -f "$directory/adopting"
     ln -sfn "run/$generation.sock" "$directory/registry.sock.berth-new"
     mv -fT "$directory/registry.sock.berth-new" "$directory/registry.sock"
     if [ -n "$before" ]; then registry_retire "$directory" "$container" "$before"; fi
@@ -273,6 +275,13 @@ registry_abandon() { # DIRECTORY OWNER
     engine rm -f "$(container_of "$owner")-${left##*/}" >/dev/null 2>&1 || :
   done
   site_remove "berth-$owner.conf"
+  for left in brake page guard; do
+    if [ -e "/etc/systemd/system/berth-$left-$owner.service" ]; then
+      systemctl disable --now "berth-$left-$owner.service"
+      rm -f "/etc/systemd/system/berth-$left-$owner.service"
+    fi
+  done
+  systemctl daemon-reload
   rm -rf "$directory/generations" "$directory/run" "$directory/registry.sock" "$directory/domain"
 }
 
@@ -284,10 +293,16 @@ registry_down() { # DIRECTORY CONTAINER DOMAIN
   rm -rf "$1/generations" "$1/run" "$1/registry.sock" "$1/compose.yaml" "$1/config.yml"
 }
 
+# Removes what is Berth's, and the directory if nothing else is in it.
 registry_purge() { # DIRECTORY
-  # `data` may be a link, or a disk of its own.
+  # `data` may be a link, or a disk of its own, which can't be removed.
   if [ -d "$1/data" ]; then find "$1/data/" -mindepth 1 -delete; fi
-  rm -rf "$1"
+  rm -rf "$1/data" 2>/dev/null || :
+  for left in data.berth-new adopting generations run registry.sock secret.env peers.pem htpasswd domain tls.pem page catalog.pl \
+    watcher.pl guard.sh before-berth auth compose.yaml config.yml; do
+    rm -rf "${1:?}/$left" "${1:?}/$left.berth-new"
+  done
+  rmdir "$1" 2>/dev/null || :
 }
 
 # Asks for a list, with the short timeout of a probe: everything would wait for a slower engine.
