@@ -89,7 +89,7 @@ export class Server {
     if (forwarded.code !== 0)
       throw new Failure(
         'connection',
-        `SSH can’t forward a connection to the registry (${lastLine(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, or push through HTTPS`,
+        `SSH can’t forward a connection to the registry (${lastLine(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, and add \`port-forwarding\` where the key’s line in authorized_keys has \`restrict\`, or push through HTTPS`,
       )
     this.#door ??= openSync(this.#folder, 'r')
     return `/proc/self/fd/${this.#door}/registry`
