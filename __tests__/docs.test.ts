@@ -11,8 +11,8 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const pages = files('*.md')
 const known = Object.keys(parse(read('action.yml')).inputs)
 
-test.each(pages)('%s leads nowhere that is not there', page => {
-  const broken = links(read(page)).filter(link => !leads(page, link))
+test.each(pages)('%s links to nothing that is not there', page => {
+  const broken = links(read(page)).filter(link => !isThere(page, link))
   expect(broken).toEqual([])
 })
 
@@ -30,7 +30,7 @@ describe('Berth is given no input that it does not have', () => {
   })
 })
 
-test('README leads to every example and every page', () => {
+test('README links to every example and every page', () => {
   const readme = links(read('README.md')).map(link => link.replace(/#.*/, ''))
   expect(readme).toEqual(expect.arrayContaining([...files('examples/*.yml'), ...files('docs/*.md')]))
 })
@@ -57,7 +57,7 @@ function links(text: string): string[] {
   return found.map(([, link, source]) => link ?? source ?? '').filter(link => !/^(https?|mailto):/.test(link))
 }
 
-function leads(page: string, link: string): boolean {
+function isThere(page: string, link: string): boolean {
   const [path = '', place] = link.split('#')
   const target = path === '' ? page : normalize(join(dirname(page), path))
   if (!existsSync(join(root, target))) return false

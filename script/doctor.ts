@@ -14,7 +14,8 @@ const help = `script/doctor DOMAIN [--ca FILE] [--login]: what is wrong with a r
 
   --ca FILE  a PEM bundle to trust besides the public authorities
   --login    log in as well, with a line name:password from stdin: nginx asks for
-             passwords, so only who has one learns whether the registry answers
+             passwords, so only somebody with a password learns whether the
+             registry answers
 
 It asks and changes nothing. One line for each check; the exit code is 1 if anything is wrong.`
 

@@ -144,7 +144,7 @@ describe('who asks for passwords changes, and whichever step fails, somebody doe
     expect(all.filter(each => !each.nginx && !each.registry)).toEqual([])
   })
 
-  test('an older Berth’s site leads to a port, and goes on until the new registry serves', () => {
+  test('an older Berth’s site points to a port, and goes on until the new registry serves', () => {
     const old =
       'server {\n    listen 443 ssl;\n    ssl_certificate /a;\n    location / { proxy_pass http://127.0.0.1:5000; }\n}\n'
     const seen = { 'registry.generation': '', 'site.file': packed('644', 'root:root', old) }

@@ -103,6 +103,17 @@ describe.each<[string, () => Record<string, string>]>([
   })
 })
 
+test('a key that may forward, and nothing else that is not needed', async () => {
+  await build()
+  await here.server.sh('sed -i "s/^/restrict,port-forwarding /" /root/.ssh/authorized_keys')
+  try {
+    const run = succeeded(await push({ image: 'app => through/restricted' }))
+    expect(run.outputs.digest).toBe(await digestOf('through/restricted'))
+  } finally {
+    await here.server.sh('sed -i "s/^restrict,port-forwarding //" /root/.ssh/authorized_keys')
+  }
+})
+
 test('mode up pushes over the connection that is there, and nobody may push by HTTPS', async () => {
   await build()
   const access = 'ci: pull\nalice: pull'
@@ -180,6 +191,12 @@ test.each([
     /SSH lets nothing through to .*registry.sock; allow `AllowStreamLocalForwarding`/,
   ],
   [
+    'a key that may forward nothing',
+    'sed -i "s/^/restrict /" /root/.ssh/authorized_keys',
+    {},
+    /SSH lets nothing through to .*registry.sock; .* add `port-forwarding` where .*`restrict`/,
+  ],
+  [
     'a folder without a registry',
     ':',
     { directory: '/opt/other' },
@@ -199,7 +216,7 @@ test.each([
     expect(run.log).not.toContain('try 2')
   } finally {
     await here.server.sh(
-      'rm -f /etc/ssh/sshd_config.d/berth-test.conf /run/berth-guard-*/full; systemctl reload ssh; systemctl start berth-guard-$(hostname).berth.test',
+      'rm -f /etc/ssh/sshd_config.d/berth-test.conf /run/berth-guard-*/full; sed -i "s/^restrict //" /root/.ssh/authorized_keys; systemctl reload ssh; systemctl start berth-guard-$(hostname).berth.test',
     )
   }
 })

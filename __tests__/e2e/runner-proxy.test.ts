@@ -113,9 +113,7 @@ test('Docker goes to the registry through the proxy, which refuses: its `no-prox
   const image = 'app => team/by-docker'
   await dockerProxy('localhost')
   const refused = await step({ mode: 'push', image })
-  const words = new RegExp(
-    `through a proxy that does not lead there; add ${server.domain} to its \`no-proxy\``,
-  )
+  const words = new RegExp(`through a proxy that does not reach it; add ${server.domain} to its \`no-proxy\``)
   expect(refused.errors).toEqual([expect.stringMatching(words)])
   expect(proxy.asked).toContain(`${server.domain}:443`)
   const login = await step({ mode: 'push', login: 'true' })

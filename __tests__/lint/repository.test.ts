@@ -199,6 +199,15 @@ describe('action.yml', () => {
   })
 })
 
+test('no file has the marks of a merge that was not finished', () => {
+  const { status, stdout } = spawnSync('git', ['grep', '-nE', '^(<{7}|>{7}) ', '--', ':!dist'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  // git grep exits with 1 if it finds nothing, and with more if it could not look.
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+})
+
 test('every package that is installed is the one that was looked at', () => {
   const { packages }: { packages: Record<string, { integrity?: string; link?: boolean }> } = JSON.parse(
     read('package-lock.json'),

@@ -41,6 +41,19 @@ test('when there is no plan, an older one does not stay', async () => {
   expect(hub.comments[0]?.body).not.toContain('add ci')
 })
 
+test('a plan with `keep` that fails leaves the comment of one without alone', async () => {
+  const { inputs, context } = inPull()
+  await plan(inputs, context)
+  const server = { run: () => Promise.reject(new Error('no way')), close: async () => {} }
+  await expect(plan({ ...inputs, keep: [] }, { ...context, servers: [server as never] })).rejects.toThrow(
+    'no way',
+  )
+  expect(hub.comments).toMatchObject([
+    { body: expect.stringContaining('+ users: add ci') },
+    { body: expect.stringContaining('no way') },
+  ])
+})
+
 test('a cancelled job says nothing about the server', async () => {
   const { inputs, context, cancelled } = inPull()
   cancelled.abort()

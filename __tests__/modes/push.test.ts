@@ -7,6 +7,7 @@ import { deliver, push } from '../../src/modes/push.ts'
 import { DiskFull } from '../../src/publish/failure.ts'
 import type { Local } from '../../src/publish/sources.ts'
 import { type Endpoint, Unlocked } from '../../src/registry/endpoint.ts'
+import type { Server } from '../../src/server/server.ts'
 import { selfSigned } from '../pem.ts'
 import { Programs } from '../programs.ts'
 import { Engine, json } from '../runner/engine.ts'
@@ -134,6 +135,25 @@ describe('through SSH', () => {
     await expect(
       deliver(registry().endpoint, [archive], { ...inputs, desired }, context),
     ).rejects.toMatchObject({ topic, message: expect.stringMatching(message) })
+  })
+
+  test('a way that sshd does not open is told with what may forbid it, also for this key alone', async () => {
+    const { inputs, context } = scene({}, { throughSsh: true })
+    const desired = { ...inputs.desired, acme: { ...inputs.desired.acme, ca: undefined } }
+    const server = {
+      run: async () => 'berth:looked\nberth:registry\n',
+      forward: async () => '/nowhere',
+      close: async () => {},
+    }
+    const servers = [server as unknown as Server]
+    await expect(
+      deliver(registry().endpoint, [archive], { ...inputs, desired }, { ...context, servers }),
+    ).rejects.toMatchObject({
+      topic: 'connection',
+      message: expect.stringMatching(
+        /`AllowStreamLocalForwarding`.* add `port-forwarding` where .*`restrict`/,
+      ),
+    })
   })
 
   test('that clients can’t reach the registry is a warning, unless this job’s Docker is to stay logged in', async () => {

@@ -42,7 +42,7 @@ describe('what a client says becomes', () => {
     [
       'Get "https://r.example.com/v2/": Forbidden',
       'proxy',
-      'through a proxy that does not lead there; add r.example.com to its `no-proxy`',
+      'through a proxy that does not reach it; add r.example.com to its `no-proxy`',
     ],
     ['error parsing HTTP 413 response body: invalid character', 'proxy', 'raise its limit'],
     ['no space left: the disk of this registry is nearly full', 'diskFull', 'disk is full'],

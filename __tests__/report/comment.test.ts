@@ -91,8 +91,8 @@ describe('on a pull request', () => {
   })
   afterEach(() => hub.close())
 
-  const keep = (text: string, pull = 7, name = domain) =>
-    keepComment({ name: 'octocat/app', api: hub.api, token }, pull, name, text)
+  const keep = (text: string, pull = 7, name = domain, cleans = false) =>
+    keepComment({ name: 'octocat/app', api: hub.api, token }, pull, name, cleans, text)
 
   test('one comment is written, updated when it differs, and left alone when it does not', async () => {
     expect(await keep('one')).toBe('wrote the plan into a comment on pull request #7')
@@ -108,6 +108,14 @@ describe('on a pull request', () => {
     await keep('one', 8)
     await keep('one', 7, 'other.example.com')
     expect(hub.comments.map(({ issue }) => issue)).toEqual([7, 8, 7])
+  })
+
+  test('a plan that cleans up has another one than a plan without', async () => {
+    expect(await keep('set up')).toMatch(/^wrote/)
+    expect(await keep('clean up', 7, domain, true)).toMatch(/^wrote/)
+    expect(await keep('clean up again', 7, domain, true)).toMatch(/^updated/)
+    expect(await keep('set up')).toBeUndefined()
+    expect(hub.comments.map(({ body }) => body.split('\n').at(-1))).toEqual(['set up', 'clean up again'])
   })
 
   test('it is found among hundreds, and what somebody else wrote with the same mark is left alone', async () => {

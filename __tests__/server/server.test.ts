@@ -63,6 +63,18 @@ describe('a server that lets us in', () => {
     expect(seen('args').trim().split('\n')).toEqual(['-F config -M server sh -s', '-F config server sh -s'])
   })
 
+  test('and forwards nothing: told with what may forbid it, also for this key alone', async () => {
+    const own = connect()
+    await own.run('echo berth:one\n')
+    programs.add('ssh', 'echo "Port forwarding failed" >&2\nexit 255')
+    await expect(own.forward('/opt/berth/registry.sock')).rejects.toMatchObject({
+      topic: 'connection',
+      message: expect.stringMatching(
+        /\(Port forwarding failed\); .*`AllowStreamLocalForwarding`.* add `port-forwarding` where .*`restrict`/,
+      ),
+    })
+  })
+
   test('is given nothing of the machine’s: no input, no agent', async () => {
     await connect().run('echo berth:one\n')
     const names = seen('env')

@@ -130,7 +130,7 @@ function readKey(reader: Reader, passphrase: string | undefined): string {
   const mistake = reader.mistake('ssh-key')
   if (reader.text('ssh-key') === '') {
     mistake(
-      'is missing; give a private key that may log in to the server. Is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)?',
+      'is missing; give a private key that may log in to the server. Is the secret that it comes from set, and may this workflow read it (a pull request from a fork or Dependabot may not)?',
     )
     return ''
   }

@@ -21,7 +21,7 @@ export function readUsers(reader: Reader, needed: boolean, domain: string): User
   )
   if (users.length === 0 && needed && !reader.failed('users')) {
     reader.mistake('users')(
-      'is empty, so nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry',
+      'is empty, so nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork or Dependabot may not)? Give one name:password a line, or `auth: none` for an open registry',
     )
   }
   return users

@@ -102,6 +102,6 @@ async function comment(inputs: Inputs, context: Context, text: string): Promise<
   const pull = context.github?.pull
   if (pull === undefined) return
   await onGitHub(inputs, context, 'the comment with the plan', 'pull-requests', repository =>
-    keepComment(repository, pull, inputs.desired.domain, text),
+    keepComment(repository, pull, inputs.desired.domain, inputs.keep !== undefined, text),
   )
 }

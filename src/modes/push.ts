@@ -138,7 +138,7 @@ async function onWay<Result>(
       await way.ask('GET', '/v2/').catch(() => {
         throw new Failure(
           'connection',
-          `SSH lets nothing through to ${directory}/registry.sock; allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, and see whether the registry runs`,
+          `SSH lets nothing through to ${directory}/registry.sock; allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, add \`port-forwarding\` where the key’s line in authorized_keys has \`restrict\`, and see whether the registry runs`,
         )
       })
       if (locals.some(({ client }) => client === 'Docker')) await refuseElsewhere(gate, context)

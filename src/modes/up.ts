@@ -46,7 +46,7 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
     })
     const steps = done.flatMap(({ result }) => result)
     const failures = failed.map(({ failure }) => behind(failure, steps))
-    // The name may lead to a server that was not changed.
+    // The name may point to a server that was not changed.
     if (inputs.targets.length > 1) failures.push(...(await proveEach(inputs, context, done, wellBefore)))
     else await seenFromHere(inputs, context, () => proveLogins(inputs, context, steps))
     try {
@@ -148,7 +148,7 @@ function behind({ topic, message }: Failure, steps: readonly Step[]): Failure {
 }
 
 /**
- * Checks who is let in on each server, at its own address: the name leads to only one of them. One that did so before, and was not
+ * Checks who is let in on each server, at its own address: the name points to only one of them. One that did so before, and was not
  * changed, still does.
  */
 function proveEach(

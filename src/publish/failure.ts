@@ -96,7 +96,7 @@ function ownProxyFailure(words: string, quoted: string, domain: string, client: 
   if (!/proxyconnect/i.test(words) && !refused.test(words)) return undefined
   return new Failure(
     'proxy',
-    `this runner’s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit’s environment (${quoted})`,
+    `this runner’s ${client} goes to ${domain} through a proxy that does not reach it; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit’s environment (${quoted})`,
   )
 }
 

@@ -16,7 +16,7 @@ import type { Credentials } from '../desired.ts'
 const highWaterMark = 1 << 20
 
 /**
- * A port on this machine that leads to the registry’s socket, for clients that can’t use sockets. Others on the machine can reach it
+ * A port on this machine that reaches the registry’s socket, for clients that can’t use sockets. Others on the machine can reach it
  * too, so it has a password of its own, which only the pushing client is given.
  */
 export class Gate {

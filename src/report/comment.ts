@@ -15,16 +15,18 @@ const roomForList = 20_000
 
 /**
  * Keeps one comment on a pull request that says what `up` would do to the server of `domain`. It is recognized by an invisible mark at
- * its beginning and by its author, because anybody can write such a mark. Returns what was done; `undefined` if nothing was.
+ * its beginning and by its author, because anybody can write such a mark. The plan of a workflow that cleans up has a mark of its own,
+ * so that it and the plan of the one that sets up don't overwrite each other. Returns what was done; `undefined` if nothing was.
  */
 export async function keepComment(
   to: Repository,
   pull: number,
   domain: string,
+  cleans: boolean,
   text: string,
 ): Promise<string | undefined> {
   const { octokit, repository, login } = await connect(to)
-  const mark = `<!-- berth plan ${domain} -->`
+  const mark = `<!-- berth plan ${domain}${cleans ? ' keep' : ''} -->`
   const body = `${mark}\n${text}`
   const comments = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
     ...repository,

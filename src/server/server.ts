@@ -75,7 +75,7 @@ export class Server {
   }
 
   /**
-   * Lets this machine reach a Unix socket of the server that only root may open. Returns a path that leads to it until the connection
+   * Lets this machine reach a Unix socket of the server that only root may open. Returns a path that reaches it until the connection
    * is closed. The path is short, however long the folder’s is, because a socket’s has at most 107 bytes.
    */
   async forward(socket: string): Promise<string> {
@@ -89,13 +89,13 @@ export class Server {
     if (forwarded.code !== 0)
       throw new Failure(
         'connection',
-        `SSH can’t forward a connection to the registry (${lastLine(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, or push through HTTPS`,
+        `SSH can’t forward a connection to the registry (${lastLine(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server’s sshd_config, and add \`port-forwarding\` where the key’s line in authorized_keys has \`restrict\`, or push through HTTPS`,
       )
     this.#door ??= openSync(this.#folder, 'r')
     return `/proc/self/fd/${this.#door}/registry`
   }
 
-  /** For a user who becomes root with sudo: the path of a socket on the server that leads to one which only root may open. */
+  /** For a user who becomes root with sudo: the path of a socket on the server that reaches one which only root may open. */
   #relay(socket: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const script = `exec perl -e ${quote(library('server/relay.pl'))} ${quote(socket)} /run </dev/null\n`

@@ -232,7 +232,7 @@ test('a pull request from a fork: nothing is contacted, in any mode', async () =
       { event: { name: 'pull_request', ref: 'refs/pull/7/merge', payload } },
     )
     expect(errors.length).toBeGreaterThan(0)
-    for (const error of errors) expect(error).toMatch(/a pull request from a fork may not/)
+    for (const error of errors) expect(error).toMatch(/a pull request from a fork or Dependabot may not/)
   }
 })
 

@@ -32,7 +32,7 @@ export class Preflight {
   readonly #several: boolean
   #addresses: string[] = []
 
-  /** `several` says whether the name leads to several servers, which pass each other’s challenges on. */
+  /** `several` says whether the name points to several servers, which pass each other’s challenges on. */
   constructor(domain: string, own: Partial<Network> = {}, several = false) {
     this.#domain = domain
     this.#network = { ...network, ...own }
@@ -64,7 +64,7 @@ export class Preflight {
 
   #local: readonly string[] = []
 
-  /** A sentence about where the name leads, if not everybody can get there. It does not matter for an order by DNS. */
+  /** A sentence about where the name points, if not everybody can get there. It does not matter for an order by DNS. */
   async whereabouts(): Promise<string | undefined> {
     const addresses = await this.#network.anyRecords(this.#domain).catch(() => [])
     if (addresses.length === 0)

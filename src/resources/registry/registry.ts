@@ -78,7 +78,7 @@ export const registry = resource<Registry>({
       domain: owner,
       abandoned: '',
       place,
-      // An older Berth’s site leads to a port, and not to what is started now.
+      // An older Berth’s site points to a port, and not to what is started now.
       open: place !== '' && serves(site) && !(asks(site) && facts.is('site.loaded')),
       parents: [...new Set(list(facts.get('registry.parents'), ';'))].map(folder),
       generation: facts.get('registry.generation'),
