@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { parseCollected } from '../../src/retention/collected.ts'
 import { parseInventory } from '../../src/retention/inventory.ts'
 import { library } from '../../src/shell.ts'
@@ -135,4 +135,44 @@ Store(bucket, day).look()
   const [image, sbom] = repositories[0]?.tags.map(({ manifest }) => manifest) ?? []
   expect(manifests.get(sbom ?? -1)).toEqual({ refers: [], subject: image, list: false })
   expect(blobs).toHaveLength(3)
+})
+
+describe('what nginx logs of a request counts as asked for', () => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  /** Seconds since each time that is known, when the log has a line. The zone is that of the server. */
+  const heard = (user: string, request: string) =>
+    run(`
+store = Store(bucket, day)
+at = datetime.datetime.fromtimestamp(now - 60, datetime.timezone.utc).strftime('%d/%b/%Y:%H:%M:%S +0000')
+store.hear('192.0.2.7 - ${user} [' + at + '] "${request} HTTP/1.1" 200 5 "-" "docker"')
+print({name: round(store.now - at) for name, at in store.asked.items()})
+`)
+
+  test.each([
+    `HEAD /v2/team/app/blobs/${digest}`,
+    `GET /v2/team/app/manifests/${digest}?ns=x`,
+    `POST /v2/team/app/blobs/uploads/?from=other&mount=${digest}`,
+    `POST /v2/team/app/blobs/uploads/?mount=${digest.replace(':', '%3A')}&from=other`,
+  ])('%s', request => expect(heard('ci', request)).toMatch(new RegExp(`^{'${digest}': 6[01]}$`, 'm')))
+
+  test.each([
+    ['PUT', `PUT /v2/team/app/manifests/${digest}`],
+    ['a page that a link came from', `GET / HTTP/1.1" 200 5 "GET /v2/team/app/manifests/${digest} " "`],
+  ])('not %s', (_, request) => expect(heard('ci', request)).toBe('{}\n'))
+
+  test.each(['[99/Foo/2026:00:00:00 +0000]', '[31/Dec/2099:00:00:00 +0000]', '[', 'a [b] c'])(
+    'and the name of a user changes nothing: %s',
+    user =>
+      expect(heard(user, `HEAD /v2/a/blobs/${digest}`)).toMatch(new RegExp(`^{'${digest}': 6[01]}$`, 'm')),
+  )
+
+  test('no time is later than now, and one that is none is passed over', () => {
+    const said = run(`
+store = Store(bucket, day)
+for at in ('31/Dec/2099:00:00:00 +0000', '99/Foo/2026:00:00:00 +0000'):
+    store.hear('192.0.2.7 - ci [' + at + '] "HEAD /v2/a/blobs/${digest} HTTP/1.1" 200 5 "-" "docker"')
+print({name: store.now - at for name, at in store.asked.items()})
+`)
+    expect(said).toBe(`{'${digest}': 0}\n`)
+  })
 })

@@ -16,6 +16,12 @@ import re
 
 DIGEST = re.compile(rb'"([a-z0-9]{1,32}:[0-9a-f]{32,128})"')
 LINK = re.compile(r'[a-z0-9]{1,32}:[0-9a-f]{32,128}')
+# A request in nginx's log. Before its time comes the name of a user, which is whatever a client sends; but nginx escapes quotes.
+ASKED = re.compile(
+    r'\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "(?:'
+    r'(?:HEAD|GET) /v2/\S+/(?:blobs|manifests)/([a-z0-9]+:[0-9a-f]+)[ ?]'
+    r'|[A-Z]+ \S*[?&]mount=([a-z0-9]+(?::|%3[Aa])[0-9a-f]+))'
+)
 # The registry accepts manifests of up to 4 MiB. One request can copy up to 5 GiB.
 MANIFEST, COPY = 4 << 20, 5 << 30
 
@@ -200,12 +206,17 @@ class Store:
 
     def hear(self, line):
         """Reads a line of nginx's log that names a layer or an image."""
-        at = re.search(r'\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]', line)
-        digest = re.search(r'"(?:HEAD|GET) /v2/\S+/(?:blobs|manifests)/([a-z0-9]+:[0-9a-f]+)[ ?]|[?&]mount=([a-z0-9]+(?::|%3[Aa])[0-9a-f]+)', line)
-        if at and digest:
-            name = (digest.group(1) or re.sub('%3[Aa]', ':', digest.group(2)))
-            moment = datetime.datetime.strptime(at.group(1), '%d/%b/%Y:%H:%M:%S %z').timestamp()
-            self.asked[name] = max(moment, self.asked.get(name, 0))
+        asked = ASKED.search(line)
+        if not asked:
+            return
+        at, read, mounted = asked.groups()
+        try:
+            moment = datetime.datetime.strptime(at, '%d/%b/%Y:%H:%M:%S %z').timestamp()
+        except ValueError:
+            return
+        digest = read or re.sub('%3[Aa]', ':', mounted)
+        # The server's clock may be ahead of the storage's.
+        self.asked[digest] = max(min(moment, self.now), self.asked.get(digest, 0))
 
     def is_asked(self, digest):
         return self.now - self.asked.get(digest, 0) < self.grace
