@@ -1,7 +1,7 @@
 import { type Desired, onDisk } from '../desired.ts'
 import { Failure } from '../failure.ts'
-import { type BucketAccess, bucketOf } from '../resources/registry/bucket.ts'
-import { cacheOf, rootOf } from '../resources/registry/config.ts'
+import { type BucketAccess, bucketOf, configIn, whereIn } from '../resources/registry/bucket.ts'
+import { cacheIn, cacheOf, configOf, rootOf } from '../resources/registry/config.ts'
 import { type Call, library } from '../shell.ts'
 
 /** Where a registry keeps its images: the calls by which a server looks and collects there. */
@@ -38,6 +38,33 @@ function refuse(desired: Desired, bucket: BucketAccess | undefined): void {
     throw new Failure(
       'keep',
       `\`registry-config\` has a cache in ${cache}, which would go on to claim layers that are gone; omit \`storage.cache\``,
+    )
+}
+
+/**
+ * Throws if the registry that serves, with this config.yml, keeps its images elsewhere than `desired` says, or has a cache of which
+ * `desired` says nothing. What is cleaned would be a copy that nobody uses any more, or the registry would go on to claim what is gone.
+ */
+export function compareServed(desired: Desired, content: string): void {
+  const served = configIn({ content })
+  const remedy =
+    'give `clean`, and `plan` with `keep`, the same `s3-*` inputs and `registry-config` as `up`, or run `up` first'
+  if (served === undefined)
+    throw new Failure(
+      'keep',
+      'somebody has made the config.yml of the registry on the server something else than YAML, so it can’t be told where it keeps its images; run mode `up`, which writes it anew',
+    )
+  const [seen, wanted] = [whereIn(served), whereIn(configOf(desired))]
+  if (seen !== wanted)
+    throw new Failure(
+      'keep',
+      `the registry on the server has its images ${seen}, and the inputs of this run say ${wanted}; ${remedy}`,
+    )
+  const cache = cacheIn(served)
+  if (cache !== undefined && cache !== cacheOf(desired))
+    throw new Failure(
+      'keep',
+      `the registry on the server has a cache in ${cache}, of which the inputs of this run say nothing, and would go on to claim layers that are gone; ${remedy}`,
     )
 }
 
