@@ -166,6 +166,21 @@ print({name: round(store.now - at) for name, at in store.asked.items()})
       expect(heard(user, `HEAD /v2/a/blobs/${digest}`)).toMatch(new RegExp(`^{'${digest}': 6[01]}$`, 'm')),
   )
 
+  test.each([
+    [200, true],
+    [307, true],
+    [499, true],
+    [401, false],
+    [404, false],
+  ])('answered with %i: %s', (status, counts) => {
+    const said = run(`
+store = Store(bucket, day)
+store.hear('192.0.2.7 - ci [01/Jan/2026:00:00:00 +0000] "HEAD /v2/a/blobs/${digest} HTTP/1.1" ${status} 5 "-" "docker"')
+print(len(store.asked))
+`)
+    expect(said).toBe(`${Number(counts)}\n`)
+  })
+
   test('no time is later than now, and one that is none is passed over', () => {
     const said = run(`
 store = Store(bucket, day)
@@ -174,5 +189,53 @@ for at in ('31/Dec/2099:00:00:00 +0000', '99/Foo/2026:00:00:00 +0000'):
 print({name: store.now - at for name, at in store.asked.items()})
 `)
     expect(said).toBe(`{'${digest}': 0}\n`)
+  })
+})
+
+describe('what somebody asked for while it was set aside', () => {
+  const collected = (more: string) =>
+    run(`
+image = bucket.push('a', '1', 'first', 50)
+bucket.push('a', '2', 'second', 40)
+layer = f'sha256:{hashlib.sha256(b"first").hexdigest()}'
+orders = [f'planned {now}', f'tag a 1 {image} {now - 50 * day}', f'manifest a {image} {now - 50 * day}']
+Store(bucket, day).collect(orders)
+def hear(store, digest, ago):
+    at = datetime.datetime.fromtimestamp(now - ago, datetime.timezone.utc).strftime('%d/%b/%Y:%H:%M:%S +0000')
+    store.hear(f'192.0.2.7 - ci [{at}] "HEAD /v2/a/blobs/{digest} HTTP/1.1" 200 5 "-" "docker"')
+    return store
+has = lambda digest: V2 + blob_path(digest) in bucket.objects
+${more}
+print(has(image), has(layer), V2 + f'repositories/a/_layers/{entry(layer)}/link' in bucket.objects)
+`)
+      .trim()
+      .split('\n')
+      .at(-1)
+
+  test('stays away if it is nothing', () => {
+    expect(collected('Store(bucket, day).heed()')).toBe('False False False')
+    // And nothing else is read.
+    expect(
+      collected(`seen = []
+plain = bucket.list
+bucket.list = lambda prefix: (seen.append(prefix), plain(prefix))[1]
+hear(Store(bucket, day), layer, 2 * day).heed()
+bucket.list = plain
+assert seen == ['berth-aside/'], seen`),
+    ).toBe('False False False')
+  })
+
+  test('comes back, a layer though no image needs it', () => {
+    expect(collected('hear(Store(bucket, day), layer, 1).heed()')).toBe('False True True')
+  })
+
+  test('comes back, an image with what it needs', () => {
+    expect(collected('hear(Store(bucket, day), image, 1).heed()')).toBe('True True True')
+  })
+
+  test('comes back by the next run, if this one was killed', () => {
+    expect(collected("hear(Store(bucket, day), layer, 1).collect([f'planned {now}'])")).toBe(
+      'False True True',
+    )
   })
 })

@@ -4,6 +4,7 @@
 #   look      prints what is there; changes nothing
 #   collect   sets aside what stdin names and whatever nothing refers to any more
 #   undo      puts back what the last collection set aside
+#   settle    puts back what was asked for while it was set aside, as the logs tell by now
 #
 # After the line for `s3.py`, stdin has what to set aside, and lines of nginx's logs. A bucket does not know when something was read, so
 # the logs tell which layers a push in progress may rely on.
@@ -21,6 +22,8 @@ ASKED = re.compile(
     r'\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "(?:'
     r'(?:HEAD|GET) /v2/\S+/(?:blobs|manifests)/([a-z0-9]+:[0-9a-f]+)[ ?]'
     r'|[A-Z]+ \S*[?&]mount=([a-z0-9]+(?::|%3[Aa])[0-9a-f]+))'
+    # Nobody relies on what was refused or is not there. 499 is nginx's own: the client has left.
+    r'[^"]*" (?:499|[^4])'
 )
 # The registry accepts manifests of up to 4 MiB. One request can copy up to 5 GiB.
 MANIFEST, COPY = 4 << 20, 5 << 30
@@ -221,6 +224,10 @@ class Store:
     def is_asked(self, digest):
         return self.now - self.asked.get(digest, 0) < self.grace
 
+    def was_asked(self, digest, run):
+        """Whether somebody may have relied on it when a run set it aside, which heard only what the logs said when it began."""
+        return self.asked.get(digest, 0) > int(run) - self.grace
+
     def scan(self):
         scan = Scan(self.bucket, self.prefix)
         tags = [(name, tag) for name, repository in scan.repositories.items() for tag in repository.tags]
@@ -341,11 +348,11 @@ class Store:
                         name, digest = link.group(1), ':'.join(link.groups()[1:])
                         if name not in wanted:
                             wanted[name] = reachable(roots.get(name, []), seen)
-                        if digest in wanted[name]:
+                        if digest in wanted[name] or self.was_asked(digest, run):
                             back.append((run, path))
                     elif blob:
                         digest = ':'.join(blob.groups())
-                        if digest in live or digest in held:
+                        if digest in live or digest in held or self.was_asked(digest, run):
                             back.append((run, path))
                     elif tagged and tagged.group(1) in scan.repositories:
                         # The run was killed before it checked whether the tag was pushed again.
@@ -502,6 +509,16 @@ class Store:
         # Links first, so that everything that can be pulled is complete.
         return sum(sum(self.each(lambda each: self.set_aside(run, *each), some)) for some in (moves, blobs))
 
+    def heed(self):
+        """Puts back what somebody has asked for in the meantime. Most often that is nothing, and then this reads nothing else."""
+        asked = (
+            self.was_asked(f'{found.group(1)}:{found.group(2)}', run)
+            for run, paths in self.runs().items()
+            for found in (re.search(r'/([^/]+)/(?:../)?([^/]+)/(?:data|link)$', path) for path in paths)
+            if found
+        )
+        print(f'restored {self.settle() if any(asked) else 0}')
+
     # --- undo
 
     def undo(self):
@@ -568,7 +585,7 @@ def run(store, command, server, orders):
         print('busy', *holder)
         return
     try:
-        store.undo() if command == 'undo' else store.collect(orders)
+        {'undo': store.undo, 'settle': store.heed, 'collect': lambda: store.collect(orders)}[command]()
     finally:
         lock.leave()
 

@@ -8,7 +8,7 @@ import { type Inventory, parseInventory } from './inventory.ts'
 import { type Logs, otherLogs, pullsProgram } from './logs.ts'
 import { unpack } from './packed.ts'
 import { planRetention, type Retention } from './retention.ts'
-import { compareServed, storageOf } from './storage.ts'
+import { type Command, compareServed, storageOf } from './storage.ts'
 
 /** Which registry is cleaned, and how. */
 export interface Cleaned {
@@ -67,11 +67,20 @@ export async function takeInventory(
 /** Seconds that a run waits for another one on the same server. */
 const lockSeconds = 900
 
+/**
+ * Puts back what clients have asked for while a bucket was collected. That run knew only what the logs said when it began; `logs` are
+ * those of the other servers by now.
+ */
+export async function settle(server: Pick<Server, 'run'>, cleaned: Cleaned, logs: Logs): Promise<void> {
+  if (storageOf(cleaned.desired, cleaned.grace).run('settle', '').length === 0) return
+  await collect(server, cleaned, 'settle', '', logs)
+}
+
 /** Sets aside what `orders` names, and garbage; or puts back what the last run set aside. */
 export async function collect(
   server: Pick<Server, 'run'>,
   { desired, grace }: Cleaned,
-  command: 'collect' | 'undo',
+  command: Command,
   orders: string,
   logs: Logs,
 ): Promise<Collected> {

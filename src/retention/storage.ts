@@ -8,9 +8,12 @@ import { type Call, library } from '../shell.ts'
 export interface Storage {
   /** Prints the inventory. `pulls` is the program that reads pulls from nginx’s logs, or nothing. */
   look(pulls: readonly string[]): Call
-  /** `orders` says what goes; `undo` needs none. */
-  run(command: 'collect' | 'undo', orders: string): Call[]
+  /** `orders` says what goes; only `collect` needs them. `settle` has no calls where there is nothing more to hear of. */
+  run(command: Command, orders: string): Call[]
 }
+
+/** What is done to the images that are there. */
+export type Command = 'collect' | 'undo' | 'settle'
 
 /**
  * The disk or the bucket of a registry. `grace` is in seconds. Throws if images are where Berth can’t delete any, or if the
@@ -73,16 +76,20 @@ function disk(desired: Desired, grace: number): Storage {
   const program = library('retention/store.pl')
   return {
     look: pulls => ['retention_look', directory, domain, `${grace}`, program, ...pulls],
-    run: (command, orders) => [
-      ['retention_run', command, directory, `${grace}`, program, orders],
-      // A cache knows nothing of what was deleted.
-      ...(cacheOf(desired) === undefined
+    run: (command, orders) =>
+      // The disk itself tells what was asked for, until the very end.
+      command === 'settle'
         ? []
-        : ([
-            ['retention_restart', directory, domain],
-            ['retention_settle', directory, `${grace}`, program],
-          ] as const)),
-    ],
+        : [
+            ['retention_run', command, directory, `${grace}`, program, orders],
+            // A cache knows nothing of what was deleted.
+            ...(cacheOf(desired) === undefined
+              ? []
+              : ([
+                  ['retention_restart', directory, domain],
+                  ['retention_settle', directory, `${grace}`, program],
+                ] as const)),
+          ],
   }
 }
 
