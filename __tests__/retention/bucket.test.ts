@@ -239,3 +239,21 @@ assert seen == ['berth-aside/'], seen`),
     )
   })
 })
+
+test('empty objects that mark folders, as some tools make them, stop nothing', () => {
+  const said = run(`
+image = bucket.push('a', '1', 'first', 50)
+bucket.push('a', '2', 'second', 40)
+orders = [f'planned {now}', f'tag a 1 {image} {now - 50 * day}', f'manifest a {image} {now - 50 * day}']
+folders = {'/'.join(key.split('/')[:end]) + '/' for key in bucket.objects for end in range(1, len(key.split('/')))}
+for folder in [*folders, 'berth-aside/', 'berth-aside/5/', 'berth-aside/lock/', f'berth-aside/{now}/']:
+    bucket.objects[folder] = (b'', now, {})
+store = Store(bucket, day)
+store.look()
+run(store, 'collect', 'server', orders)
+print(V2 + blob_path(image) in bucket.objects)
+run(Store(bucket, day), 'undo', 'server', [])
+print(V2 + blob_path(image) in bucket.objects)
+`)
+  expect(said).toMatch(/^moved [1-9]\d* 2$[\s\S]*^False$[\s\S]*^restored 1 2$[\s\S]*^True$/m)
+})

@@ -103,7 +103,7 @@ class Lock:
         self.renewed = self.clock()
         self.bucket.ask('PUT', self.key, body=self.about)
         for key, about in list(self.bucket.list(self.folder)):
-            if key == self.key:
+            if key in (self.key, self.folder):
                 continue
             found = self.bucket.get(key)
             told = json.loads(found[1]) if found else None
@@ -181,6 +181,8 @@ class Scan:
             name, found, below = link.groups()
             repository = self.repositories.setdefault(name, Repository())
             parts = below.split('/')
+            if parts[-1] != 'link':
+                continue
             if found == '_layers' and len(parts) == 3:
                 repository.layers[f'{parts[0]}:{parts[1]}'] = at
             elif found == '_manifests/revisions' and len(parts) == 3:
@@ -302,8 +304,9 @@ class Store:
         """The objects that each run set aside, by its number, with their sizes, without those that are being deleted."""
         runs = {}
         for key, about in self.bucket.list(self.aside):
-            run, path = key[len(self.aside):].split('/', 1)
-            if run.isdigit():
+            run, _, path = key[len(self.aside):].partition('/')
+            # Some tools make an empty object for each folder.
+            if run.isdigit() and path != '' and not path.endswith('/'):
                 runs.setdefault(run, {})[path] = int(about['Size'])
         return dict(sorted(runs.items(), key=lambda each: int(each[0]), reverse=True))
 
@@ -452,7 +455,7 @@ class Store:
         if seen is None or seen[0] != digest or int(seen[1]) != int(pushed) or began - seen[2] < 10:
             return f'{name} {tag}'
         keys = [key[len(self.prefix):] for key, _ in self.bucket.list(self.prefix + folder)]
-        index = [key for key in keys if key.startswith(f'{folder}index/')]
+        index = [key for key in keys if key.startswith(f'{folder}index/') and key.endswith('/link')]
         for key in index:
             self.bucket.copy(self.prefix + key, f'{self.aside}{run}/{key}')
         current = self.tag_key(name, tag)
@@ -462,8 +465,9 @@ class Store:
         self.bucket.delete(self.prefix + current)
         written = {}
         for key, about in self.bucket.list(f'{self.prefix}{folder}index/'):
-            parts = key[len(self.prefix + folder):].split('/')
-            written[f'{parts[1]}:{parts[2]}'] = seconds(about['LastModified'])
+            found = re.fullmatch(r'index/([^/]+)/([^/]+)/link', key[len(self.prefix + folder):])
+            if found:
+                written[':'.join(found.groups())] = seconds(about['LastModified'])
         if self.restore(name, tag, written, began - 1):
             return f'{name} {tag}'
         for key in index:
