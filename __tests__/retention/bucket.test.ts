@@ -257,3 +257,15 @@ print(V2 + blob_path(image) in bucket.objects)
 `)
   expect(said).toMatch(/^moved [1-9]\d* 2$[\s\S]*^False$[\s\S]*^restored 1 2$[\s\S]*^True$/m)
 })
+
+test('a blob that is too large to be copied is no room that comes back', () => {
+  const said = run(`
+COPY = 6
+bucket.push('a', '1', 'large layer', 50)
+bucket.push('a', '2', 'small', 50)
+Store(bucket, day).look()
+`)
+  const { blobs } = parseInventory(said)
+  const large = Object.fromEntries(blobs.map(({ bytes, large }) => [bytes, large]))
+  expect(large).toMatchObject({ ['large layer'.length]: true, ['small'.length]: false })
+})

@@ -12,7 +12,7 @@ class Table implements Inventory {
   readonly time = now
   readonly disk = { bytes: 1000, free: 100 }
   readonly aside = 0
-  readonly blobs: { digest: string; bytes: number; fresh: boolean }[] = []
+  readonly blobs: { digest: string; bytes: number; fresh: boolean; large: boolean }[] = []
   readonly manifests = new Map<number, { refers: number[]; subject: number | undefined; list: boolean }>()
   readonly repositories: Inventory['repositories'][number][] = []
   readonly pulls = new Map<string, number>()
@@ -21,7 +21,7 @@ class Table implements Inventory {
   blob(name: string, bytes = 10): number {
     const digest = digestOf(name)
     const seen = this.blobs.findIndex(each => each.digest === digest)
-    return seen >= 0 ? seen : this.blobs.push({ digest, bytes, fresh: false }) - 1
+    return seen >= 0 ? seen : this.blobs.push({ digest, bytes, fresh: false, large: false }) - 1
   }
 
   /** An image in a repository; `days` since it was pushed, last asked for, and left by a tag that moved on. */
@@ -163,6 +163,12 @@ describe('why', () => {
     const table = releases()
     for (const blob of table.blobs) if (blob.digest === digestOf('v1')) blob.fresh = true
     expect(plan(table, 'team/app: { last: 3 }')).toMatchObject({ freed: 30, unneeded: 40 })
+  })
+
+  test('what is too large to be collected never comes back', () => {
+    const table = releases()
+    for (const blob of table.blobs) if (blob.digest === digestOf('v1')) blob.large = true
+    expect(plan(table, 'team/app: { last: 3 }')).toMatchObject({ freed: 30, unneeded: 30 })
   })
 })
 

@@ -77,7 +77,7 @@ describe('look', () => {
     images.list('a', '1', [gone])
     const { blobs, manifests, repositories } = inventory()
     const number = blobs.findIndex(({ digest }) => digest === gone)
-    expect(blobs[number]).toEqual({ digest: gone, bytes: -1, fresh: false })
+    expect(blobs[number]).toEqual({ digest: gone, bytes: -1, fresh: false, large: false })
     expect(manifests.get(repositories[0]?.tags[0]?.manifest ?? -1)?.refers).toEqual([number])
   })
 

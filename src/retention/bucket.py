@@ -404,7 +404,8 @@ class Store:
 
         for digest, (size, at) in scan.blobs.items():
             number[digest] = len(number)
-            print(f'blob {digest} {size} {int(not scan.repositories or digest in fresh or self.is_asked(digest) or self.now - at < self.grace)}')
+            is_fresh = not scan.repositories or digest in fresh or self.is_asked(digest) or self.now - at < self.grace
+            print(f'blob {digest} {size} {"large" if size > COPY else int(is_fresh)}')
         seen = self.follow([each for some in self.roots(scan).values() for each in some], scan, runs)
         for digest, (refers, subject, is_list) in seen.items():
             numbers = [str(tell(each)) for each in refers]

@@ -17,7 +17,8 @@ export class Graph {
     this.#numbers = new Map(blobs.map(({ digest }, number) => [digest, number]))
   }
 
-  readonly blob = (number: number): Blob => this.#blobs[number] ?? { digest: '', bytes: 0, fresh: false }
+  readonly blob = (number: number): Blob =>
+    this.#blobs[number] ?? { digest: '', bytes: 0, fresh: false, large: false }
 
   digest(number: number): string {
     return this.blob(number).digest

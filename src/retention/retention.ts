@@ -13,7 +13,7 @@ export interface Retention {
   repositories: RepositoryPlan[]
   /** Manifests that go, by repository, with the time when each was pushed. */
   manifests: { repository: string; digest: string; pushed: number }[]
-  /** Bytes that nothing needs any more after this. */
+  /** Bytes that nothing needs any more after this, and that can be freed. */
   unneeded: number
   /** Those of them that this run frees. */
   freed: number
@@ -82,7 +82,9 @@ export function planRetention(keep: Keep, inventory: Inventory, grace: number): 
             pushed,
           })),
   )
-  const unneeded = inventory.blobs.filter((blob, number) => blob.bytes > 0 && !needed.has(number))
+  const unneeded = inventory.blobs.filter(
+    ({ bytes, large }, number) => bytes > 0 && !large && !needed.has(number),
+  )
   const { disk, aside, time } = inventory
   return {
     ruled: keep.length > 0,
