@@ -249,6 +249,22 @@ describe('what hangs together stays together', () => {
     expect(goes(table, "'**': { last: 1 }")).toEqual([])
   })
 
+  test('a signature of a signature, and so on, takes no longer for each', () => {
+    const table = new Table()
+    const length = 50_000
+    const times = { pushed: now - 100 * day, asked: now - 100 * day, left: 0 }
+    for (let number = 0; number < length; number++) {
+      table.blobs.push({ digest: digestOf(`${number} `), bytes: 1, fresh: false, large: false })
+      table.manifests.set(number, { refers: [], subject: number === 0 ? undefined : number - 1, list: false })
+    }
+    // The last of the chain comes first.
+    const revisions = Array.from({ length }, (_, index) => ({ ...times, manifest: length - 1 - index }))
+    table.repositories.push({ name: 'a', tags: [{ ...times, name: '1', manifest: 0 }], revisions })
+    const began = performance.now()
+    expect(plan(table, 'a: { last: 1 }').manifests).toEqual([])
+    expect(performance.now() - began).toBeLessThan(10_000)
+  })
+
   test('a tag of that form that somebody gave is one as any other', () => {
     const table = new Table()
     const tag = `sha256-${'0'.repeat(64)}`
