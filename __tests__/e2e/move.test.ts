@@ -92,6 +92,9 @@ described('while clients pull', () => {
     succeeded(await here.step(bucket()))
     expect(await storm.lost(() => true)).toEqual([])
     expect(await oldest(bucket())).toEqual(['1'])
+    // The copy on the disk is nobody's any more.
+    const run = await here.step({ mode: 'clean', users: '' })
+    expect([run.code, run.log]).toEqual([1, expect.stringContaining(`in the bucket ${store.bucket} at`)])
     await storm.push('team/new', '1')
   })
 

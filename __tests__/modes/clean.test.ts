@@ -94,7 +94,7 @@ describe('several servers', () => {
 
   /** One that collects, and one beside it with a log. */
   function two(other: () => string) {
-    const { inputs, context, scripts } = holding({ config })
+    const { inputs, context, scripts, events } = holding({ config })
     const beside: string[] = []
     const second = {
       async run(script: string) {
@@ -119,7 +119,7 @@ describe('several servers', () => {
         desired: { ...inputs.desired, shared: { peers: ['web2'], secret: 'x' } },
       },
       context: { ...context, servers: [collector, second] },
-      ...{ scripts, beside },
+      ...{ scripts, beside, events },
     }
   }
 
@@ -130,9 +130,25 @@ describe('several servers', () => {
     )
     await clean(inputs, context)
     expect(beside.every(each => each.includes('\nretention_logs '))).toBe(true)
-    expect(scripts).toHaveLength(2)
+    // The last puts back what they tell once all is done.
+    const command = /"command":"(\w+)"/
+    expect(scripts.map(each => command.exec(each)?.[1])).toEqual(['look', 'collect', 'settle'])
+    expect(beside).toHaveLength(3)
     for (const each of scripts) expect(each).toContain(`\nOTHER_LOGS=${log}`)
     expect(scripts[0]).not.toContain(packed('own'))
+  })
+
+  test('one that can’t be asked any more afterwards is only warned of, for the next run puts things back', async () => {
+    let asked = 0
+    const { inputs, context, scripts, events } = two(() => {
+      if (asked++ === 2) throw new Error('there is no way to it')
+      return `berth:retention.domain=${inputs.desired.domain}\nberth:retention.layers=${packed('a line')}\n`
+    })
+    expect(await clean(inputs, context)).toMatchObject({ collected: { moved: 10 } })
+    expect(scripts).toHaveLength(2)
+    expect(events.join('\n')).toMatch(
+      /there is no way to it\. What clients do there is not known, so what they/,
+    )
   })
 
   test('nothing is deleted while one of them can’t be asked', async () => {

@@ -90,6 +90,27 @@ test('what `up` would change is shown, also if `keep` is refused', async () => {
   ])
 })
 
+test('`keep` is refused for a registry that serves from elsewhere, unless `up` would change it', async () => {
+  const rule = { pattern: 'a', tags: [], last: 1, days: undefined, pulled: undefined, untagged: undefined }
+  const { inputs, context } = scene({ state: 'converged' }, { keep: [{ ...rule, empty: false }] })
+  const [recorded] = context.servers
+  const images = `time ${now}\ndisk 9 9\nblob sha256:aa 10 0\nrepository a\nrevision 0 5 5 0\ntag old 0 5 5\naside 0\n`
+  const config = Buffer.from('storage: { s3: { bucket: my-images } }').toString('base64')
+  const server = {
+    run: async (script: string, onLine: () => void) =>
+      script.includes('\nretention_look ')
+        ? `berth:retention.domain=${inputs.desired.domain}\nberth:retention.config=${config}\nberth:retention.store=${packed(images)}\n`
+        : recorded?.run(script, onLine),
+    close: async () => {},
+  }
+  const planned = (config: Record<string, unknown>) => {
+    const desired = { ...inputs.desired, registry: { ...inputs.desired.registry, config } }
+    return plan({ ...inputs, desired }, { ...context, servers: [server as never] })
+  }
+  await expect(planned({})).rejects.toThrow('has its images in the bucket my-images at AWS')
+  expect(await planned({ log: { level: 'debug' } })).toMatchObject({ retention: { ruled: true } })
+})
+
 describe('what keep means for the images of several servers', () => {
   const images = `time ${now}\ndisk 0 0\nnoatime\nblob sha256:aa 10 0\nblob sha256:bb 10 0\nrepository a\nrevision 0 5 5 0\nrevision 1 6 6 0\ntag old 0 5 5\ntag new 1 6 6\naside 0\n`
 

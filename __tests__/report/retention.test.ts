@@ -110,6 +110,19 @@ test('a comment has as many tags as there is room for', () => {
   expect(retentionComment(one, 20_000)).toContain('`team/app:v1`')
 })
 
+test('a summary has room for any number of repositories', () => {
+  const many = Array.from({ length: 20_000 }, (_, index) => ({
+    ...{ name: `team/app-${index}`, rule: undefined, stays: [verdict('v2', 'last: 1')], untagged: 1 },
+    goes: [verdict('v1', 'number 2 of 1')],
+  }))
+  const text = retentionSummary({ retention: retention([], { repositories: many }), collected }).join('\n\n')
+  expect(text.length).toBeLessThan(300_000)
+  expect(text.match(/^And 19500 more: the log of the step has them all\.$/gm)).toHaveLength(3)
+  const tags = many.map(({ name }) => `${name}:v1`)
+  const put = retentionSummary({ collected: { ...collected, restored: { tags, blobs: 3 } } }).join('\n\n')
+  expect(put).toMatch(/^- `team\/app-499:v1`\n\nAnd 19500 more: the log/m)
+})
+
 test('names that a server makes up end no cell, and no code', () => {
   const hostile = { ...verdict('v|<img src=x>', 'last: 1'), tag: 'v|`<img src=x>' }
   const plan = retention([hostile], {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { parseCollected } from '../../src/retention/collected.ts'
 import { parseInventory } from '../../src/retention/inventory.ts'
 import { library } from '../../src/shell.ts'
@@ -135,4 +135,137 @@ Store(bucket, day).look()
   const [image, sbom] = repositories[0]?.tags.map(({ manifest }) => manifest) ?? []
   expect(manifests.get(sbom ?? -1)).toEqual({ refers: [], subject: image, list: false })
   expect(blobs).toHaveLength(3)
+})
+
+describe('what nginx logs of a request counts as asked for', () => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  /** Seconds since each time that is known, when the log has a line. The zone is that of the server. */
+  const heard = (user: string, request: string) =>
+    run(`
+store = Store(bucket, day)
+at = datetime.datetime.fromtimestamp(now - 60, datetime.timezone.utc).strftime('%d/%b/%Y:%H:%M:%S +0000')
+store.hear('192.0.2.7 - ${user} [' + at + '] "${request} HTTP/1.1" 200 5 "-" "docker"')
+print({name: round(store.now - at) for name, at in store.asked.items()})
+`)
+
+  test.each([
+    `HEAD /v2/team/app/blobs/${digest}`,
+    `GET /v2/team/app/manifests/${digest}?ns=x`,
+    `POST /v2/team/app/blobs/uploads/?from=other&mount=${digest}`,
+    `POST /v2/team/app/blobs/uploads/?mount=${digest.replace(':', '%3A')}&from=other`,
+  ])('%s', request => expect(heard('ci', request)).toMatch(new RegExp(`^{'${digest}': 6[01]}$`, 'm')))
+
+  test.each([
+    ['PUT', `PUT /v2/team/app/manifests/${digest}`],
+    ['a page that a link came from', `GET / HTTP/1.1" 200 5 "GET /v2/team/app/manifests/${digest} " "`],
+  ])('not %s', (_, request) => expect(heard('ci', request)).toBe('{}\n'))
+
+  test.each(['[99/Foo/2026:00:00:00 +0000]', '[31/Dec/2099:00:00:00 +0000]', '[', 'a [b] c'])(
+    'and the name of a user changes nothing: %s',
+    user =>
+      expect(heard(user, `HEAD /v2/a/blobs/${digest}`)).toMatch(new RegExp(`^{'${digest}': 6[01]}$`, 'm')),
+  )
+
+  test.each([
+    [200, true],
+    [307, true],
+    [499, true],
+    [401, false],
+    [404, false],
+  ])('answered with %i: %s', (status, counts) => {
+    const said = run(`
+store = Store(bucket, day)
+store.hear('192.0.2.7 - ci [01/Jan/2026:00:00:00 +0000] "HEAD /v2/a/blobs/${digest} HTTP/1.1" ${status} 5 "-" "docker"')
+print(len(store.asked))
+`)
+    expect(said).toBe(`${Number(counts)}\n`)
+  })
+
+  test('no time is later than now, and one that is none is passed over', () => {
+    const said = run(`
+store = Store(bucket, day)
+for at in ('31/Dec/2099:00:00:00 +0000', '99/Foo/2026:00:00:00 +0000'):
+    store.hear('192.0.2.7 - ci [' + at + '] "HEAD /v2/a/blobs/${digest} HTTP/1.1" 200 5 "-" "docker"')
+print({name: store.now - at for name, at in store.asked.items()})
+`)
+    expect(said).toBe(`{'${digest}': 0}\n`)
+  })
+})
+
+describe('what somebody asked for while it was set aside', () => {
+  const collected = (more: string) =>
+    run(`
+image = bucket.push('a', '1', 'first', 50)
+bucket.push('a', '2', 'second', 40)
+layer = f'sha256:{hashlib.sha256(b"first").hexdigest()}'
+orders = [f'planned {now}', f'tag a 1 {image} {now - 50 * day}', f'manifest a {image} {now - 50 * day}']
+Store(bucket, day).collect(orders)
+def hear(store, digest, ago):
+    at = datetime.datetime.fromtimestamp(now - ago, datetime.timezone.utc).strftime('%d/%b/%Y:%H:%M:%S +0000')
+    store.hear(f'192.0.2.7 - ci [{at}] "HEAD /v2/a/blobs/{digest} HTTP/1.1" 200 5 "-" "docker"')
+    return store
+has = lambda digest: V2 + blob_path(digest) in bucket.objects
+${more}
+print(has(image), has(layer), V2 + f'repositories/a/_layers/{entry(layer)}/link' in bucket.objects)
+`)
+      .trim()
+      .split('\n')
+      .at(-1)
+
+  test('stays away if it is nothing', () => {
+    expect(collected('Store(bucket, day).heed()')).toBe('False False False')
+    // And nothing else is read.
+    expect(
+      collected(`seen = []
+plain = bucket.list
+bucket.list = lambda prefix: (seen.append(prefix), plain(prefix))[1]
+hear(Store(bucket, day), layer, 2 * day).heed()
+bucket.list = plain
+assert seen == ['berth-aside/'], seen`),
+    ).toBe('False False False')
+  })
+
+  test('comes back, a layer though no image needs it', () => {
+    expect(collected('hear(Store(bucket, day), layer, 1).heed()')).toBe('False True True')
+  })
+
+  test('comes back, an image with what it needs', () => {
+    expect(collected('hear(Store(bucket, day), image, 1).heed()')).toBe('True True True')
+  })
+
+  test('comes back by the next run, if this one was killed', () => {
+    expect(collected("hear(Store(bucket, day), layer, 1).collect([f'planned {now}'])")).toBe(
+      'False True True',
+    )
+  })
+})
+
+test('empty objects that mark folders, as some tools make them, stop nothing', () => {
+  const said = run(`
+image = bucket.push('a', '1', 'first', 50)
+bucket.push('a', '2', 'second', 40)
+orders = [f'planned {now}', f'tag a 1 {image} {now - 50 * day}', f'manifest a {image} {now - 50 * day}']
+folders = {'/'.join(key.split('/')[:end]) + '/' for key in bucket.objects for end in range(1, len(key.split('/')))}
+for folder in [*folders, 'berth-aside/', 'berth-aside/5/', 'berth-aside/lock/', f'berth-aside/{now}/']:
+    bucket.objects[folder] = (b'', now, {})
+store = Store(bucket, day)
+store.look()
+run(store, 'collect', 'server', orders)
+print(V2 + blob_path(image) in bucket.objects)
+run(Store(bucket, day), 'undo', 'server', [])
+print(V2 + blob_path(image) in bucket.objects)
+`)
+  expect(said).toMatch(/^moved [1-9]\d* 2$[\s\S]*^False$[\s\S]*^restored 1 2$[\s\S]*^True$/m)
+})
+
+test('a blob that is too large to be copied is no room that comes back', () => {
+  const said = run(`
+COPY = 6
+bucket.push('a', '1', 'large layer', 50)
+bucket.push('a', '2', 'small', 50)
+Store(bucket, day).look()
+`)
+  const { blobs } = parseInventory(said)
+  const large = Object.fromEntries(blobs.map(({ bytes, large }) => [bytes, large]))
+  expect(large).toMatchObject({ ['large layer'.length]: true, ['small'.length]: false })
 })

@@ -1,7 +1,13 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from '@jest/globals'
 import { collect, foreseeRetention, takeInventory } from '../../src/retention/collector.ts'
 import { noLogs } from '../../src/retention/logs.ts'
+import { lastMarker } from '../../src/server/protocol.ts'
+import { compose, line } from '../../src/shell.ts'
 import { recorded } from '../recorded.ts'
 
 const { desired } = recorded('trixie', 'bare')
@@ -38,13 +44,13 @@ const holding = (text: string, domain = desired.domain) =>
 
 test('a plan only looks', async () => {
   const one = holding(store())
-  expect(await foreseeRetention(one, cleaned, noLogs)).toMatchObject({ freed: 10 })
+  expect(await foreseeRetention(one, cleaned, noLogs, false)).toMatchObject({ freed: 10 })
   expect(one.scripts).toHaveLength(1)
   expect(one.scripts[0]).not.toContain('\nlock ')
 })
 
 test('a server without this registry has no inventory', async () => {
-  expect(await foreseeRetention(holding(store(), 'another.example'), cleaned, noLogs)).toBeUndefined()
+  expect(await foreseeRetention(holding(store(), 'another.example'), cleaned, noLogs, false)).toBeUndefined()
 })
 
 test('what other servers saw being pulled counts', async () => {
@@ -58,6 +64,39 @@ test.each([
   ['an answer that was cut off', 'time 5\n', /was cut off/],
 ])('%s is refused', async (_, text, message) => {
   await expect(takeInventory(holding(text), cleaned, noLogs)).rejects.toThrow(message)
+})
+
+test('a registry that serves from elsewhere is refused, unless `up` is about to change it', async () => {
+  const config = Buffer.from('storage: { s3: { bucket: my-images, accesskey: id, secretkey: hidden } }')
+  const answer = `berth:retention.domain=${desired.domain}\nberth:retention.config=${config.toString('base64')}\nberth:retention.store=${packed(store())}\n`
+  const refused = /^the registry on the server has its images in the bucket my-images at AWS, /
+  await expect(takeInventory(server(answer), cleaned, noLogs)).rejects.toThrow(refused)
+  await expect(foreseeRetention(server(answer), cleaned, noLogs, false)).rejects.toThrow(refused)
+  expect(await foreseeRetention(server(answer), cleaned, noLogs, true)).toMatchObject({ freed: 10 })
+})
+
+test('the server says with which configuration it serves, if it serves', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'berth-served-'))
+  const config = () => {
+    const { stdout } = spawnSync(
+      'sh',
+      [
+        '-c',
+        compose(
+          ['server/protocol', 'resources/registry/registry', 'retention/retention'],
+          [line(['retention_config', directory])],
+        ),
+      ],
+      { encoding: 'utf8' },
+    )
+    return Buffer.from(lastMarker(stdout, 'retention.config') ?? '?', 'base64').toString()
+  }
+  expect(config()).toBe('')
+  mkdirSync(join(directory, 'generations/abc-2'), { recursive: true })
+  writeFileSync(join(directory, 'generations/abc-2/config.yml'), 'a: 1\nb: 2\n')
+  symlinkSync('run/abc-2.sock', join(directory, 'registry.sock'))
+  expect(config()).toBe('a: 1\nb: 2\n')
+  rmSync(directory, { recursive: true })
 })
 
 describe('collecting', () => {

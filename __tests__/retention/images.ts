@@ -81,6 +81,11 @@ export class Images {
     utimesSync(link, this.now, statSync(link).mtimeMs / 1000)
   }
 
+  /** The file that makes a manifest one of a repository’s. */
+  revision(repository: string, digest: string): string {
+    return join(this.root, 'repositories', repository, '_manifests/revisions', entry(digest), 'link')
+  }
+
   get root(): string {
     return join(this.data, 'docker/registry/v2')
   }
@@ -97,7 +102,7 @@ export class Images {
 
   /**
    * Runs the program as the server does. `renames` is after how many it is killed, `ahead` by how many seconds its clock is, `pausing`
-   * what happens while it waits for requests that are under way, in Perl.
+   * what happens while it waits for requests that are under way, in Perl; `reading` and `renaming`, before it opens or renames `$path`.
    */
   run(
     command: string,
@@ -107,18 +112,30 @@ export class Images {
       renames = -1,
       ahead = 0,
       pausing = '',
-    }: { stdin?: string; grace?: number; renames?: number; ahead?: number; pausing?: string } = {},
+      reading = '',
+      renaming = '',
+    }: {
+      stdin?: string
+      grace?: number
+      renames?: number
+      ahead?: number
+      pausing?: string
+      reading?: string
+      renaming?: string
+    } = {},
   ) {
-    const killer =
-      renames < 0
-        ? ''
-        : `BEGIN { my $left = ${renames}; *CORE::GLOBAL::rename = sub ($$) { kill 9, $$ if $left-- <= 0; CORE::rename($_[0], $_[1]) } }\n`
+    const hooks = `BEGIN {
+      my $left = ${renames};
+      *CORE::GLOBAL::rename = sub ($$) { my $path = $_[0]; ${renaming}; kill 9, $$ if $left-- == 0; CORE::rename($_[0], $_[1]) };
+      *CORE::GLOBAL::sysopen = sub (*$$;$) { my $path = $_[1]; ${reading}; CORE::sysopen($_[0], $_[1], $_[2], $_[3] // 0666) };
+    }
+`
     const { uid, gid } = { uid: process.getuid?.(), gid: process.getgid?.() }
     const { stdout, stderr, signal } = spawnSync(
       'perl',
       [
         '-e',
-        `${killer}BEGIN { *CORE::GLOBAL::sleep = sub { ${pausing} }; *CORE::GLOBAL::time = sub { CORE::time() + ${ahead} } }\n${library('retention/store.pl')}`,
+        `${hooks}BEGIN { *CORE::GLOBAL::sleep = sub { ${pausing} }; *CORE::GLOBAL::time = sub { CORE::time() + ${ahead} } }\n${library('retention/store.pl')}`,
         command,
         this.data,
         `${uid}:${gid}`,

@@ -18,8 +18,8 @@ test('lines become what is there', () => {
   expect(parseInventory(text)).toEqual({
     ...{ time: 100, aside: 5, pullsSince: 0, disk: { bytes: 1000, free: 200 } },
     blobs: [
-      { digest: 'sha256:aa', bytes: 10, fresh: true },
-      { digest: 'sha256:bb', bytes: -1, fresh: false },
+      { digest: 'sha256:aa', bytes: 10, fresh: true, large: false },
+      { digest: 'sha256:bb', bytes: -1, fresh: false, large: false },
     ],
     manifests: new Map([[0, { refers: [1], subject: undefined, list: true }]]),
     repositories: [

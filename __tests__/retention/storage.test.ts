@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals'
-import { storageOf } from '../../src/retention/storage.ts'
+import { describe, expect, test } from '@jest/globals'
+import { configYaml } from '../../src/resources/registry/config.ts'
+import { compareServed, storageOf } from '../../src/retention/storage.ts'
 import { recorded } from '../recorded.ts'
 
 const { desired } = recorded('trixie', 'bare')
@@ -61,4 +62,77 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ],
 ])('%s is refused', (_, config, message) => {
   expect(() => storage(config)).toThrow(message)
+})
+
+describe('the registry that serves', () => {
+  const having = (config: Record<string, unknown>) => ({
+    ...desired,
+    registry: { ...desired.registry, config },
+  })
+  const compare = (served: Record<string, unknown>, wanted: Record<string, unknown>) =>
+    compareServed(having(wanted), configYaml(having(served)))
+  const inBucket = (more: Record<string, unknown> = {}) => ({
+    storage: { filesystem: null, s3: { ...s3, ...more } },
+  })
+  const cached = (blobdescriptor: string) => ({ storage: { cache: { blobdescriptor } } })
+
+  test.each([
+    ['on the disk', {}, {}],
+    ['in a bucket', inBucket(), inBucket()],
+    ['in a bucket, with a new key', inBucket(), inBucket({ accesskey: 'new' })],
+    ['with a cache', cached('inmemory'), cached('inmemory')],
+    ['without the cache that is wanted, so that nothing is claimed', {}, cached('inmemory')],
+  ])('is the one that is cleaned: %s', (_, served, wanted) => {
+    expect(() => compare(served, wanted)).not.toThrow()
+  })
+
+  test.each([
+    [
+      'a bucket',
+      inBucket(),
+      {},
+      /in the bucket my-images at AWS, and the inputs of this run say on the server’s disk; give/,
+    ],
+    [
+      'the disk',
+      {},
+      inBucket(),
+      /on the server’s disk, and the inputs of this run say in the bucket my-images at AWS; /,
+    ],
+    ['another bucket', inBucket({ bucket: 'b' }), inBucket(), /the bucket b at AWS, and/],
+    [
+      'another folder, at another endpoint',
+      inBucket({ rootdirectory: '/f', regionendpoint: 's3.example.com' }),
+      inBucket(),
+      /the bucket my-images at https:\/\/s3.example.com, in f\/, and/,
+    ],
+    [
+      'a bucket of the server’s role',
+      inBucket({ accesskey: null, secretkey: null }),
+      {},
+      /the bucket my-images/,
+    ],
+    [
+      'another root',
+      { storage: { filesystem: { rootdirectory: '/x' } } },
+      {},
+      /the server’s disk, in \/x, and/,
+    ],
+    ['a third place', { storage: { filesystem: null, azure: {} } }, {}, /neither a disk nor a bucket/],
+    [
+      'a cache',
+      cached('inmemory'),
+      {},
+      /has a cache in inmemory, of which the inputs of this run say nothing/,
+    ],
+    ['another cache', cached('redis'), cached('inmemory'), /has a cache in redis/],
+  ])('is another one: %s', (_, served, wanted, message) => {
+    expect(() => compare(served, wanted)).toThrow(message)
+  })
+
+  test('can’t be told from what is no YAML, and its key is not shown', () => {
+    const broken = () => compareServed(desired, 'secretkey: hidden\n: [')
+    expect(broken).toThrow('something else than YAML')
+    expect(broken).not.toThrow('hidden')
+  })
 })

@@ -77,7 +77,7 @@ describe('look', () => {
     images.list('a', '1', [gone])
     const { blobs, manifests, repositories } = inventory()
     const number = blobs.findIndex(({ digest }) => digest === gone)
-    expect(blobs[number]).toEqual({ digest: gone, bytes: -1, fresh: false })
+    expect(blobs[number]).toEqual({ digest: gone, bytes: -1, fresh: false, large: false })
     expect(manifests.get(repositories[0]?.tags[0]?.manifest ?? -1)?.refers).toEqual([number])
   })
 
@@ -280,6 +280,57 @@ describe('dangers', () => {
     images.touch('a', first)
     collect(orders)
     expect([images.tags('a'), images.missing('a', first)]).toEqual([['2'], []])
+  })
+
+  describe('an image that is pushed again by its digest while it goes', () => {
+    /** One that is planned to go, and the Perl code by which the registry writes its link again. */
+    const going = () => {
+      images.push('a', '1', ['stays'], { age: 3 * day })
+      const digest = images.push('a', undefined, ['again'], old)
+      return {
+        digest,
+        stdin: plan('a: { last: 1 }'),
+        push: `utime undef, undef, '${images.revision('a', digest)}'`,
+      }
+    }
+
+    test('while the manifests are read', () => {
+      const { digest, stdin, push } = going()
+      images.run('collect', {
+        stdin,
+        reading: `${push} if $path =~ m{blobs/} && glob '${images.data}/aside/*/plan'`,
+      })
+      expect(images.missing('a', digest)).toEqual([])
+      // Its layers were not even away for a moment.
+      expect(images.run('undo').stdout).toBe('nothing\n')
+    })
+
+    test('at the very moment', () => {
+      const { digest, stdin, push } = going()
+      images.run('collect', { stdin, renaming: `${push} if $path =~ /revisions/` })
+      expect(images.missing('a', digest)).toEqual([])
+    })
+
+    test('by a registry that had the file open', () => {
+      const { digest, stdin } = going()
+      images.run('collect', { stdin, pausing: `utime undef, undef, glob '${aside(digest)}'` })
+      expect(images.missing('a', digest)).toEqual([])
+    })
+
+    test('in a run that is killed', () => {
+      const { digest, stdin, push } = going()
+      // The second is of a layer.
+      images.run('collect', { stdin, renaming: `${push} if $path =~ /revisions/`, renames: 1 })
+      expect(images.missing('a', digest)).not.toEqual([])
+      collect()
+      expect(images.missing('a', digest)).toEqual([])
+    })
+
+    const aside = (digest: string) =>
+      images
+        .revision('a', digest)
+        .replace(images.data, `${images.data}/aside/*`)
+        .replace('docker/registry/v2/', '')
   })
 
   test('an index of images that were pushed long before the grace, named while they were set aside', () => {

@@ -4,7 +4,7 @@ import type { Inputs } from '../inputs/inputs.ts'
 import type { Outcome } from '../report/outcome.ts'
 import { type Cleanup, retentionLines } from '../report/retention.ts'
 import { orders } from '../retention/collected.ts'
-import { collect, takeInventory } from '../retention/collector.ts'
+import { collect, settle, takeInventory } from '../retention/collector.ts'
 import { gather, type Logs, noLogs, noRegistry, readLog } from '../retention/logs.ts'
 import { planRetention } from '../retention/retention.ts'
 import { storageOf } from '../retention/storage.ts'
@@ -55,6 +55,7 @@ async function setAside(server: Server, inputs: Inputs, context: Context): Promi
     said,
     context.cancelled,
   )
+  await heed(server, inputs, context)
   for (const { repository, tag } of collected.changed)
     said(`= ${repository}:${tag} was pushed again or deleted in the meantime, and is left as it is`)
   said(
@@ -63,8 +64,31 @@ async function setAside(server: Server, inputs: Inputs, context: Context): Promi
   return { retention, collected }
 }
 
-/** What the logs of the other servers say. All are needed: there may be a push in progress on any of them. */
-async function logsBeside(collector: Server, inputs: Inputs, context: Context): Promise<Logs> {
+/** Puts back what clients asked for while images were set aside. If that fails, the next run does it before it deletes anything. */
+async function heed(server: Server, inputs: Inputs, context: Context): Promise<void> {
+  const untold = 'so what they asked for while images were set aside is put back by the next run only'
+  try {
+    await inTurn(
+      async () => settle(server, inputs, await logsBeside(server, inputs, context, untold)),
+      context.listener.said,
+      context.cancelled,
+    )
+  } catch (error) {
+    if (!(error instanceof Failure) || context.cancelled.aborted) throw error
+    context.listener.warned(error)
+  }
+}
+
+/**
+ * What the logs of the other servers say. All are needed: there may be a push in progress on any of them. `untold` is what follows if
+ * one can’t be asked.
+ */
+async function logsBeside(
+  collector: Server,
+  inputs: Inputs,
+  context: Context,
+  untold = 'so nothing is deleted anywhere',
+): Promise<Logs> {
   if (context.servers.length < 2) return noLogs
   const { desired, keep } = inputs
   const { done, failed } = await onServers(
@@ -77,7 +101,7 @@ async function logsBeside(collector: Server, inputs: Inputs, context: Context): 
   if (failure)
     throw new Failure(
       failure.topic,
-      `${failure.message}. What clients do there is not known, so nothing is deleted anywhere; run again when it can be reached, or take its line out of \`ssh-host\` if it is gone`,
+      `${failure.message}. What clients do there is not known, ${untold}; run again when it can be reached, or take its line out of \`ssh-host\` if it is gone`,
     )
   return gather(done.filter(({ one }) => one.server !== collector).map(({ result }) => result))
 }

@@ -78,7 +78,12 @@ async function lookAtAll(
     )
     const retention =
       reader &&
-      (await foreseeRetention(reader.one.server, inputs, gather(others)).catch((error: unknown) => {
+      (await foreseeRetention(
+        reader.one.server,
+        inputs,
+        gather(others),
+        reader.result.looked.steps.some(({ resource }) => resource === 'registry'),
+      ).catch((error: unknown) => {
         if (error instanceof Failure && !context.cancelled.aborted) return error
         throw error
       }))

@@ -108,7 +108,11 @@ export function retentionSummary(outcome: Cleanup): string[] {
       '### Put back',
       tags.length === 0
         ? `${blobs === 0 ? 'There was nothing to put back.' : `${count(blobs, 'blob')}, and no tag.`}`
-        : tags.map(each => `- ${code(each)}`).join('\n'),
+        : tags
+            .slice(0, maxRows)
+            .map(each => `- ${code(each)}`)
+            .join('\n'),
+      ...more(tags.length, maxRows),
     ]
   }
   return retention ? markdown(retention, collected, maxRows) : []
@@ -134,7 +138,7 @@ function markdown(retention: Retention, collected: Collected | undefined, rows: 
   const nothing = retention.ruled ? 'Nothing: `keep` keeps every tag.' : 'No tag: there is no `keep`.'
   return [
     `### ${title}`,
-    ...(affected.length === 0 ? [nothing] : [totals(affected), ...listed(gone, rows)]),
+    ...(affected.length === 0 ? [nothing] : [...totals(affected, rows), ...listed(gone, rows)]),
     sentence(retention, collected),
     ...(stays.length === 0
       ? []
@@ -147,13 +151,16 @@ function markdown(retention: Retention, collected: Collected | undefined, rows: 
   ]
 }
 
-function totals(affected: readonly RepositoryPlan[]): string {
+function totals(affected: readonly RepositoryPlan[], rows: number): string[] {
   const hasUntagged = affected.some(({ untagged }) => untagged > 0)
-  const lines = affected.map(({ name, stays, goes, untagged }) => [
-    ...[cellCode(name), `${stays.length}`, `${goes.length}`],
-    ...(hasUntagged ? [untagged === 0 ? '' : `${untagged}`] : []),
-  ])
-  return table(['repository', 'stays', 'goes', ...(hasUntagged ? ['untagged'] : [])], lines)
+  const lines = affected
+    .slice(0, rows)
+    .map(({ name, stays, goes, untagged }) => [
+      ...[cellCode(name), `${stays.length}`, `${goes.length}`],
+      ...(hasUntagged ? [untagged === 0 ? '' : `${untagged}`] : []),
+    ])
+  const header = ['repository', 'stays', 'goes', ...(hasUntagged ? ['untagged'] : [])]
+  return [table(header, lines), ...more(affected.length, rows)]
 }
 
 function listed(gone: readonly Deletion[], rows: number): string[] {

@@ -8,7 +8,7 @@ import { type Inventory, parseInventory } from './inventory.ts'
 import { type Logs, otherLogs, pullsProgram } from './logs.ts'
 import { unpack } from './packed.ts'
 import { planRetention, type Retention } from './retention.ts'
-import { storageOf } from './storage.ts'
+import { type Command, compareServed, storageOf } from './storage.ts'
 
 /** Which registry is cleaned, and how. */
 export interface Cleaned {
@@ -18,24 +18,32 @@ export interface Cleaned {
   grace: number
 }
 
-/** What `clean` would do, for mode `plan`; `undefined` if there is no registry yet. `logs` are those of other servers. */
+/**
+ * What `clean` would do, for mode `plan`; `undefined` if there is no registry yet. `logs` are those of other servers. `changes` is
+ * whether `up` would change the registry.
+ */
 export async function foreseeRetention(
   server: Pick<Server, 'run'>,
   cleaned: Cleaned,
   logs: Logs,
+  changes: boolean,
 ): Promise<Retention | undefined> {
-  const inventory = await takeInventory(server, cleaned, logs)
+  const inventory = await takeInventory(server, cleaned, logs, changes)
   return inventory && planRetention(cleaned.keep ?? [], inventory, cleaned.grace)
 }
 
 /** Seconds by which the server’s clock may be wrong. Rules are about days. */
 const maxDrift = 15 * 60
 
-/** Which images there are; `undefined` if there is no such registry. Changes nothing. */
+/**
+ * Which images there are; `undefined` if there is no such registry. Changes nothing. Throws if the registry is another one than
+ * wanted, unless it `changes` before anything is deleted.
+ */
 export async function takeInventory(
   server: Pick<Server, 'run'>,
   { desired, keep, grace }: Cleaned,
   logs: Logs,
+  changes = false,
 ): Promise<Inventory | undefined> {
   const said = await server.run(
     compose(
@@ -44,6 +52,8 @@ export async function takeInventory(
     ),
   )
   if (lastMarker(said, 'retention.domain') !== desired.domain) return undefined
+  const config = lastMarker(said, 'retention.config') ?? ''
+  if (config !== '' && !changes) compareServed(desired, Buffer.from(config, 'base64').toString())
   const inventory = parseInventory([...logs.pulls, unpack(lastMarker(said, 'retention.store'))].join('\n'))
   const drift = Math.abs(Date.now() / 1000 - inventory.time)
   if (drift > maxDrift)
@@ -57,11 +67,20 @@ export async function takeInventory(
 /** Seconds that a run waits for another one on the same server. */
 const lockSeconds = 900
 
+/**
+ * Puts back what clients have asked for while a bucket was collected. That run knew only what the logs said when it began; `logs` are
+ * those of the other servers by now.
+ */
+export async function settle(server: Pick<Server, 'run'>, cleaned: Cleaned, logs: Logs): Promise<void> {
+  if (storageOf(cleaned.desired, cleaned.grace).run('settle', '').length === 0) return
+  await collect(server, cleaned, 'settle', '', logs)
+}
+
 /** Sets aside what `orders` names, and garbage; or puts back what the last run set aside. */
 export async function collect(
   server: Pick<Server, 'run'>,
   { desired, grace }: Cleaned,
-  command: 'collect' | 'undo',
+  command: Command,
   orders: string,
   logs: Logs,
 ): Promise<Collected> {

@@ -17,7 +17,8 @@ export class Graph {
     this.#numbers = new Map(blobs.map(({ digest }, number) => [digest, number]))
   }
 
-  readonly blob = (number: number): Blob => this.#blobs[number] ?? { digest: '', bytes: 0, fresh: false }
+  readonly blob = (number: number): Blob =>
+    this.#blobs[number] ?? { digest: '', bytes: 0, fresh: false, large: false }
 
   digest(number: number): string {
     return this.blob(number).digest
@@ -40,22 +41,29 @@ export class Graph {
     return this.#manifests.get(manifest)?.list ?? true
   }
 
-  /** Whether a digest is one of `among`. */
-  has(digest: string, among: ReadonlySet<number>): boolean {
-    const number = this.#numbers.get(digest)
-    return number !== undefined && among.has(number)
+  /** `undefined` if there is nothing with this digest, and nothing names it. */
+  number(digest: string): number | undefined {
+    return this.#numbers.get(digest)
   }
 
   /** Everything that manifests need, including themselves. */
   closure(manifests: readonly number[]): Set<number> {
     const reached = new Set<number>()
+    this.extend(reached, manifests)
+    return reached
+  }
+
+  /** Adds to a closure everything that more manifests need. Returns what is new in it. */
+  extend(reached: Set<number>, manifests: readonly number[]): number[] {
+    const added: number[] = []
     const queue = [...manifests]
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
       if (reached.has(next)) continue
       reached.add(next)
+      added.push(next)
       for (const each of this.#manifests.get(next)?.refers ?? []) queue.push(each)
     }
-    return reached
+    return added
   }
 
   /** What a list names, such as an image for each platform; nothing if it is none. */

@@ -25,6 +25,8 @@ export interface Blob {
   bytes: number
   /** Whether it was written or read so recently that a push in progress may rely on it. */
   fresh: boolean
+  /** Whether it is too large to be collected, which happens in a bucket only. */
+  large: boolean
 }
 
 export interface Manifest {
@@ -78,7 +80,11 @@ export function parseInventory(text: string): Inventory {
     const [kind, ...words] = line.split(' ')
     const [first = '', second = '', third = '', fourth = ''] = words
     const current = repositories.at(-1)
-    if (kind === 'blob') blobs.push({ digest: digest(first), bytes: amount(second), fresh: third === '1' })
+    if (kind === 'blob')
+      blobs.push({
+        ...{ digest: digest(first), bytes: amount(second) },
+        ...{ fresh: third === '1', large: third === 'large' },
+      })
     else if (kind === 'manifest') {
       manifests.set(amount(first), {
         subject: second === '-' ? undefined : amount(second),

@@ -13,7 +13,7 @@ export interface Retention {
   repositories: RepositoryPlan[]
   /** Manifests that go, by repository, with the time when each was pushed. */
   manifests: { repository: string; digest: string; pushed: number }[]
-  /** Bytes that nothing needs any more after this. */
+  /** Bytes that nothing needs any more after this, and that can be freed. */
   unneeded: number
   /** Those of them that this run frees. */
   freed: number
@@ -61,11 +61,7 @@ export function planRetention(keep: Keep, inventory: Inventory, grace: number): 
   const drafts = inventory.repositories.map(repository => draft(repository, keep, inventory, graph))
   // What a list needs stays in every repository that has the list.
   const stays = graph.closure(drafts.flatMap(({ kept }) => [...kept]))
-  // A signature may be of an attestation, and each in another repository.
-  for (let before = -1; before !== stays.size; ) {
-    before = stays.size
-    for (const each of drafts) attach(each, graph, stays)
-  }
+  attach(drafts, graph, stays)
   const needed = graph.closure([...stays])
   const plans = drafts.map(each => verdicts(each, graph, needed))
   const failure = joined(drafts.flatMap((each, index) => emptied(each, plans[index], graph, needed)))
@@ -82,7 +78,9 @@ export function planRetention(keep: Keep, inventory: Inventory, grace: number): 
             pushed,
           })),
   )
-  const unneeded = inventory.blobs.filter((blob, number) => blob.bytes > 0 && !needed.has(number))
+  const unneeded = inventory.blobs.filter(
+    ({ bytes, large }, number) => bytes > 0 && !large && !needed.has(number),
+  )
   const { disk, aside, time } = inventory
   return {
     ruled: keep.length > 0,
@@ -178,24 +176,54 @@ function usesOf(
     )
 }
 
-/** Keeps signatures, attestations and the like if what they belong to stays. */
-function attach({ repository, rule, reasons, kept }: Draft, graph: Graph, stays: Set<number>): void {
-  if (rule === undefined) return
-  const keep = (manifest: number) => {
+/**
+ * Keeps signatures, attestations and the like if what they belong to stays. A signature may be of an attestation, and so on without
+ * end, and each in another repository.
+ */
+function attach(drafts: readonly Draft[], graph: Graph, stays: Set<number>): void {
+  /** What is to be done once a manifest stays. */
+  const waiting = new Map<number, (() => void)[]>()
+  const queue: number[] = [...stays]
+  const keep = ({ kept }: Draft, manifest: number) => {
     kept.add(manifest)
-    for (const each of graph.closure([manifest])) stays.add(each)
+    for (const each of graph.extend(stays, [manifest])) queue.push(each)
   }
-  for (const tag of repository.tags) {
-    const owner = ownerOf(tag, graph)
-    if (owner === undefined || reasons.has(tag)) continue
-    if (graph.has(owner, stays)) reasons.set(tag, `belongs to ${owner.slice(0, 19)}`)
-    else if (graph.isFresh(tag.pushed)) reasons.set(tag, 'pushed just now')
-    else continue
-    keep(tag.manifest)
+  const settle = () => {
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      for (const each of waiting.get(next) ?? []) each()
+      waiting.delete(next)
+    }
   }
-  for (const { manifest } of repository.revisions) {
-    const subject = graph.subject(manifest)
-    if (subject !== undefined && stays.has(subject) && !kept.has(manifest)) keep(manifest)
+  const wait = (owner: number | undefined, work: () => void) => {
+    if (owner === undefined) return
+    const others = waiting.get(owner)
+    if (others) others.push(work)
+    else waiting.set(owner, [work])
+  }
+  const fresh: (() => void)[] = []
+  for (const draft of drafts) {
+    const { repository, rule, reasons, kept } = draft
+    if (rule === undefined) continue
+    for (const tag of repository.tags) {
+      const owner = ownerOf(tag, graph)
+      if (owner === undefined || reasons.has(tag)) continue
+      const stay = (reason: string) => {
+        if (reasons.has(tag)) return
+        reasons.set(tag, reason)
+        keep(draft, tag.manifest)
+      }
+      wait(graph.number(owner), () => stay(`belongs to ${owner.slice(0, 19)}`))
+      if (graph.isFresh(tag.pushed)) fresh.push(() => stay('pushed just now'))
+    }
+    for (const { manifest } of repository.revisions)
+      wait(graph.subject(manifest), () => {
+        if (!kept.has(manifest)) keep(draft, manifest)
+      })
+  }
+  settle()
+  for (const each of fresh) {
+    each()
+    settle()
   }
 }
 

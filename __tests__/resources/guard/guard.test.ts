@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { guard, guardLocation, guardMaps, guardServer, guardWay } from '../../../src/resources/guard/guard.ts'
+import { library } from '../../../src/shell.ts'
 import { recorded } from '../../recorded.ts'
+import { day, Images } from '../../retention/images.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
 const seen = guard.read(facts, desired)
@@ -107,4 +110,41 @@ test.each([
 . '${join(import.meta.dirname, '../../../src/resources/guard/guard.sh')}'
 room /`
   expect(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stdout).toBe(`${expected}\n`)
+})
+
+test('where room is short, an image that is set aside is deleted though its signature is there', () => {
+  const images = new Images()
+  const old = { age: 50 * day }
+  images.push('a', '2', ['stays'], old)
+  const image = images.push('a', '1', ['goes'], old)
+  images.push('a', undefined, ['signature'], { ...old, subject: image })
+  const pushed = images.now - 50 * day
+  images.run('collect', { stdin: `tag a 1 ${image} ${pushed}\nmanifest a ${image} ${pushed}\n` })
+  expect(images.has('goes')).toBe(false)
+  // As systemd does it: of two dollar signs in an argument it takes one away.
+  const programs = join(images.data, 'programs')
+  mkdirSync(programs)
+  writeFileSync(
+    join(programs, 'systemd-run'),
+    `#!/bin/sh
+while [ "$1" != perl ]; do shift; done
+for each; do
+  shift
+  set -- "$@" "$(printf '%s' "$each" | sed 's/\\$\\$/$/g; s/^86400$/5/')"
+done
+exec "$@"
+`,
+  )
+  chmodSync(join(programs, 'systemd-run'), 0o755)
+  const script = `PATH=${programs}:$PATH
+. '${join(import.meta.dirname, '../../../src/resources/guard/guard.sh')}'
+room() { echo short; }
+sleep() { exit; }
+guard ${images.data}/full registry.example.com ${images.data} ${process.getuid?.()}:${process.getgid?.()} "$1"`
+  const { stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', library('retention/store.pl')], {
+    encoding: 'utf8',
+  })
+  expect({ stdout, stderr }).toEqual({ stdout: expect.stringMatching(/^freed [1-9]/m), stderr: '' })
+  expect([images.tags('a'), images.has('goes')]).toEqual([['2'], false])
+  images.remove()
 })

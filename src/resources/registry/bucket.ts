@@ -28,11 +28,16 @@ export function bucketOf(desired: Wanted): BucketAccess | undefined {
   return bucketIn(configOf(desired))
 }
 
-/** The bucket that a config.yml names. */
-function bucketIn({ storage }: Record<string, unknown>): BucketAccess | undefined {
+/** The bucket that a config.yml names, with the key for it. */
+function bucketIn(config: Record<string, unknown>): BucketAccess | undefined {
+  const access = accessIn(config)
+  return access.bucket === '' || access.accessKey === '' || access.secretKey === '' ? undefined : access
+}
+
+/** What a config.yml says of a bucket; all is empty if it says nothing. */
+function accessIn({ storage }: Record<string, unknown>): BucketAccess {
   const s3 = isObject(storage) && isObject(storage.s3) ? storage.s3 : {}
   const text = (key: string) => (s3[key] === undefined || s3[key] === null ? '' : String(s3[key]))
-  if (text('bucket') === '' || text('accesskey') === '' || text('secretkey') === '') return undefined
   const endpoint = text('regionendpoint')
   const scheme = /^https?:/.test(endpoint) ? '' : `${text('secure') === 'false' ? 'http' : 'https'}://`
   const folder = text('rootdirectory').replace(/^\/+|\/+$/g, '')
@@ -101,8 +106,21 @@ function placeOf(access: BucketAccess | undefined): string {
   return JSON.stringify([access?.endpoint, access?.bucket, access?.folder])
 }
 
+/** Where the registry with such a config.yml keeps its images, in words. The same words are the same place. */
+export function whereIn(config: Record<string, unknown>): string {
+  const storage = isObject(config.storage) ? config.storage : {}
+  if (isObject(storage.s3)) {
+    const { bucket, folder, endpoint = 'AWS' } = accessIn(config)
+    return `in the bucket ${bucket} at ${endpoint}${folder === '' ? '' : `, in ${folder}`}`
+  }
+  const { filesystem } = storage
+  if (!isObject(filesystem)) return 'in a storage that is neither a disk nor a bucket over S3'
+  const { rootdirectory } = filesystem
+  return `on the server’s disk${rootdirectory === '/var/lib/registry' ? '' : `, in ${rootdirectory}`}`
+}
+
 /** The content of a config.yml; `undefined` if there is none, or if somebody has made it something else than YAML. */
-function configIn(file: ServerFile | undefined): Record<string, unknown> | undefined {
+export function configIn(file: Pick<ServerFile, 'content'> | undefined): Record<string, unknown> | undefined {
   try {
     const config: unknown = file && parse(file.content)
     return isObject(config) ? config : undefined

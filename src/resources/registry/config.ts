@@ -56,7 +56,11 @@ const chunksize = 5 * 1024 * 1024
 
 /** The kind of the cache of layers’ descriptions, which outlives deleted layers; `undefined` unless `registry-config` has one. */
 export function cacheOf(desired: Wanted): string | undefined {
-  const { storage } = configOf(desired)
+  return cacheIn(configOf(desired))
+}
+
+/** The same of the content of a config.yml. */
+export function cacheIn({ storage }: Record<string, unknown>): string | undefined {
   const cache = isObject(storage) && isObject(storage.cache) ? storage.cache : {}
   const kind = cache.blobdescriptor ?? cache.layerinfo
   return typeof kind === 'string' ? kind : undefined
