@@ -172,7 +172,11 @@ function retentionSummary(outcome) {
             '### Put back',
             tags.length === 0
                 ? `${blobs === 0 ? 'There was nothing to put back.' : `${(0,format/* count */.U9)(blobs, 'blob')}, and no tag.`}`
-                : tags.map(each => `- ${code(each)}`).join('\n'),
+                : tags
+                    .slice(0, maxRows)
+                    .map(each => `- ${code(each)}`)
+                    .join('\n'),
+            ...more(tags.length, maxRows),
         ];
     }
     return retention ? markdown(retention, collected, maxRows) : [];
@@ -195,7 +199,7 @@ function markdown(retention, collected, rows) {
     const nothing = retention.ruled ? 'Nothing: `keep` keeps every tag.' : 'No tag: there is no `keep`.';
     return [
         `### ${title}`,
-        ...(affected.length === 0 ? [nothing] : [totals(affected), ...listed(gone, rows)]),
+        ...(affected.length === 0 ? [nothing] : [...totals(affected, rows), ...listed(gone, rows)]),
         sentence(retention, collected),
         ...(stays.length === 0
             ? []
@@ -204,13 +208,16 @@ function markdown(retention, collected, rows) {
             ]),
     ];
 }
-function totals(affected) {
+function totals(affected, rows) {
     const hasUntagged = affected.some(({ untagged }) => untagged > 0);
-    const lines = affected.map(({ name, stays, goes, untagged }) => [
+    const lines = affected
+        .slice(0, rows)
+        .map(({ name, stays, goes, untagged }) => [
         ...[cellCode(name), `${stays.length}`, `${goes.length}`],
         ...(hasUntagged ? [untagged === 0 ? '' : `${untagged}`] : []),
     ]);
-    return table(['repository', 'stays', 'goes', ...(hasUntagged ? ['untagged'] : [])], lines);
+    const header = ['repository', 'stays', 'goes', ...(hasUntagged ? ['untagged'] : [])];
+    return [table(header, lines), ...more(affected.length, rows)];
 }
 function listed(gone, rows) {
     if (gone.length === 0)
@@ -361,7 +368,10 @@ function parseInventory(text) {
         const [first = '', second = '', third = '', fourth = ''] = words;
         const current = repositories.at(-1);
         if (kind === 'blob')
-            blobs.push({ digest: digest(first), bytes: amount(second), fresh: third === '1' });
+            blobs.push({
+                ...{ digest: digest(first), bytes: amount(second) },
+                ...{ fresh: third === '1', large: third === 'large' },
+            });
         else if (kind === 'manifest') {
             manifests.set(amount(first), {
                 subject: second === '-' ? undefined : amount(second),
@@ -516,7 +526,7 @@ class Graph {
         this.#manifests = manifests;
         this.#numbers = new Map(blobs.map(({ digest }, number) => [digest, number]));
     }
-    blob = (number) => this.#blobs[number] ?? { digest: '', bytes: 0, fresh: false };
+    blob = (number) => this.#blobs[number] ?? { digest: '', bytes: 0, fresh: false, large: false };
     digest(number) {
         return this.blob(number).digest;
     }
@@ -533,23 +543,29 @@ class Graph {
     isList(manifest) {
         return this.#manifests.get(manifest)?.list ?? true;
     }
-    /** Whether a digest is one of `among`. */
-    has(digest, among) {
-        const number = this.#numbers.get(digest);
-        return number !== undefined && among.has(number);
+    /** `undefined` if there is nothing with this digest, and nothing names it. */
+    number(digest) {
+        return this.#numbers.get(digest);
     }
     /** Everything that manifests need, including themselves. */
     closure(manifests) {
         const reached = new Set();
+        this.extend(reached, manifests);
+        return reached;
+    }
+    /** Adds to a closure everything that more manifests need. Returns what is new in it. */
+    extend(reached, manifests) {
+        const added = [];
         const queue = [...manifests];
         for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
             if (reached.has(next))
                 continue;
             reached.add(next);
+            added.push(next);
             for (const each of this.#manifests.get(next)?.refers ?? [])
                 queue.push(each);
         }
-        return reached;
+        return added;
     }
     /** What a list names, such as an image for each platform; nothing if it is none. */
     listed(manifest) {
@@ -656,12 +672,7 @@ function planRetention(keep, inventory, grace) {
     const drafts = inventory.repositories.map(repository => draft(repository, keep, inventory, graph));
     // What a list needs stays in every repository that has the list.
     const stays = graph.closure(drafts.flatMap(({ kept }) => [...kept]));
-    // A signature may be of an attestation, and each in another repository.
-    for (let before = -1; before !== stays.size;) {
-        before = stays.size;
-        for (const each of drafts)
-            attach(each, graph, stays);
-    }
+    attach(drafts, graph, stays);
     const needed = graph.closure([...stays]);
     const plans = drafts.map(each => verdicts(each, graph, needed));
     const failure = (0,build_failure/* joined */.oR)(drafts.flatMap((each, index) => emptied(each, plans[index], graph, needed)));
@@ -676,7 +687,7 @@ function planRetention(keep, inventory, grace) {
             digest: graph.digest(manifest),
             pushed,
         })));
-    const unneeded = inventory.blobs.filter((blob, number) => blob.bytes > 0 && !needed.has(number));
+    const unneeded = inventory.blobs.filter(({ bytes, large }, number) => bytes > 0 && !large && !needed.has(number));
     const { disk, aside, time } = inventory;
     return {
         ruled: keep.length > 0,
@@ -754,31 +765,64 @@ function usesOf({ name, revisions }, { pulls, pullsSince }, graph) {
     const logged = (reference) => pulls.get(`${name} ${reference}`) ?? 0;
     return ({ manifest, pushed, asked }, tag) => [manifest, ...graph.listed(manifest)].reduce((last, each) => Math.max(last, logged(graph.digest(each)), onDisk.get(each) ?? 0), Math.max(pushed, logged(tag), pullsSince === 0 ? asked : 0));
 }
-/** Keeps signatures, attestations and the like if what they belong to stays. */
-function attach({ repository, rule, reasons, kept }, graph, stays) {
-    if (rule === undefined)
-        return;
-    const keep = (manifest) => {
+/**
+ * Keeps signatures, attestations and the like if what they belong to stays. A signature may be of an attestation, and so on without
+ * end, and each in another repository.
+ */
+function attach(drafts, graph, stays) {
+    /** What is to be done once a manifest stays. */
+    const waiting = new Map();
+    const queue = [...stays];
+    const keep = ({ kept }, manifest) => {
         kept.add(manifest);
-        for (const each of graph.closure([manifest]))
-            stays.add(each);
+        for (const each of graph.extend(stays, [manifest]))
+            queue.push(each);
     };
-    for (const tag of repository.tags) {
-        const owner = ownerOf(tag, graph);
-        if (owner === undefined || reasons.has(tag))
-            continue;
-        if (graph.has(owner, stays))
-            reasons.set(tag, `belongs to ${owner.slice(0, 19)}`);
-        else if (graph.isFresh(tag.pushed))
-            reasons.set(tag, 'pushed just now');
+    const settle = () => {
+        for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+            for (const each of waiting.get(next) ?? [])
+                each();
+            waiting.delete(next);
+        }
+    };
+    const wait = (owner, work) => {
+        if (owner === undefined)
+            return;
+        const others = waiting.get(owner);
+        if (others)
+            others.push(work);
         else
+            waiting.set(owner, [work]);
+    };
+    const fresh = [];
+    for (const draft of drafts) {
+        const { repository, rule, reasons, kept } = draft;
+        if (rule === undefined)
             continue;
-        keep(tag.manifest);
+        for (const tag of repository.tags) {
+            const owner = ownerOf(tag, graph);
+            if (owner === undefined || reasons.has(tag))
+                continue;
+            const stay = (reason) => {
+                if (reasons.has(tag))
+                    return;
+                reasons.set(tag, reason);
+                keep(draft, tag.manifest);
+            };
+            wait(graph.number(owner), () => stay(`belongs to ${owner.slice(0, 19)}`));
+            if (graph.isFresh(tag.pushed))
+                fresh.push(() => stay('pushed just now'));
+        }
+        for (const { manifest } of repository.revisions)
+            wait(graph.subject(manifest), () => {
+                if (!kept.has(manifest))
+                    keep(draft, manifest);
+            });
     }
-    for (const { manifest } of repository.revisions) {
-        const subject = graph.subject(manifest);
-        if (subject !== undefined && stays.has(subject) && !kept.has(manifest))
-            keep(manifest);
+    settle();
+    for (const each of fresh) {
+        each();
+        settle();
     }
 }
 function verdicts({ repository, rule, reasons, kept, candidates }, graph, needed) {
@@ -942,7 +986,10 @@ function s3({ name, folder, region, endpoint, accessKey, secretKey }) {
 const chunksize = 5 * 1024 * 1024;
 /** The kind of the cache of layers\u2019 descriptions, which outlives deleted layers; `undefined` unless `registry-config` has one. */
 function cacheOf(desired) {
-    const { storage } = configOf(desired);
+    return cacheIn(configOf(desired));
+}
+/** The same of the content of a config.yml. */
+function cacheIn({ storage }) {
     const cache = (0,json/* isObject */.Gv)(storage) && (0,json/* isObject */.Gv)(storage.cache) ? storage.cache : {};
     const kind = cache.blobdescriptor ?? cache.layerinfo;
     return typeof kind === 'string' ? kind : undefined;
@@ -995,12 +1042,15 @@ function merge(base, over) {
 function bucketOf(desired) {
     return bucketIn(configOf(desired));
 }
-/** The bucket that a config.yml names. */
-function bucketIn({ storage }) {
+/** The bucket that a config.yml names, with the key for it. */
+function bucketIn(config) {
+    const access = accessIn(config);
+    return access.bucket === '' || access.accessKey === '' || access.secretKey === '' ? undefined : access;
+}
+/** What a config.yml says of a bucket; all is empty if it says nothing. */
+function accessIn({ storage }) {
     const s3 = (0,json/* isObject */.Gv)(storage) && (0,json/* isObject */.Gv)(storage.s3) ? storage.s3 : {};
     const text = (key) => (s3[key] === undefined || s3[key] === null ? '' : String(s3[key]));
-    if (text('bucket') === '' || text('accesskey') === '' || text('secretkey') === '')
-        return undefined;
     const endpoint = text('regionendpoint');
     const scheme = /^https?:/.test(endpoint) ? '' : `${text('secure') === 'false' ? 'http' : 'https'}://`;
     const folder = text('rootdirectory').replace(/^\/+|\/+$/g, '');
@@ -1058,6 +1108,19 @@ function movesImages(desired, config) {
 function placeOf(access) {
     return JSON.stringify([access?.endpoint, access?.bucket, access?.folder]);
 }
+/** Where the registry with such a config.yml keeps its images, in words. The same words are the same place. */
+function whereIn(config) {
+    const storage = (0,json/* isObject */.Gv)(config.storage) ? config.storage : {};
+    if ((0,json/* isObject */.Gv)(storage.s3)) {
+        const { bucket, folder, endpoint = 'AWS' } = accessIn(config);
+        return `in the bucket ${bucket} at ${endpoint}${folder === '' ? '' : `, in ${folder}`}`;
+    }
+    const { filesystem } = storage;
+    if (!(0,json/* isObject */.Gv)(filesystem))
+        return 'in a storage that is neither a disk nor a bucket over S3';
+    const { rootdirectory } = filesystem;
+    return `on the server\u2019s disk${rootdirectory === '/var/lib/registry' ? '' : `, in ${rootdirectory}`}`;
+}
 /** The content of a config.yml; `undefined` if there is none, or if somebody has made it something else than YAML. */
 function configIn(file) {
     try {
@@ -1094,21 +1157,41 @@ function refuse(desired, bucket) {
     if (cache !== undefined && (cache !== 'inmemory' || !(0,build_desired/* onDisk */.FC)(desired)))
         throw new build_failure/* Failure */.HR('keep', `\`registry-config\` has a cache in ${cache}, which would go on to claim layers that are gone; omit \`storage.cache\``);
 }
+/**
+ * Throws if the registry that serves, with this config.yml, keeps its images elsewhere than `desired` says, or has a cache of which
+ * `desired` says nothing. What is cleaned would be a copy that nobody uses any more, or the registry would go on to claim what is gone.
+ */
+function compareServed(desired, content) {
+    const served = configIn({ content });
+    const remedy = 'give `clean`, and `plan` with `keep`, the same `s3-*` inputs and `registry-config` as `up`, or run `up` first';
+    if (served === undefined)
+        throw new build_failure/* Failure */.HR('keep', 'somebody has made the config.yml of the registry on the server something else than YAML, so it can\u2019t be told where it keeps its images; run mode `up`, which writes it anew');
+    const [seen, wanted] = [whereIn(served), whereIn(configOf(desired))];
+    if (seen !== wanted)
+        throw new build_failure/* Failure */.HR('keep', `the registry on the server has its images ${seen}, and the inputs of this run say ${wanted}; ${remedy}`);
+    const cache = cacheIn(served);
+    if (cache !== undefined && cache !== cacheOf(desired))
+        throw new build_failure/* Failure */.HR('keep', `the registry on the server has a cache in ${cache}, of which the inputs of this run say nothing, and would go on to claim layers that are gone; ${remedy}`);
+}
 function disk(desired, grace) {
     const { directory, domain } = desired;
     const program = (0,shell/* library */.Yv)('retention/store.pl');
     return {
         look: pulls => ['retention_look', directory, domain, `${grace}`, program, ...pulls],
-        run: (command, orders) => [
-            ['retention_run', command, directory, `${grace}`, program, orders],
-            // A cache knows nothing of what was deleted.
-            ...(cacheOf(desired) === undefined
-                ? []
-                : [
-                    ['retention_restart', directory, domain],
-                    ['retention_settle', directory, `${grace}`, program],
-                ]),
-        ],
+        run: (command, orders) => 
+        // The disk itself tells what was asked for, until the very end.
+        command === 'settle'
+            ? []
+            : [
+                ['retention_run', command, directory, `${grace}`, program, orders],
+                // A cache knows nothing of what was deleted.
+                ...(cacheOf(desired) === undefined
+                    ? []
+                    : [
+                        ['retention_restart', directory, domain],
+                        ['retention_settle', directory, `${grace}`, program],
+                    ]),
+            ],
     };
 }
 /** The settings have the bucket\u2019s key, so only a shell function may get them: nobody else sees its arguments. */
@@ -1131,18 +1214,27 @@ function bucketStorage({ directory, domain }, bucket, grace) {
 
 
 
-/** What `clean` would do, for mode `plan`; `undefined` if there is no registry yet. `logs` are those of other servers. */
-async function foreseeRetention(server, cleaned, logs) {
-    const inventory = await takeInventory(server, cleaned, logs);
+/**
+ * What `clean` would do, for mode `plan`; `undefined` if there is no registry yet. `logs` are those of other servers. `changes` is
+ * whether `up` would change the registry.
+ */
+async function foreseeRetention(server, cleaned, logs, changes) {
+    const inventory = await takeInventory(server, cleaned, logs, changes);
     return inventory && planRetention(cleaned.keep ?? [], inventory, cleaned.grace);
 }
 /** Seconds by which the server\u2019s clock may be wrong. Rules are about days. */
 const maxDrift = 15 * 60;
-/** Which images there are; `undefined` if there is no such registry. Changes nothing. */
-async function takeInventory(server, { desired, keep, grace }, logs) {
+/**
+ * Which images there are; `undefined` if there is no such registry. Changes nothing. Throws if the registry is another one than
+ * wanted, unless it `changes` before anything is deleted.
+ */
+async function takeInventory(server, { desired, keep, grace }, logs, changes = false) {
     const said = await server.run((0,shell/* compose */.Zz)(['server/protocol', 'server/facts', 'resources/registry/registry', 'retention/retention'], [...otherLogs(logs), (0,shell/* line */.n8)(storageOf(desired, grace).look(pullsProgram(keep)))]));
     if ((0,protocol/* lastMarker */.zK)(said, 'retention.domain') !== desired.domain)
         return undefined;
+    const config = (0,protocol/* lastMarker */.zK)(said, 'retention.config') ?? '';
+    if (config !== '' && !changes)
+        compareServed(desired, Buffer.from(config, 'base64').toString());
     const inventory = parseInventory([...logs.pulls, unpack((0,protocol/* lastMarker */.zK)(said, 'retention.store'))].join('\n'));
     const drift = Math.abs(Date.now() / 1000 - inventory.time);
     if (drift > maxDrift)
@@ -1151,6 +1243,15 @@ async function takeInventory(server, { desired, keep, grace }, logs) {
 }
 /** Seconds that a run waits for another one on the same server. */
 const lockSeconds = 900;
+/**
+ * Puts back what clients have asked for while a bucket was collected. That run knew only what the logs said when it began; `logs` are
+ * those of the other servers by now.
+ */
+async function settle(server, cleaned, logs) {
+    if (storageOf(cleaned.desired, cleaned.grace).run('settle', '').length === 0)
+        return;
+    await collect(server, cleaned, 'settle', '', logs);
+}
 /** Sets aside what `orders` names, and garbage; or puts back what the last run set aside. */
 async function collect(server, { desired, grace }, command, orders, logs) {
     const said = await server.run((0,shell/* compose */.Zz)([
@@ -1849,20 +1950,36 @@ async function setAside(server, inputs, context) {
     const collected = await inTurn(
     // The logs are asked for again, because clients went on in the meantime.
     async () => collect(server, inputs, 'collect', orders(retention), await logsBeside(server, inputs, context)), said, context.cancelled);
+    await heed(server, inputs, context);
     for (const { repository, tag } of collected.changed)
         said(`= ${repository}:${tag} was pushed again or deleted in the meantime, and is left as it is`);
     said(`set aside ${(0,format/* megabytes */.ix)(collected.moved)}${collected.freed > 0 ? `; deleted ${(0,format/* megabytes */.ix)(collected.freed)} that an earlier run had set aside` : ''}`);
     return { retention, collected };
 }
-/** What the logs of the other servers say. All are needed: there may be a push in progress on any of them. */
-async function logsBeside(collector, inputs, context) {
+/** Puts back what clients asked for while images were set aside. If that fails, the next run does it before it deletes anything. */
+async function heed(server, inputs, context) {
+    const untold = 'so what they asked for while images were set aside is put back by the next run only';
+    try {
+        await inTurn(async () => settle(server, inputs, await logsBeside(server, inputs, context, untold)), context.listener.said, context.cancelled);
+    }
+    catch (error) {
+        if (!(error instanceof build_failure/* Failure */.HR) || context.cancelled.aborted)
+            throw error;
+        context.listener.warned(error);
+    }
+}
+/**
+ * What the logs of the other servers say. All are needed: there may be a push in progress on any of them. `untold` is what follows if
+ * one can\u2019t be asked.
+ */
+async function logsBeside(collector, inputs, context, untold = 'so nothing is deleted anywhere') {
     if (context.servers.length < 2)
         return noLogs;
     const { desired, keep } = inputs;
     const { done, failed } = await onServers(inputs, context, ({ server }) => readLog(server, desired, keep), true);
     const failure = (0,build_failure/* joined */.oR)(failed.map(({ failure }) => failure));
     if (failure)
-        throw new build_failure/* Failure */.HR(failure.topic, `${failure.message}. What clients do there is not known, so nothing is deleted anywhere; run again when it can be reached, or take its line out of \`ssh-host\` if it is gone`);
+        throw new build_failure/* Failure */.HR(failure.topic, `${failure.message}. What clients do there is not known, ${untold}; run again when it can be reached, or take its line out of \`ssh-host\` if it is gone`);
     return gather(done.filter(({ one }) => one.server !== collector).map(({ result }) => result));
 }
 
@@ -3458,7 +3575,7 @@ class Preflight {
     #network;
     #several;
     #addresses = [];
-    /** `several` says whether the name leads to several servers, which pass each other\u2019s challenges on. */
+    /** `several` says whether the name points to several servers, which pass each other\u2019s challenges on. */
     constructor(domain, own = {}, several = false) {
         this.#domain = domain;
         this.#network = { ...network, ...own };
@@ -3485,7 +3602,7 @@ class Preflight {
         return this.#addresses;
     }
     #local = [];
-    /** A sentence about where the name leads, if not everybody can get there. It does not matter for an order by DNS. */
+    /** A sentence about where the name points, if not everybody can get there. It does not matter for an order by DNS. */
     async whereabouts() {
         const addresses = await this.#network.anyRecords(this.#domain).catch(() => []);
         if (addresses.length === 0)
@@ -4373,7 +4490,7 @@ const registry = resource({
             domain: owner,
             abandoned: '',
             place,
-            // An older Berth\u2019s site leads to a port, and not to what is started now.
+            // An older Berth\u2019s site points to a port, and not to what is started now.
             open: place !== '' && serves(site) && !(asks(site) && facts.is('site.loaded')),
             parents: [...new Set(registry_list(facts.get('registry.parents'), ';'))].map(folder_folder),
             generation: facts.get('registry.generation'),
@@ -5498,11 +5615,12 @@ const comment_room = 65_536 - 1_000;
 const roomForList = 20_000;
 /**
  * Keeps one comment on a pull request that says what `up` would do to the server of `domain`. It is recognized by an invisible mark at
- * its beginning and by its author, because anybody can write such a mark. Returns what was done; `undefined` if nothing was.
+ * its beginning and by its author, because anybody can write such a mark. The plan of a workflow that cleans up has a mark of its own,
+ * so that it and the plan of the one that sets up don't overwrite each other. Returns what was done; `undefined` if nothing was.
  */
-async function keepComment(to, pull, domain, text) {
+async function keepComment(to, pull, domain, cleans, text) {
     const { octokit, repository, login } = await connect(to);
-    const mark = `<!-- berth plan ${domain} -->`;
+    const mark = `<!-- berth plan ${domain}${cleans ? ' keep' : ''} -->`;
     const body = `${mark}\n${text}`;
     const comments = octokit.paginate.iterator('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
         ...repository,
@@ -5678,7 +5796,7 @@ async function lookAtAll(inputs, context) {
         const reader = worked.done.find(({ result: { log } }) => log !== undefined) ?? worked.done[0];
         const others = worked.done.flatMap(({ one, result: { log } }) => log === undefined || one === reader?.one ? [] : [log]);
         const retention = reader &&
-            (await foreseeRetention(reader.one.server, inputs, gather(others)).catch((error) => {
+            (await foreseeRetention(reader.one.server, inputs, gather(others), reader.result.looked.steps.some(({ resource }) => resource === 'registry')).catch((error) => {
                 if (error instanceof build_failure/* Failure */.HR && !context.cancelled.aborted)
                     return error;
                 throw error;
@@ -5704,7 +5822,7 @@ async function comment(inputs, context, text) {
     const pull = context.github?.pull;
     if (pull === undefined)
         return;
-    await onGitHub(inputs, context, 'the comment with the plan', 'pull-requests', repository => keepComment(repository, pull, inputs.desired.domain, text));
+    await onGitHub(inputs, context, 'the comment with the plan', 'pull-requests', repository => keepComment(repository, pull, inputs.desired.domain, inputs.keep !== undefined, text));
 }
 
 // EXTERNAL MODULE: external "node:fs"
@@ -5781,7 +5899,7 @@ function ownProxyFailure(words, quoted, domain, client) {
     const refused = /"https?:\/\/[^"\s]+": (Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Time-?out)\s*$/im;
     if (!/proxyconnect/i.test(words) && !refused.test(words))
         return undefined;
-    return new build_failure/* Failure */.HR('proxy', `this runner\u2019s ${client} goes to ${domain} through a proxy that does not lead there; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit\u2019s environment (${quoted})`);
+    return new build_failure/* Failure */.HR('proxy', `this runner\u2019s ${client} goes to ${domain} through a proxy that does not reach it; add ${domain} to its \`no-proxy\`, for Docker in /etc/docker/daemon.json or its unit\u2019s environment (${quoted})`);
 }
 /** The same for what `docker login` said. */
 function loginFailure(said, { domain, user }) {
@@ -6758,7 +6876,7 @@ const manifestTypes = [
 /** Bytes that are buffered. With fewer, the same image takes more work. */
 const highWaterMark = 1 << 20;
 /**
- * A port on this machine that leads to the registry\u2019s socket, for clients that can\u2019t use sockets. Others on the machine can reach it
+ * A port on this machine that reaches the registry\u2019s socket, for clients that can\u2019t use sockets. Others on the machine can reach it
  * too, so it has a password of its own, which only the pushing client is given.
  */
 class Gate {
@@ -7223,7 +7341,7 @@ async function onWay(endpoint, locals, inputs, context, work) {
         try {
             // sshd refuses a forwarding when it is used, not when it is requested.
             await way.ask('GET', '/v2/').catch(() => {
-                throw new build_failure/* Failure */.HR('connection', `SSH lets nothing through to ${directory}/registry.sock; allow \`AllowStreamLocalForwarding\` in the server\u2019s sshd_config, and see whether the registry runs`);
+                throw new build_failure/* Failure */.HR('connection', `SSH lets nothing through to ${directory}/registry.sock; allow \`AllowStreamLocalForwarding\` in the server\u2019s sshd_config, add \`port-forwarding\` where the key\u2019s line in authorized_keys has \`restrict\`, and see whether the registry runs`);
             });
             if (locals.some(({ client }) => client === 'Docker'))
                 await refuseElsewhere(gate, context);
@@ -7507,7 +7625,7 @@ function up(inputs, context) {
         });
         const steps = done.flatMap(({ result }) => result);
         const failures = failed.map(({ failure }) => behind(failure, steps));
-        // The name may lead to a server that was not changed.
+        // The name may point to a server that was not changed.
         if (inputs.targets.length > 1)
             failures.push(...(await proveEach(inputs, context, done, wellBefore)));
         else
@@ -7587,7 +7705,7 @@ function behind({ topic, message }, steps) {
         : `${message}${/[.?]$/.test(message) ? '' : '.'} Until a run has changed it, it lets in with an old password: ${users_names(who)}`);
 }
 /**
- * Checks who is let in on each server, at its own address: the name leads to only one of them. One that did so before, and was not
+ * Checks who is let in on each server, at its own address: the name points to only one of them. One that did so before, and was not
  * changed, still does.
  */
 function proveEach(inputs, { group, cancelled }, done, wellBefore) {

@@ -1582,7 +1582,7 @@ function scan(hosts) {
 function target_readKey(reader, passphrase) {
     const mistake = reader.mistake('ssh-key');
     if (reader.text('ssh-key') === '') {
-        mistake('is missing; give a private key that may log in to the server. Is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)?');
+        mistake('is missing; give a private key that may log in to the server. Is the secret that it comes from set, and may this workflow read it (a pull request from a fork or Dependabot may not)?');
         return '';
     }
     try {
@@ -1729,7 +1729,7 @@ function readUsers(reader, needed, domain) {
     }
     const users = parseUsers(reader.raw('users'), reader.mistake('users'), reader.secret, reader.warning('users'));
     if (users.length === 0 && needed && !reader.failed('users')) {
-        reader.mistake('users')('is empty, so nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork may not)? Give one name:password a line, or `auth: none` for an open registry');
+        reader.mistake('users')('is empty, so nobody could log in; is the secret that it comes from set, and may this workflow read it (a pull request from a fork or Dependabot may not)? Give one name:password a line, or `auth: none` for an open registry');
     }
     return users;
 }
@@ -2676,7 +2676,7 @@ class Server {
         return said.stdout;
     }
     /**
-     * Lets this machine reach a Unix socket of the server that only root may open. Returns a path that leads to it until the connection
+     * Lets this machine reach a Unix socket of the server that only root may open. Returns a path that reaches it until the connection
      * is closed. The path is short, however long the folder\u2019s is, because a socket\u2019s has at most 107 bytes.
      */
     async forward(socket) {
@@ -2688,11 +2688,11 @@ class Server {
         ]).end();
         this.#stopIfCancelled();
         if (forwarded.code !== 0)
-            throw new failure/* Failure */.HR('connection', `SSH can\u2019t forward a connection to the registry (${(0,format/* lastLine */.fM)(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server\u2019s sshd_config, or push through HTTPS`);
+            throw new failure/* Failure */.HR('connection', `SSH can\u2019t forward a connection to the registry (${(0,format/* lastLine */.fM)(forwarded.stderr)}); allow \`AllowStreamLocalForwarding\` in the server\u2019s sshd_config, and add \`port-forwarding\` where the key\u2019s line in authorized_keys has \`restrict\`, or push through HTTPS`);
         this.#door ??= (0,external_node_fs_.openSync)(this.#folder, 'r');
         return `/proc/self/fd/${this.#door}/registry`;
     }
-    /** For a user who becomes root with sudo: the path of a socket on the server that leads to one which only root may open. */
+    /** For a user who becomes root with sudo: the path of a socket on the server that reaches one which only root may open. */
     #relay(socket) {
         return new Promise((resolve, reject) => {
             const script = `exec perl -e ${(0,shell/* quote */.hD)((0,shell/* library */.Yv)('server/relay.pl'))} ${(0,shell/* quote */.hD)(socket)} /run </dev/null\n`;

@@ -4,6 +4,7 @@
 #   look      prints what is there; changes nothing
 #   collect   sets aside what stdin names and whatever nothing refers to any more
 #   undo      puts back what the last collection set aside
+#   settle    puts back what was asked for while it was set aside, as the logs tell by now
 #
 # After the line for `s3.py`, stdin has what to set aside, and lines of nginx's logs. A bucket does not know when something was read, so
 # the logs tell which layers a push in progress may rely on.
@@ -16,6 +17,14 @@ import re
 
 DIGEST = re.compile(rb'"([a-z0-9]{1,32}:[0-9a-f]{32,128})"')
 LINK = re.compile(r'[a-z0-9]{1,32}:[0-9a-f]{32,128}')
+# A request in nginx's log. Before its time comes the name of a user, which is whatever a client sends; but nginx escapes quotes.
+ASKED = re.compile(
+    r'\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "(?:'
+    r'(?:HEAD|GET) /v2/\S+/(?:blobs|manifests)/([a-z0-9]+:[0-9a-f]+)[ ?]'
+    r'|[A-Z]+ \S*[?&]mount=([a-z0-9]+(?::|%3[Aa])[0-9a-f]+))'
+    # Nobody relies on what was refused or is not there. 499 is nginx's own: the client has left.
+    r'[^"]*" (?:499|[^4])'
+)
 # The registry accepts manifests of up to 4 MiB. One request can copy up to 5 GiB.
 MANIFEST, COPY = 4 << 20, 5 << 30
 
@@ -94,7 +103,7 @@ class Lock:
         self.renewed = self.clock()
         self.bucket.ask('PUT', self.key, body=self.about)
         for key, about in list(self.bucket.list(self.folder)):
-            if key == self.key:
+            if key in (self.key, self.folder):
                 continue
             found = self.bucket.get(key)
             told = json.loads(found[1]) if found else None
@@ -172,6 +181,8 @@ class Scan:
             name, found, below = link.groups()
             repository = self.repositories.setdefault(name, Repository())
             parts = below.split('/')
+            if parts[-1] != 'link':
+                continue
             if found == '_layers' and len(parts) == 3:
                 repository.layers[f'{parts[0]}:{parts[1]}'] = at
             elif found == '_manifests/revisions' and len(parts) == 3:
@@ -200,15 +211,24 @@ class Store:
 
     def hear(self, line):
         """Reads a line of nginx's log that names a layer or an image."""
-        at = re.search(r'\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]', line)
-        digest = re.search(r'"(?:HEAD|GET) /v2/\S+/(?:blobs|manifests)/([a-z0-9]+:[0-9a-f]+)[ ?]|[?&]mount=([a-z0-9]+(?::|%3[Aa])[0-9a-f]+)', line)
-        if at and digest:
-            name = (digest.group(1) or re.sub('%3[Aa]', ':', digest.group(2)))
-            moment = datetime.datetime.strptime(at.group(1), '%d/%b/%Y:%H:%M:%S %z').timestamp()
-            self.asked[name] = max(moment, self.asked.get(name, 0))
+        asked = ASKED.search(line)
+        if not asked:
+            return
+        at, read, mounted = asked.groups()
+        try:
+            moment = datetime.datetime.strptime(at, '%d/%b/%Y:%H:%M:%S %z').timestamp()
+        except ValueError:
+            return
+        digest = read or re.sub('%3[Aa]', ':', mounted)
+        # The server's clock may be ahead of the storage's.
+        self.asked[digest] = max(min(moment, self.now), self.asked.get(digest, 0))
 
     def is_asked(self, digest):
         return self.now - self.asked.get(digest, 0) < self.grace
+
+    def was_asked(self, digest, run):
+        """Whether somebody may have relied on it when a run set it aside, which heard only what the logs said when it began."""
+        return self.asked.get(digest, 0) > int(run) - self.grace
 
     def scan(self):
         scan = Scan(self.bucket, self.prefix)
@@ -284,8 +304,9 @@ class Store:
         """The objects that each run set aside, by its number, with their sizes, without those that are being deleted."""
         runs = {}
         for key, about in self.bucket.list(self.aside):
-            run, path = key[len(self.aside):].split('/', 1)
-            if run.isdigit():
+            run, _, path = key[len(self.aside):].partition('/')
+            # Some tools make an empty object for each folder.
+            if run.isdigit() and path != '' and not path.endswith('/'):
                 runs.setdefault(run, {})[path] = int(about['Size'])
         return dict(sorted(runs.items(), key=lambda each: int(each[0]), reverse=True))
 
@@ -330,11 +351,11 @@ class Store:
                         name, digest = link.group(1), ':'.join(link.groups()[1:])
                         if name not in wanted:
                             wanted[name] = reachable(roots.get(name, []), seen)
-                        if digest in wanted[name]:
+                        if digest in wanted[name] or self.was_asked(digest, run):
                             back.append((run, path))
                     elif blob:
                         digest = ':'.join(blob.groups())
-                        if digest in live or digest in held:
+                        if digest in live or digest in held or self.was_asked(digest, run):
                             back.append((run, path))
                     elif tagged and tagged.group(1) in scan.repositories:
                         # The run was killed before it checked whether the tag was pushed again.
@@ -383,7 +404,8 @@ class Store:
 
         for digest, (size, at) in scan.blobs.items():
             number[digest] = len(number)
-            print(f'blob {digest} {size} {int(not scan.repositories or digest in fresh or self.is_asked(digest) or self.now - at < self.grace)}')
+            is_fresh = not scan.repositories or digest in fresh or self.is_asked(digest) or self.now - at < self.grace
+            print(f'blob {digest} {size} {"large" if size > COPY else int(is_fresh)}')
         seen = self.follow([each for some in self.roots(scan).values() for each in some], scan, runs)
         for digest, (refers, subject, is_list) in seen.items():
             numbers = [str(tell(each)) for each in refers]
@@ -434,7 +456,7 @@ class Store:
         if seen is None or seen[0] != digest or int(seen[1]) != int(pushed) or began - seen[2] < 10:
             return f'{name} {tag}'
         keys = [key[len(self.prefix):] for key, _ in self.bucket.list(self.prefix + folder)]
-        index = [key for key in keys if key.startswith(f'{folder}index/')]
+        index = [key for key in keys if key.startswith(f'{folder}index/') and key.endswith('/link')]
         for key in index:
             self.bucket.copy(self.prefix + key, f'{self.aside}{run}/{key}')
         current = self.tag_key(name, tag)
@@ -444,8 +466,9 @@ class Store:
         self.bucket.delete(self.prefix + current)
         written = {}
         for key, about in self.bucket.list(f'{self.prefix}{folder}index/'):
-            parts = key[len(self.prefix + folder):].split('/')
-            written[f'{parts[1]}:{parts[2]}'] = seconds(about['LastModified'])
+            found = re.fullmatch(r'index/([^/]+)/([^/]+)/link', key[len(self.prefix + folder):])
+            if found:
+                written[':'.join(found.groups())] = seconds(about['LastModified'])
         if self.restore(name, tag, written, began - 1):
             return f'{name} {tag}'
         for key in index:
@@ -490,6 +513,16 @@ class Store:
         ]
         # Links first, so that everything that can be pulled is complete.
         return sum(sum(self.each(lambda each: self.set_aside(run, *each), some)) for some in (moves, blobs))
+
+    def heed(self):
+        """Puts back what somebody has asked for in the meantime. Most often that is nothing, and then this reads nothing else."""
+        asked = (
+            self.was_asked(f'{found.group(1)}:{found.group(2)}', run)
+            for run, paths in self.runs().items()
+            for found in (re.search(r'/([^/]+)/(?:../)?([^/]+)/(?:data|link)$', path) for path in paths)
+            if found
+        )
+        print(f'restored {self.settle() if any(asked) else 0}')
 
     # --- undo
 
@@ -557,7 +590,7 @@ def run(store, command, server, orders):
         print('busy', *holder)
         return
     try:
-        store.undo() if command == 'undo' else store.collect(orders)
+        {'undo': store.undo, 'settle': store.heed, 'collect': lambda: store.collect(orders)}[command]()
     finally:
         lock.leave()
 

@@ -1,11 +1,17 @@
 # shellcheck shell=sh
 # What the store of a registry has, and how to remove what nobody needs. `store.pl` and `bucket.py` do the work.
 
+# The config.yml of the registry that serves, with the bucket's key, in base64; empty if none serves.
+retention_config() { # DIRECTORY
+  fact retention.config "$(base64 -w 0 "$1/generations/$(registry_generation "$1")/config.yml" 2>/dev/null)"
+}
+
 # Everything that is there, as `parseInventory` reads it. PULLS is the program that reads pulls, if they are needed.
 retention_look() { # DIRECTORY DOMAIN GRACE STORE [PULLS]
   directory=$1 domain=$2 grace=$3 store=$4 pulls=${5-}
   fact retention.domain "$(cat "$directory/domain" 2>/dev/null)"
   [ "$(cat "$directory/domain" 2>/dev/null)" = "$domain" ] || return 0
+  retention_config "$directory"
   fact retention.store "$({
     if [ -n "$pulls" ]; then retention_pulls "$directory" "$domain" "$pulls"; fi
     perl -e "$store" look "$directory/data" "$ACCOUNT" "$grace"
@@ -32,6 +38,7 @@ retention_look_bucket() { # DIRECTORY DOMAIN SETTINGS PROGRAM [PULLS]
   directory=$1 domain=$2 settings=$3 program=$4 pulls=${5-}
   fact retention.domain "$(cat "$directory/domain" 2>/dev/null)"
   [ "$(cat "$directory/domain" 2>/dev/null)" = "$domain" ] || return 0
+  retention_config "$directory"
   fact retention.store "$({
     if [ -n "$pulls" ]; then find /var/log/nginx -name "$domain.access.log*" -exec zcat -f {} + 2>/dev/null | perl -e "$pulls"; fi
     retention_bucket "$domain" "$settings" "$program" ''

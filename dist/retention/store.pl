@@ -73,14 +73,15 @@ sub names {
 }
 
 sub content {
-    my ($path) = @_;
+    my ($path, $limit) = @_;
+    $limit //= $manifest_limit;
     my $file;
     unless (sysopen($file, $path, O_RDONLY | $O_NOATIME) || ($!{EPERM} && sysopen($file, $path, O_RDONLY))) {
         return if $!{ENOENT} || $!{ENOTDIR};
         die "can't read $path: $!\n";
     }
     my ($text, $read) = ('');
-    while ($read = sysread $file, $text, 65536, length $text) { return if length $text > $manifest_limit || is_binary($text) }
+    while ($read = sysread $file, $text, 65536, length $text) { return if length $text > $limit || is_binary($text) }
     defined $read or die "can't read $path: $!\n";
     return $text;
 }
@@ -376,10 +377,12 @@ sub settle {
                     my $at = (lstat "$aside/$run/$path/current/link")[9] // 0;
                     # Pushed again at the very moment.
                     $back = 1 if ($planned{"$1 $2"} // $at) != $at;
-                } elsif ($path =~ m{^repositories/(.+)/(?:_layers|_manifests/revisions)/([^/]+)/([^/]+)$}) {
-                    my ($repository, $digest) = ($1, "$2:$3");
+                } elsif ($path =~ m{^repositories/(.+)/(_layers|_manifests/revisions)/([^/]+)/([^/]+)$}) {
+                    my ($repository, $kind, $digest) = ($1, $2, "$3:$4");
                     $wanted{$repository} //= reachable($roots{$repository} // [], \%of);
-                    $back = $wanted{$repository}{$digest};
+                    my $at = (lstat "$aside/$run/$path/link")[9] // 0;
+                    my $is_again = $kind ne '_layers' && ($planned{"$repository $digest"} // $at) != $at;
+                    $back = $is_again || $wanted{$repository}{$digest};
                 } elsif ($path =~ m{^blobs/([^/]+)/../([^/]+)$}) {
                     $back = $live{"$1:$2"} || $asked->{"$1:$2"};
                 }
@@ -415,12 +418,14 @@ sub asked {
     return \%asked;
 }
 
-# The tags that a run was told to set aside, with the second in which each was pushed: it says so itself, for a run that was killed.
+# The tags and manifests that a run was told to set aside, with the second in which each was pushed: it says so itself, for a run that
+# was killed.
 sub planned {
     my ($run) = @_;
     my %planned;
-    for (split /\n/, content("$run/plan") // '') {
-        $planned{"$1 $2"} = $3 if /^tag (\S+) (\S+) \S+ (\d+)/;
+    # It is as long as there are images.
+    for (split /\n/, content("$run/plan", 1 << 30) // '') {
+        $planned{"$1 $2"} = $3 if /^tag (\S+) (\S+) \S+ (\d+)/ || /^manifest (\S+) (\S+) (\d+)/;
     }
     return %planned;
 }
@@ -501,9 +506,7 @@ sub sweep {
     my %going;
     for (split /\n/, $plan) {
         my ($repository, $digest, $pushed) = m{^manifest ([a-z0-9][a-z0-9._/-]*) ([a-z0-9]+:[0-9a-f]+) (\d+)} or next;
-        my $link = "$root/repositories/$repository/_manifests/revisions/" . entry($digest) . '/link';
-        # What was asked for may still be pulled.
-        $going{$repository}{$digest} = 1 if ((lstat $link)[9] // -1) == $pushed && is_stale($link);
+        $going{$repository}{$digest} = $pushed if is_due("$root/" . revision_path($repository, $digest), $pushed);
     }
     my (%of, %seen, %live, %roots);
     for my $repository (@repositories) {
@@ -513,19 +516,31 @@ sub sweep {
             map { $_->[1] } @{$tags->{$repository} // []}
         ];
     }
-    follow([map { @$_ } values %roots], \%seen, sub {
+    my $visit = sub {
         my ($digest, $manifest) = @_;
         $of{$digest} = $manifest;
         $live{$_} = 1 for $digest, @{$manifest->{refers}};
-    });
+    };
+    follow([map { @$_ } values %roots], \%seen, $visit);
     # Without any repository, the disk that has them may be missing.
     return 0 unless @repositories;
     my ($moved, %held) = (0);
     for my $repository (@repositories) {
-        my $folder = "repositories/$repository";
         for my $digest (keys %{$going{$repository} // {}}) {
-            $moved += move($root, $run, "$folder/_manifests/revisions/" . entry($digest)) unless $live{$digest};
+            next if $live{$digest};
+            my ($path, $pushed) = (revision_path($repository, $digest), $going{$repository}{$digest});
+            # To read all manifests took a while, in which it may have been pushed again; it may be at this very moment.
+            if (is_due("$root/$path", $pushed) && move($root, $run, $path)) {
+                $moved++;
+                next if is_due("$run/$path", $pushed);
+                move($run, $root, $path);
+            }
+            push @{$roots{$repository}}, $digest;
+            follow([$digest], \%seen, $visit);
         }
+    }
+    for my $repository (@repositories) {
+        my $folder = "repositories/$repository";
         my @stays = grep { $live{$_} } keys %{$going{$repository} // {}};
         my $needed = reachable([@{$roots{$repository}}, @stays], \%of);
         for my $digest (digests("$root/$folder/_layers")) {
@@ -541,6 +556,14 @@ sub sweep {
         $moved += move($root, $run, $path) if $now - $seen[9] >= $grace;
     }
     return $moved;
+}
+
+sub revision_path { return "repositories/$_[0]/_manifests/revisions/" . entry($_[1]) }
+
+# Whether a manifest is as it was planned to go. What was asked for may still be pulled.
+sub is_due {
+    my ($path, $pushed) = @_;
+    return ((lstat "$path/link")[9] // -1) == $pushed && is_stale("$path/link");
 }
 
 # Takes away the folders of a repository that has nothing any more, so that it leaves the catalog. A folder with something in it

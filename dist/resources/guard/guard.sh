@@ -70,8 +70,10 @@ guard() { # FLAG DOMAIN DATA ACCOUNT STORE
     if [ "$level" != ample ] && [ "$(($(date +%s) - freed))" -gt 60 ] && has_aside "$3"; then
       freed=$(date +%s)
       echo 'the disk is short of space: deleting what mode clean has set aside'
-      # In the background, while this goes on watching: it takes long if there is much.
-      systemd-run --quiet --collect --unit "berth-free-$2" perl -e "$5" free "$3" "$4" 86400
+      # In the background, while this goes on watching: it takes long if there is much. The program is in a file, because systemd reads
+      # dollar signs in a command as its own.
+      printf '%s\n' "$5" >"${1%/*}/store.pl"
+      systemd-run --quiet --collect --unit "berth-free-$2" perl "${1%/*}/store.pl" free "$3" "$4" 86400
     fi
     if [ "$level" = critical ] && [ -z "$ended" ] && uploading "$3"; then
       echo 'the disk is nearly full: restarting the registry, to end the uploads that are still running'
