@@ -13,6 +13,7 @@ import { helpFor } from './report/help.ts'
 import { Log } from './report/log.ts'
 import { closing, type Outcome, planJson, references } from './report/outcome.ts'
 import { deletedJson, freedBytes, isCleaned } from './report/retention.ts'
+import { hide } from './report/secrets.ts'
 import { mistakesSummary, summary } from './report/summary.ts'
 import type { Server } from './server/server.ts'
 
@@ -21,9 +22,13 @@ const log = new Log(core, process.env)
 /** The registry’s name, once the inputs are known to be good. */
 let domain = 'Berth'
 
-/** Masks texts in the log from now on. */
+/** Whether the mode changes anything. */
+let applied = true
+
+/** Masks texts from now on: in the log, and in what goes to GitHub by another way. */
 export function mask(secrets: readonly string[]): void {
   for (const each of secrets) core.setSecret(each)
+  hide(secrets)
 }
 
 export const { debug } = log
@@ -44,6 +49,7 @@ export async function run(begun: Promise<Begun>, folder: string, cancelled: Abor
     const known = await begun
     servers = known.servers
     domain = known.inputs.desired.domain
+    applied = known.inputs.mode !== 'plan'
     known.inputs.warnings.forEach(log.warned)
     known.inputs.notes.forEach(log.said)
     await report(await work(known, folder, cancelled))
@@ -71,7 +77,7 @@ function work({ inputs, pull, servers }: Begun, folder: string, cancelled: Abort
 
 async function report(outcome: Outcome): Promise<void> {
   core.setOutput('registry', outcome.domain)
-  core.setOutput('changed', outcome.steps.length > 0 || isCleaned(outcome))
+  core.setOutput('changed', outcome.steps.length > 0 || log.taken.size > 0 || isCleaned(outcome))
   core.setOutput('plan', planJson(outcome.steps))
   core.setOutput('images', references(outcome).join('\n'))
   core.setOutput('digest', outcome.pushed[0]?.digest ?? '')
@@ -82,7 +88,8 @@ async function report(outcome: Outcome): Promise<void> {
     log.said(`${outcome.pushed[index]?.known ? 'there already' : 'pushed'}: ${reference}`)
   if (outcome.failure === undefined) log.said(closing(outcome, Date.now(), performance.now()))
   else fail(outcome.failure)
-  await summarize(outcome)
+  // Of a server that failed the outcome knows nothing, but something may have been done there.
+  await summarize(outcome.failure ? { ...outcome, steps: log.steps } : outcome)
 }
 
 /** A failed run has no outcome, but it has a plan, and some of that may have been done. */
@@ -94,7 +101,7 @@ async function reportFailure(error: unknown): Promise<void> {
     const failure = asFailure(error)
     fail(failure)
     if (error instanceof Error) log.debug(error.stack ?? '')
-    await summarize({ domain, steps: log.steps, applied: true, pushed: [], failure })
+    await summarize({ domain, steps: log.steps, applied, pushed: [], failure })
   }
 }
 

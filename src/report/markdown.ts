@@ -1,3 +1,5 @@
+import { hidden } from './secrets.ts'
+
 /** Foreign text in Markdown, so that the job summary, comments and issues show it as it is and it has no effect. */
 
 /**
@@ -34,9 +36,10 @@ function barred(markdown: string): string {
 
 /** A block of lines. A fence in the text itself must not end it. */
 export function fenced(text: string, language = ''): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length))
+  const shown = hidden(text).replaceAll('\r', '\n')
+  const longest = Math.max(2, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length))
   const fence = '`'.repeat(longest + 1)
-  return `${fence}${language}\n${text.replaceAll('\r', '\n')}\n${fence}\n`
+  return `${fence}${language}\n${shown}\n${fence}\n`
 }
 
 /** A text in HTML. */
@@ -45,7 +48,7 @@ export function html(text: string): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/[\r\n]+/g, ' ')
+  return hidden(text).replace(/[\r\n]+/g, ' ')
 }
 
 function escaped(text: string): string {
