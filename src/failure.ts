@@ -77,6 +77,13 @@ export function asFailure(error: unknown): Failure {
   return new Failure(undefined, error instanceof Error ? error.message : String(error))
 }
 
+/** The job was cancelled, so nothing that went wrong afterwards means anything. */
+export class Cancelled extends Failure {
+  constructor() {
+    super('connectionLost', 'the run was cancelled; run the workflow again')
+  }
+}
+
 /** Every mistake in the inputs, each beginning with the input’s name. */
 export class InputError extends Error {
   readonly mistakes: readonly Failure[]

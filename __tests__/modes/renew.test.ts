@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import { Cancelled } from '../../src/failure.ts'
 import type { Context } from '../../src/modes/context.ts'
 import { assess, renew } from '../../src/modes/renew.ts'
 import { selfSigned } from '../pem.ts'
@@ -104,6 +105,13 @@ test('a server that has no registry is told what to run first, and nothing is do
     message: expect.stringContaining('set it up with mode `up` first'),
   })
   expect(events).not.toContain('apply')
+})
+
+test('a cancelled job says nothing of the certificate on GitHub', async () => {
+  const { inputs, context } = scene({}, { desired: { ...desired, certificate: undefined } })
+  await expect(renew(inputs, { ...context, cancelled: AbortSignal.abort() })).rejects.toBeInstanceOf(
+    Cancelled,
+  )
 })
 
 describe('several servers that the runner reaches by SSH only', () => {

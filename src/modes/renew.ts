@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { converge } from '../converge/converge.ts'
 import type { Listener } from '../converge/listener.ts'
 import { planRenewal } from '../converge/plan.ts'
-import { asFailure, Failure, joined } from '../failure.ts'
+import { asFailure, Cancelled, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { keepIssue } from '../report/issue.ts'
 import type { Outcome } from '../report/outcome.ts'
@@ -18,6 +18,7 @@ export async function renew(inputs: Inputs, context: Context): Promise<Outcome> 
   const { done } = await context.group(serversTitle(inputs), () =>
     onServers(inputs, context, one => renewed(one)),
   )
+  if (context.cancelled.aborted) throw new Cancelled()
   const steps = done.flatMap(({ result }) => result.steps)
   let served: X509Certificate | undefined
   let failure = joined(done.flatMap(({ one, result }) => (result.fatal ? [named(one, result.fatal)] : [])))

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Target } from '../desired.ts'
-import { Failure, type Topic } from '../failure.ts'
+import { Cancelled, Failure, type Topic } from '../failure.ts'
 import { lastLine } from '../format.ts'
 import { type OnLine, type Process, type Result, start } from '../runner/process.ts'
 import { library, quote } from '../shell.ts'
@@ -217,8 +217,7 @@ export class Server {
   }
 
   #stopIfCancelled(): void {
-    if (this.#cancelled.aborted)
-      throw new Failure('connectionLost', 'the run was cancelled; run the workflow again')
+    if (this.#cancelled.aborted) throw new Cancelled()
   }
 
   #start(program: string, args: string[], onLine: OnLine = () => {}): Process {
