@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Target } from '../../src/desired.ts'
-import { Failure } from '../../src/failure.ts'
-import { onServer, onServers, serversTitle, short } from '../../src/modes/servers.ts'
+import { Cancelled, Failure } from '../../src/failure.ts'
+import { lookAtEach, onServer, onServers, seenAtEach, serversTitle, short } from '../../src/modes/servers.ts'
 import type { Server } from '../../src/server/server.ts'
 import { scene } from './scene.ts'
 
@@ -121,6 +121,41 @@ test('the group of the log names all', () => {
   const { inputs } = three()
   expect(serversTitle(inputs)).toBe('Servers web1.example.com, web2.example.com, web3.example.com')
   expect(serversTitle({ ...inputs, targets: inputs.targets.slice(0, 1) })).toBe('Server web1.example.com')
+})
+
+test('servers behind one address are told apart by their ports, and none is looked at in place of another', async () => {
+  const behind = [2201, 2202].map((port, index) => ({ ...target('127.0.0.1', `10.0.0.${index + 1}`), port }))
+  const { inputs, context } = three()
+  const natted = { ...inputs, targets: behind }
+  expect(serversTitle(natted)).toBe('Servers 127.0.0.1:2201, 127.0.0.1:2202')
+  const said: string[] = []
+  const beside: typeof context.beside = (_, column) => ({
+    ...context.listener,
+    said: text => said.push(`${column}: ${text}`),
+  })
+  const { done } = await onServers(
+    natted,
+    { ...context, beside, servers: context.servers.slice(0, 2) },
+    async () => {},
+  )
+  const looked: string[] = []
+  await seenAtEach(
+    natted,
+    done.map(({ one }) => one),
+    async () => void looked.push('looked'),
+  )
+  expect(looked).toEqual([])
+  expect(said).toEqual([
+    expect.stringMatching(/^127\.0\.0\.1:2201: .*was not looked at$/),
+    expect.stringMatching(/^127\.0\.0\.1:2202: .*was not looked at$/),
+  ])
+  expect(await Promise.all(lookAtEach(natted).values())).toEqual([false])
+})
+
+test('once the job is cancelled nothing goes on', async () => {
+  const { inputs, context } = three()
+  const work = onServers(inputs, { ...context, cancelled: AbortSignal.abort() }, async () => {})
+  await expect(work).rejects.toBeInstanceOf(Cancelled)
 })
 
 test.each([

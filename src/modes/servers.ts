@@ -1,8 +1,8 @@
 import { connect, isIP } from 'node:net'
 import type { Listener } from '../converge/listener.ts'
 import type { Planner } from '../converge/plan.ts'
-import { type Desired, ownAuth } from '../desired.ts'
-import { asFailure, Failure, joined } from '../failure.ts'
+import { type Desired, ownAuth, type Target } from '../desired.ts'
+import { asFailure, Cancelled, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { Endpoint } from '../registry/endpoint.ts'
 import type { Server } from '../server/server.ts'
@@ -51,6 +51,7 @@ export async function onServers<Result>(
         }
       }),
     )
+    if (context.cancelled.aborted) throw new Cancelled()
     const failure = joined(worked.failed.map(({ failure }) => failure))
     if (failure && worked.done.length === 0) throw failure
     const inOrder = (a: { one: One }, b: { one: One }) => ones.indexOf(a.one) - ones.indexOf(b.one)
@@ -67,21 +68,30 @@ export function named({ name }: Pick<One, 'name'>, failure: Failure): Failure {
 
 /** The title of the group in the log. */
 export function serversTitle({ targets }: Inputs): string {
-  const hosts = targets.map(({ host }) => host)
-  return hosts.length > 1 ? `Servers ${hosts.join(', ')}` : `Server ${hosts[0]}`
+  const names = namesOf(targets)
+  return names.length > 1 ? `Servers ${names.join(', ')}` : `Server ${targets[0]?.host}`
+}
+
+/** What to call servers. Two may share a host, on different ports. */
+function namesOf(targets: readonly Pick<Target, 'host' | 'port'>[]): string[] {
+  return targets.map(({ host, port }) => (isAlone(host, targets) ? host : `${host}:${port}`))
+}
+
+/** Whether only one of the servers is at this host. Its port 443 can lead to one of them only. */
+function isAlone(host: string, targets: readonly Pick<Target, 'host'>[]): boolean {
+  return targets.filter(each => each.host === host).length === 1
 }
 
 function list({ desired, targets }: Inputs, { servers, listener, beside }: Context): One[] {
-  const hosts = targets.map(({ host }) => host)
-  const columns = hosts.length > 1 ? short(hosts) : hosts
+  const names = namesOf(targets)
+  const columns = short(names)
   return servers.map((server, index) => {
     const target = targets[index]
     const alone = { server, desired, listener, host: target?.host ?? '', name: undefined }
     const { shared } = desired
     if (target === undefined || shared === undefined) return { ...alone, plans: planner => planner }
-    const { host, port } = target
-    // Two servers may share a name, on different ports.
-    const name = hosts.indexOf(host) === hosts.lastIndexOf(host) ? host : `${host}:${port}`
+    const { port } = target
+    const name = names[index] ?? target.host
     const peers = targets.filter(each => each !== target).map(({ address }) => address)
     return {
       ...alone,
@@ -96,9 +106,9 @@ function list({ desired, targets }: Inputs, { servers, listener, beside }: Conte
   })
 }
 
-/** Hosts as a column of the log, without the part of their names that all of them share. */
-export function short(hosts: readonly string[]): string[] {
-  const parts = hosts.map(host => (isIP(host) === 0 ? host.split('.') : [host]))
+/** Names of servers as a column of the log, without the part of their names that all of them share. */
+export function short(names: readonly string[]): string[] {
+  const parts = names.map(name => (isIP(name) === 0 ? name.split('.') : [name]))
   const [first = []] = parts
   let common = 0
   while (
@@ -106,10 +116,10 @@ export function short(hosts: readonly string[]): string[] {
     parts.every(each => each.length > common + 1 && each.at(-1 - common) === first.at(-1 - common))
   )
     common++
-  const names = parts.map(each => each.slice(0, each.length - common).join('.'))
-  const whole = new Set(names).size < names.length ? [...hosts] : names
-  const width = Math.max(...whole.map(({ length }) => length))
-  return whole.map(name => name.padEnd(width))
+  const heads = parts.map(each => each.slice(0, each.length - common).join('.'))
+  const columns = new Set(heads).size < heads.length ? [...names] : heads
+  const width = Math.max(...columns.map(({ length }) => length))
+  return columns.map(name => name.padEnd(width))
 }
 
 /** Runs `work` on the first server that lets us in, where any of them will do. Closes all connections. */
@@ -147,13 +157,13 @@ const reach = 3000
  * if this runner can’t reach one of them by HTTPS; `unseen` may know something of it nevertheless.
  */
 export async function seenAtEach(
-  { desired: { domain, acme } }: Inputs,
+  { desired: { domain, acme }, targets }: Inputs,
   ones: readonly One[],
   look: (endpoint: Endpoint, one: One) => Promise<void>,
   unseen: (one: One) => Failure | undefined = () => undefined,
 ): Promise<Failure[]> {
   const looks = ones.map(async one => {
-    if (!(await answers(one.host))) {
+    if (!isAlone(one.host, targets) || !(await answers(one.host))) {
       one.listener.said('this runner does not reach its port 443, so what it serves was not looked at')
       const failure = unseen(one)
       return failure ? [named(one, failure)] : []
@@ -177,7 +187,7 @@ export async function seenAtEach(
  */
 export function lookAtEach({ desired, targets, pushUser }: Inputs): Map<string, Promise<boolean>> {
   const look = async (address: string) => {
-    if (!(await answers(address))) return false
+    if (!isAlone(address, targets) || !(await answers(address))) return false
     const endpoint = new Endpoint(desired.domain, desired.acme.ca, { address })
     try {
       await endpoint.verify(pushUser, ownAuth(desired))
