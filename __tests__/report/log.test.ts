@@ -104,6 +104,17 @@ test('annotations have a title without anything of the user’s, and a link', ()
   ])
 })
 
+test('no server can write a line in the name of another one', () => {
+  const { log, lines } = open()
+  log.beside('web2', 'web2').said('installing\rweb1 | done\u2028web1 | all well\x0bweb1 | fine')
+  expect(lines.join('\n').split('\n')).toEqual([
+    'web2 | installing',
+    'web2 | web1 | done',
+    'web2 | web1 | all well',
+    'web2 | web1 | fine',
+  ])
+})
+
 test('of several servers each line says which it is about, and all of it is the plan', () => {
   const { log, lines } = open()
   const [one, two] = [log.beside('web1.example.com', 'web1'), log.beside('b.example.com', 'b   ')]

@@ -78,8 +78,9 @@ export class Log implements Listener {
 
   /** The log of one of several servers that are worked on at the same time: each line says which one it is about. */
   readonly beside = (server: string, column: string): Listener => {
+    // What ends a line in the log must end it here, or a server could write a line in another one’s name.
     const each = (text: string) =>
-      text
+      plain(text)
         .split('\n')
         .map(line => `${column} | ${line}`)
         .join('\n')
