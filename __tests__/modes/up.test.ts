@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Bucket, Image, Target } from '../../src/desired.ts'
 import { Failure, InputError } from '../../src/failure.ts'
-import { up } from '../../src/modes/up.ts'
+import { behind, up } from '../../src/modes/up.ts'
 import { configYaml } from '../../src/resources/registry/config.ts'
 import type { Server } from '../../src/server/server.ts'
 import { selfSigned } from '../pem.ts'
@@ -39,6 +39,25 @@ test('a step that fails ends the run: nobody logs in, nothing is verified or pus
     'apply',
     'close',
   ])
+})
+
+test.each([
+  ['nobody was changed elsewhere', [], [], 'web2: site failed; the server said:\n  boom'],
+  [
+    'all were changed here too, before it failed',
+    ['ci'],
+    ['ci'],
+    'web2: site failed; the server said:\n  boom',
+  ],
+  [
+    'some were not',
+    ['ci', 'alice'],
+    ['ci'],
+    'web2: site failed; the server said:\n  boom\nUntil a run has changed it, it lets in with an old password: alice',
+  ],
+])('a server that failed says whose old password it still takes: %s', (_, others, here, said) => {
+  const failure = new Failure('step', 'web2: site failed; the server said:\n  boom')
+  expect(behind(failure, others, here)).toMatchObject({ topic: 'step', message: said })
 })
 
 describe('several servers with one bucket', () => {

@@ -63,3 +63,10 @@ test('GitHub’s words say what it does not allow', async () => {
   hub.readOnly = true
   await expect(keep('It expires.')).rejects.toThrow('Resource not accessible by integration')
 })
+
+test('it is never longer than GitHub takes', async () => {
+  expect(await keep(`It expires.\n${'*_'.repeat(50_000)}`)).toBe('opened issue #1')
+  expect(hub.issues[0]?.body.length).toBeLessThan(65_536)
+  expect(await keep(`${'*_'.repeat(50_000)}.`)).toBe('updated issue #1')
+  expect(hub.issues[0]?.body.length).toBeLessThan(65_536)
+})

@@ -118,7 +118,7 @@ describe('the registry that serves', () => {
       {},
       /the server’s disk, in \/x, and/,
     ],
-    ['a third place', { storage: { filesystem: null, azure: {} } }, {}, /neither a disk nor a bucket/],
+    ['a third place', { storage: { filesystem: null, azure: {} } }, {}, /has its images in azure, /],
     [
       'a cache',
       cached('inmemory'),

@@ -58,7 +58,9 @@ export async function onGitHub(
     const advice =
       status >= 500
         ? `is GitHub at work, and does this runner reach ${github.api}, by HTTPS_PROXY if it has to? The next run tries again`
-        : `does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`
+        : status === 422
+          ? 'GitHub refuses the text; report this as a bug, please'
+          : `does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`
     listener.warned(new Failure('github', `${what} can’t be updated: ${message}; ${advice}`))
   }
 }

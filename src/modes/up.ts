@@ -33,19 +33,22 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
     const wellBefore = inputs.targets.length > 1 ? lookAtEach(inputs) : new Map<string, Promise<boolean>>()
     // An image that can’t be pushed should be reported before the server changes.
     const locals = await findLocals(inputs, context)
+    const taken: Step[] = []
     const { done, failed } = await context.group(serversTitle(inputs), async () => {
       const looks = await together(inputs, context)
       return onServers(
         inputs,
         context,
         ({ server, desired, listener, plans }) =>
-          converge(server, desired, plans(planUp), listener, looks.get(server)),
+          converge(server, desired, plans(planUp), noting(taken, listener), looks.get(server)),
         // Images that go through SSH still need the connection.
         inputs.throughSsh,
       )
     })
     const steps = done.flatMap(({ result }) => result)
-    const failures = failed.map(({ failure }) => behind(failure, steps))
+    const failures = failed.map(({ one, failure }) =>
+      behind(failure, changedUsers(steps), changedUsers(taken.filter(({ server }) => server === one.name))),
+    )
     // The name may point to a server that was not changed.
     if (inputs.targets.length > 1) failures.push(...(await proveEach(inputs, context, done, wellBefore)))
     else await seenFromHere(inputs, context, () => proveLogins(inputs, context, steps))
@@ -72,12 +75,12 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
 }
 
 /**
- * Looks at several servers with one bucket, and returns what was seen. If images would move to another storage, each server first tries
+ * Looks at several servers with one storage, and returns what was seen. If images would move to another storage, each server first tries
  * that, and nothing is changed unless all of them can use it: otherwise the rest would serve other images under the same name.
  */
 async function together(inputs: Inputs, context: Context): Promise<ReadonlyMap<Server, Promise<Looked>>> {
   const looks = new Map<Server, Promise<Looked>>()
-  if (inputs.targets.length < 2 || bucketOf(inputs.desired) === undefined) return looks
+  if (inputs.targets.length < 2) return looks
   const { done, failed } = await onServers(
     inputs,
     context,
@@ -92,7 +95,9 @@ async function together(inputs: Inputs, context: Context): Promise<ReadonlyMap<S
     movesImages(one.desired, registry.read(facts, one.desired).config),
   )
   if (!moves) return looks
-  if (failed.length === 0) failed.push(...(await onServers(inputs, context, tryStorage, true)).failed)
+  // Other storages have no trial.
+  if (failed.length === 0 && bucketOf(inputs.desired))
+    failed.push(...(await onServers(inputs, context, tryStorage, true)).failed)
   const [first] = failed
   if (first === undefined) return new Map()
   throw joined([
@@ -132,18 +137,41 @@ async function proveLogins(
   })
 }
 
-/** Adds to a server’s failure whose old passwords it still accepts. */
-function behind({ topic, message }: Failure, steps: readonly Step[]): Failure {
-  const narrowed = steps
+/** A listener that also notes which steps were taken. */
+function noting(taken: Step[], listener: Listener): Listener {
+  return {
+    ...listener,
+    done(step, milliseconds) {
+      taken.push(step)
+      listener.done(step, milliseconds)
+    },
+  }
+}
+
+/** Whose old password no longer counts after these steps. */
+function changedUsers(steps: readonly Step[]): string[] {
+  const changed = steps
     .filter(({ resource }) => resource === 'users')
     .flatMap(({ changes }) => changes)
     .flatMap(({ action, subject }) => (action === 'create' || subject === undefined ? [] : [subject]))
-  const who = [...new Set(narrowed)]
+  return [...new Set(changed)]
+}
+
+/**
+ * Adds to a server’s failure whose old passwords it still accepts: of those who were changed on others, who were not `here`. A line
+ * of its own, if the message ends with what the server said.
+ */
+export function behind(
+  { topic, message }: Failure,
+  others: readonly string[],
+  here: readonly string[],
+): Failure {
+  const who = others.filter(name => !here.includes(name))
+  if (who.length === 0) return new Failure(topic, message)
+  const end = message.includes('\n') ? '\n' : /[.?]$/.test(message) ? ' ' : '. '
   return new Failure(
     topic,
-    who.length === 0
-      ? message
-      : `${message}${/[.?]$/.test(message) ? '' : '.'} Until a run has changed it, it lets in with an old password: ${names(who)}`,
+    `${message}${end}Until a run has changed it, it lets in with an old password: ${names(who)}`,
   )
 }
 

@@ -1,6 +1,9 @@
 import { connect, findEntry, isSame, type Repository } from './github.ts'
 import { fenced, inline } from './markdown.ts'
 
+/** Characters for what is wrong. GitHub takes 65,536 in all, and escaping makes a text longer. */
+const room = 20_000
+
 /**
  * Keeps one issue open while the certificate of `domain` is at risk. It is recognized by an invisible mark in its text and by its
  * author, so people may change its title and labels. `risk` is a sentence; `undefined` closes the issue. Returns a sentence
@@ -32,7 +35,7 @@ export async function keepIssue(
     })
     return `closed issue #${issue.number}`
   }
-  const [sentence = '', ...words] = risk.split('\n')
+  const [sentence = '', ...words] = risk.slice(0, room).split('\n')
   const text =
     words.length === 0 ? inline(sentence) : `${inline(sentence)}\n\n${fenced(words.join('\n'), 'text')}`
   const body = `${text}\n\nThis issue is kept up to date, and closed when the certificate is well again.\n\n${mark}\n`

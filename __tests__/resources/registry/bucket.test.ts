@@ -95,6 +95,25 @@ test.each([
   expect(movesImages(wanted(), broken.config)).toBe(false)
 })
 
+test.each<[string, object, object, boolean]>([
+  ['another container', { azure: { container: 'old' } }, { azure: { container: 'new' } }, true],
+  [
+    'another key',
+    { azure: { container: 'x', accountkey: 'a' } },
+    { azure: { container: 'x', accountkey: 'b' } },
+    false,
+  ],
+  ['another kind of storage', { gcs: { bucket: 'x' } }, { azure: { container: 'x' } }, true],
+  ['another bucket, by the role of a machine', { s3: { bucket: 'old' } }, { s3: { bucket: 'new' } }, true],
+])('images in %s have moved or not', (_, before, after, moves) => {
+  const config = (storage: object) => ({
+    ...desired,
+    registry: { ...desired.registry, config: { storage: { filesystem: null, ...storage } } },
+  })
+  const file = { content: configYaml(config(before)), mode: '600', owner: '65532:65532' }
+  expect(movesImages(config(after), file)).toBe(moves)
+})
+
 /** A storage that answers all that a trial asks, with what it was told of each object that was made. */
 async function storage() {
   const objects = new Map<string, string>()

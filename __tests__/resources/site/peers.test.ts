@@ -89,13 +89,27 @@ describe('beside others', () => {
   })
 
   test('one that is none any more is told once', () => {
-    const words = site.warnings?.(several, { ...found, former: ['10.0.0.4'] }) ?? []
+    const words = site.warnings?.(several, { ...found, former: ['10.0.0.4'], moved: false }) ?? []
     expect(words.map(({ message }) => message)).toEqual([
       expect.stringMatching(
         /^10\.0\.0\.4 is no longer listed as a server of .* mode `down` and its `ssh-host` alone/,
       ),
     ])
     expect(site.warnings?.(several, found)).toEqual([])
+  })
+
+  test('one that may only have another address now is not told to go', () => {
+    const words = site.warnings?.(several, { ...found, former: ['10.0.0.4'], moved: true }) ?? []
+    expect(words.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^10\.0\.0\.4 is no longer the address of a server of .*; if that was another machine/,
+      ),
+    ])
+    const file = Buffer.from(conf).toString('base64')
+    const known = (peers: string) =>
+      seeing(peers, facts => facts.replace(/^(berth:site\.file=).*$/m, `$1644 root:root ${file}`))
+    expect(known('web2=10.0.0.9 web3=2001:db8::3 ')).toMatchObject({ moved: true, former: ['10.0.0.2'] })
+    expect(known('web3=2001:db8::3 ')).toMatchObject({ moved: false, former: ['10.0.0.2'] })
   })
 
   test('one that it does not find is in the way', () => {

@@ -97,13 +97,8 @@ export function isTrial({ call: [name] }: Step): boolean {
 
 /** Whether the registry that `config` sets up has its images in another place. A new key for the same place moves nothing. */
 export function movesImages(desired: Desired, config: ServerFile | undefined): boolean {
-  const wanted = bucketOf(desired)
   const before = configIn(config)
-  return wanted !== undefined && before !== undefined && placeOf(bucketIn(before)) !== placeOf(wanted)
-}
-
-function placeOf(access: BucketAccess | undefined): string {
-  return JSON.stringify([access?.endpoint, access?.bucket, access?.folder])
+  return before !== undefined && whereIn(before) !== whereIn(configOf(desired))
 }
 
 /** Where the registry with such a config.yml keeps its images, in words. The same words are the same place. */
@@ -114,10 +109,30 @@ export function whereIn(config: Record<string, unknown>): string {
     return `in the bucket ${bucket} at ${endpoint}${folder === '' ? '' : `, in ${folder}`}`
   }
   const { filesystem } = storage
-  if (!isObject(filesystem)) return 'in a storage that is neither a disk nor a bucket over S3'
-  const { rootdirectory } = filesystem
-  return `on the server’s disk${rootdirectory === '/var/lib/registry' ? '' : `, in ${rootdirectory}`}`
+  if (isObject(filesystem)) {
+    const { rootdirectory } = filesystem
+    return `on the server’s disk${rootdirectory === '/var/lib/registry' ? '' : `, in ${rootdirectory}`}`
+  }
+  const [driver = 'no storage'] = Object.keys(storage).filter(key => !besides.includes(key))
+  const settings = isObject(storage[driver]) ? storage[driver] : {}
+  const named = places.flatMap(key => (settings[key] === undefined ? [] : [`${key} ${settings[key]}`]))
+  return `in ${[driver, ...named].join(', ')}`
 }
+
+/** What a configuration has below `storage` besides the driver. */
+const besides = ['cache', 'delete', 'maintenance', 'redirect', 'tag']
+
+/** The settings of the other drivers that say where images are. */
+const places = [
+  'accountname',
+  'authurl',
+  'bucket',
+  'container',
+  'endpoint',
+  'realm',
+  'region',
+  'rootdirectory',
+]
 
 /** The content of a config.yml; `undefined` if there is none, or if somebody has made it something else than YAML. */
 export function configIn(file: Pick<ServerFile, 'content'> | undefined): Record<string, unknown> | undefined {

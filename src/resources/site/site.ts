@@ -36,6 +36,8 @@ interface Site extends Neighbours {
   lost: string[]
   /** Addresses that nginx still passes requests on to, and that are no longer servers of the registry. */
   former: string[]
+  /** Whether there are as many servers as before, so that these may be the same ones with new addresses. */
+  moved: boolean
   /** Who listens on ports 80 and 443 (`container NAME` or `program NAME`). */
   holders: { port: number; holder: string }[]
 }
@@ -58,6 +60,7 @@ export const site = resource<Site>({
   read(facts, { domain }) {
     const [rival = '', ...others] = facts.get('site.rival').split(' ')
     const { name, webroot, named, peers } = readLineage(facts, domain)
+    const passed = passedTo(facts.file('site.file')?.content ?? '', domain)
     return {
       lineage: name,
       webroot,
@@ -66,7 +69,8 @@ export const site = resource<Site>({
       lost: readPeers(facts)
         .filter(({ address }) => address === '')
         .map(({ name }) => name),
-      former: passedTo(facts.file('site.file')?.content ?? '', domain).filter(each => !peers.includes(each)),
+      former: passed.filter(each => !peers.includes(each)),
+      moved: peers.length >= passed.length,
       trust: facts.file('site.trust'),
       nginx: facts.get('site.nginx'),
       ipv6: facts.is('site.ipv6'),
@@ -143,12 +147,14 @@ export const site = resource<Site>({
     return [...failures, new Failure('rival', sentence)]
   },
 
-  warnings: ({ domain }, { former }) =>
+  warnings: ({ domain }, { former, moved }) =>
     former.map(
       address =>
         new Failure(
           'servers',
-          `${address} is no longer listed as a server of ${domain}, and still runs with the users, rights and keys of its last run; remove the registry there, with mode \`down\` and its \`ssh-host\` alone, or put its line back`,
+          moved
+            ? `${address} is no longer the address of a server of ${domain}; if that was another machine, a registry still runs there with the users, rights and keys of its last run, so remove it with mode \`down\` and its \`ssh-host\` alone`
+            : `${address} is no longer listed as a server of ${domain}, and still runs with the users, rights and keys of its last run; remove the registry there, with mode \`down\` and its \`ssh-host\` alone, or put its line back`,
         ),
     ),
 
