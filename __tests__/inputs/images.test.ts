@@ -212,8 +212,8 @@ describe('tags', () => {
         ['acme/app', ['latest']],
       ])
       expect(notes).toEqual([
-        'acme/app:1.2 is on another registry, so it is left out',
-        'Acme/App:latest is on another registry, so it is left out',
+        'acme/app:1.2 is the name of the same image on Docker Hub, so it is left out; to push another one, write acme/app:1.2 => acme/app:1.2',
+        'Acme/App:latest is the name of the same image on Docker Hub, so it is left out; to push another one, write Acme/App:latest => Acme/App:latest',
       ])
     }
   })

@@ -76,6 +76,16 @@ describe('what a client says becomes', () => {
     expect(error).toMatchObject({ topic, message: expect.stringContaining(sentence) })
   })
 
+  test('a proxy’s whole page is read at once', () => {
+    const page = 'x'.repeat(1_000_000)
+    const before = performance.now()
+    expect(pushFailure(`error parsing HTTP 413 response body: ${page}`, attempt)).toMatchObject({
+      topic: 'proxy',
+    })
+    // It took minutes where each character was the beginning of a search.
+    expect(performance.now() - before).toBeLessThan(5000)
+  })
+
   test('a full disk, as the registry tells it', () => {
     const body =
       '{"errors":[{"code":"UNKNOWN","detail":{"DriverName":"filesystem","Enclosed":{"Op":"write","Err":28}}}]}'

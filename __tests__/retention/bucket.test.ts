@@ -140,20 +140,26 @@ Store(bucket, day).look()
 describe('what nginx logs of a request counts as asked for', () => {
   const digest = `sha256:${'a'.repeat(64)}`
   /** Seconds since each time that is known, when the log has a line. The zone is that of the server. */
-  const heard = (user: string, request: string) =>
+  const heard = (user: string, request: string, status = 200) =>
     run(`
 store = Store(bucket, day)
 at = datetime.datetime.fromtimestamp(now - 60, datetime.timezone.utc).strftime('%d/%b/%Y:%H:%M:%S +0000')
-store.hear('192.0.2.7 - ${user} [' + at + '] "${request} HTTP/1.1" 200 5 "-" "docker"')
+store.hear('192.0.2.7 - ${user} [' + at + '] "${request} HTTP/1.1" ${status} 5 "-" "docker"')
 print({name: round(store.now - at) for name, at in store.asked.items()})
 `)
 
+  test.each([`HEAD /v2/team/app/blobs/${digest}`, `GET /v2/team/app/manifests/${digest}?ns=x`])(
+    '%s',
+    request => expect(heard('ci', request)).toMatch(new RegExp(`^{'${digest}': 6[01]}$`, 'm')),
+  )
+
   test.each([
-    `HEAD /v2/team/app/blobs/${digest}`,
-    `GET /v2/team/app/manifests/${digest}?ns=x`,
     `POST /v2/team/app/blobs/uploads/?from=other&mount=${digest}`,
     `POST /v2/team/app/blobs/uploads/?mount=${digest.replace(':', '%3A')}&from=other`,
-  ])('%s', request => expect(heard('ci', request)).toMatch(new RegExp(`^{'${digest}': 6[01]}$`, 'm')))
+  ])('%s, if the layer was there', request => {
+    expect(heard('ci', request, 201)).toMatch(new RegExp(`^{'${digest}': 6[01]}$`, 'm'))
+    expect(heard('ci', request, 202)).toBe('{}\n')
+  })
 
   test.each([
     ['PUT', `PUT /v2/team/app/manifests/${digest}`],
@@ -223,6 +229,10 @@ hear(Store(bucket, day), layer, 2 * day).heed()
 bucket.list = plain
 assert seen == ['berth-aside/'], seen`),
     ).toBe('False False False')
+  })
+
+  test('stays away if it was before the run that set it aside heard of it, however long `grace` is now', () => {
+    expect(collected('hear(Store(bucket, 3 * day), layer, 2 * day).heed()')).toBe('False False False')
   })
 
   test('comes back, a layer though no image needs it', () => {

@@ -111,6 +111,13 @@ describe('collect', () => {
     expect(images.broken()).toEqual([])
   })
 
+  test('an image whose time a restore has lost goes as any other', () => {
+    images.push('a', 'old', ['only old'], { age: images.now })
+    images.push('a', 'new', ['only new'], { age: 3 * day })
+    collect(plan('a: { last: 1 }'))
+    expect([images.tags('a'), images.has('only old'), images.has('only new')]).toEqual([['new'], false, true])
+  })
+
   test('garbage goes without a plan, and what is fresh stays', () => {
     images.push('a', '1', ['stays'], old)
     images.blob('garbage', old)

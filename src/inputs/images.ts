@@ -99,7 +99,11 @@ export function parseImages(
   for (const { line, number } of lines) {
     if (line === '') continue
     if (twin(line)) {
-      note(`${line} is on another registry, so it is left out`)
+      note(
+        registryOf(line) === undefined
+          ? `${line} is the name of the same image on Docker Hub, so it is left out; to push another one, write ${line} => ${line}`
+          : `${line} is on another registry, so it is left out`,
+      )
       continue
     }
     const fail = (message: string) => mistake(`line ${number}: ${message}`)

@@ -85,10 +85,9 @@ function assessUnseen(inputs: Inputs, { facts, steps, undone }: Renewed): Failur
 function assessOf(inputs: Inputs, { one, result }: Worked<Renewed>['done'][number], served: X509Certificate) {
   const { facts, steps, undone } = result
   const disk = onDisk(inputs, facts)
-  const { certificate, acme } = inputs.desired
   const ordered = steps.some(isOrder)
-  // Only with these two can a proxy end TLS.
-  const mayBeProxied = !ordered && (certificate !== undefined || acme.dns !== undefined)
+  // A proxy has no SSH. Where SSH goes to the name itself, another certificate comes from another machine.
+  const mayBeProxied = !ordered && one.host !== inputs.desired.domain
   const proxied = mayBeProxied && same(shown(inputs, facts, steps), disk) && !same(served, disk)
   if (proxied && disk)
     one.listener.said(

@@ -30,7 +30,8 @@ export interface Attempt {
 export function pushFailure(said: string, { domain, repository, user, client }: Attempt): Failure {
   const there = `${domain}/${repository}`
   const quoted = said.replace(/\s+/g, ' ').slice(0, 300)
-  const words = withoutNames(said, domain, repository)
+  // A proxy's whole page may be in it.
+  const words = withoutNames(said.slice(0, 10_000), domain, repository)
   // skopeo unpacks an archive before it sends anything.
   if (/no space left/i.test(words) && /initializing source|untar|\/var\/tmp\/|TMPDIR/i.test(words))
     return new Failure(
@@ -86,7 +87,8 @@ function withoutNames(said: string, domain: string, repository: string): string 
   return withoutDomain(said, domain)
     .replace(/\b((?:oci|oci-archive|docker-archive):)[^\s"]*[^\s":]/g, '$1SOURCE')
     .replace(new RegExp(before + name, 'g'), 'REPOSITORY')
-    .replace(/(?<=REPOSITORY:|\/manifests\/|\bmanifest (?=\S+ to DOMAIN))[\w.-]*\w/g, 'TAG')
+    .replace(/(?<=REPOSITORY:|\/manifests\/)[\w.-]*\w/g, 'TAG')
+    .replace(/\bmanifest [\w.-]*\w(?= to DOMAIN)/g, 'manifest TAG')
 }
 
 /** Words of a client that goes through the runner’s own proxy, in vain. The proxy’s answer to CONNECT is all that Go tells of it. */

@@ -110,7 +110,7 @@ export function whereIn(config: Record<string, unknown>): string {
   }
   const { filesystem } = storage
   if (isObject(filesystem)) {
-    const { rootdirectory } = filesystem
+    const { rootdirectory = '/var/lib/registry' } = filesystem
     return `on the server’s disk${rootdirectory === '/var/lib/registry' ? '' : `, in ${rootdirectory}`}`
   }
   const [driver = 'no storage'] = Object.keys(storage).filter(key => !besides.includes(key))
