@@ -142,7 +142,7 @@ test('a rotation takes effect within a second, under load, and disturbs nobody e
     `old refused after ${refused.toFixed(0)} ms, new admitted after ${admitted.toFixed(0)} ms, ${answers.length} requests of bob`,
   )
   expect(admitted).toBeLessThan(1000)
-  expect(answers.length).toBeGreaterThan(100)
+  expect(answers.length).toBeGreaterThan(20)
   expect(new Set(answers)).toEqual(new Set([200]))
   expect(stored).toBe(201)
   expect(await server.sh(started)).toBe(before)
