@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { factsScript } from '../src/converge/plan.ts'
+import { factsScript } from '../src/converge/scripts.ts'
 import type { Desired } from '../src/desired.ts'
 import { createServer, key, removeMachine, runStep, world } from './index.ts'
 import { checkout } from './place.ts'

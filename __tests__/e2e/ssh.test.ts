@@ -10,7 +10,7 @@ import {
   type World,
   world,
 } from '../../lab/index.ts'
-import { applyScript } from '../../src/converge/plan.ts'
+import { applyScript } from '../../src/converge/scripts.ts'
 import type { Desired } from '../../src/desired.ts'
 import { Facts } from '../../src/server/facts.ts'
 

@@ -3,6 +3,7 @@ import { Failure, joined } from '../failure.ts'
 import { isOrder } from '../resources/certificate/certificate.ts'
 import type { Preflight } from '../resources/certificate/preflight.ts'
 import type { Step } from '../resources/resource.ts'
+import { busyFailure } from '../server/failure.ts'
 import { readMarker } from '../server/protocol.ts'
 import type { Listener } from './listener.ts'
 import { explain } from './plan.ts'
@@ -88,10 +89,7 @@ export class ApplyLog {
         this.#listener.said(value)
         break
       case 'busy':
-        this.#busy = new Failure(
-          'busy',
-          `another run of Berth has been at work on this server for ${value} s; wait for it and run again`,
-        )
+        this.#busy = busyFailure(value)
         break
       case 'stale':
         this.stale = true

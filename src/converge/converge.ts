@@ -8,7 +8,8 @@ import { lastMarker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import { ApplyLog } from './apply-log.ts'
 import type { Listener } from './listener.ts'
-import { applyScript, factsScript, type Plan, type Planner } from './plan.ts'
+import type { Plan, Planner } from './plan.ts'
+import { applyScript, factsScript } from './scripts.ts'
 
 /** How often a run looks at the server if another run keeps changing it. */
 const attempts = 3

@@ -18,6 +18,7 @@ import { Docker } from '../runner/docker.ts'
 import { logIn } from '../runner/login.ts'
 import { Skopeo } from '../runner/skopeo.ts'
 import { trust, trustFile } from '../runner/trust.ts'
+import { lastMarker, marker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import { quote } from '../shell.ts'
 import { type Context, onEndpoint } from './context.ts'
@@ -155,17 +156,18 @@ async function onWay<Result>(
 async function registrySocket(server: Server, domain: string, directory: string): Promise<string> {
   const socket = `${directory}/registry.sock`
   const said = await server.run(
-    `echo berth:looked
-[ ! -S ${quote(socket)} ] || echo berth:registry
-[ ! -e ${quote(fullFlag(domain))} ] || echo berth:full
+    `[ ! -S ${quote(socket)} ] || echo ${marker('registry', 'yes')}
+[ ! -e ${quote(fullFlag(domain))} ] || echo ${marker('full', 'yes')}
+echo ${marker('end')}
 `,
   )
-  if (!said.includes('berth:registry'))
+  if (lastMarker(said, 'registry') === undefined)
     throw new Failure(
       'noRegistry',
       `the server has no registry in ${directory}; set it up with mode \`up\`, or give its \`directory\``,
     )
-  if (said.includes('berth:full')) throw new DiskFull('the server’s disk is full, so nothing can be pushed')
+  if (lastMarker(said, 'full') !== undefined)
+    throw new DiskFull('the server’s disk is full, so nothing can be pushed')
   return server.forward(socket)
 }
 

@@ -3,11 +3,13 @@ import { converge } from '../converge/converge.ts'
 import type { Listener } from '../converge/listener.ts'
 import { planRenewal } from '../converge/plan.ts'
 import { asFailure, Cancelled, Failure, joined } from '../failure.ts'
+import { daysUntil } from '../format.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { keepIssue } from '../report/issue.ts'
 import type { Outcome } from '../report/outcome.ts'
 import { due, isOrder, readLineage } from '../resources/certificate/certificate.ts'
 import type { Step } from '../resources/resource.ts'
+import { noRegistry } from '../retention/logs.ts'
 import type { Facts } from '../server/facts.ts'
 import { type Context, onEndpoint, onGitHub } from './context.ts'
 import { named, type One, onServers, seenAtEach, serversTitle, type Worked } from './servers.ts'
@@ -132,10 +134,7 @@ async function renewed({ server, desired, plans, ...one }: One): Promise<Renewed
       const { domain } = desired
       const site = facts.file('site.file')
       if (site === undefined) {
-        throw new Failure(
-          'noRegistry',
-          `this server has no registry ${domain} set up by Berth; set it up with mode \`up\` first`,
-        )
+        throw noRegistry(domain)
       }
       // Only `up` changes the site.
       if (readLineage(facts, domain).name !== domain && site.content.includes(`/live/${domain}/`)) {
@@ -192,7 +191,7 @@ export function assess(
   }
   const own = proxied && disk && due(disk, renewBefore, now) ? disk : served
   if (!due(own, renewBefore, now)) return undefined
-  const left = Math.floor((own.validToDate.getTime() - now) / (24 * 60 * 60 * 1000))
+  const left = daysUntil(own.validToDate, now)
   const risk = `the certificate of ${domain} is valid for only ${left} more ${left === 1 ? 'day' : 'days'}, until ${date(own)}`
   if (proxied && own === served)
     return new Failure('renewal', `${risk}; the proxy in front of the server shows it, so renew it there`)

@@ -5,6 +5,7 @@ import { type Desired, ownAuth, type Target } from '../desired.ts'
 import { asFailure, Cancelled, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { Endpoint } from '../registry/endpoint.ts'
+import { marker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import type { Context } from './context.ts'
 
@@ -140,7 +141,7 @@ async function firstReached({ servers }: Context): Promise<Server> {
   for (const server of servers) {
     if (servers.length === 1) return server
     try {
-      await server.run('echo berth:here\n')
+      await server.run(`echo ${marker('here')}\n`)
       return server
     } catch (error) {
       failures.push(asFailure(error))

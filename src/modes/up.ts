@@ -11,6 +11,7 @@ import { bucketOf, isTrial, movesImages } from '../resources/registry/bucket.ts'
 import { registry } from '../resources/registry/registry.ts'
 import type { Step } from '../resources/resource.ts'
 import { freshUsers, names } from '../resources/users/users.ts'
+import { marker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import { quote } from '../shell.ts'
 import { type Context, onEndpoint } from './context.ts'
@@ -64,7 +65,7 @@ export function up(inputs: Inputs, context: Context): Promise<Outcome> {
       if (failures.length > 0) throw joined([...failures, asFailure(error)])
       if (!(error instanceof DiskFull)) throw error
       const room = await onServer(context, server =>
-        server.run(`echo berth:room\ndf -h ${quote(`${inputs.desired.directory}/data`)}\n`),
+        server.run(`echo ${marker('room')}\ndf -h ${quote(`${inputs.desired.directory}/data`)}\n`),
       )
       throw new Failure(
         'diskFull',

@@ -59,20 +59,14 @@ export class Log implements Listener {
   readonly planned = (steps: readonly Step[], detailed: boolean): void => {
     this.steps = steps
     if (steps.length === 0) {
-      this.said('nothing to do: the server is as it should be')
+      this.said(nothing)
       return
     }
     const changes = count(steps.flatMap(({ changes }) => changes).length, 'change')
     this.said(`${changes} to make`)
     // In mode `plan`, the plan is not folded away.
     if (!detailed) this.#begin(`Plan: ${changes}`)
-    for (const { resource, changes, keeps } of steps) {
-      for (const change of changes) {
-        this.said(planLine(resource, change))
-        if (change.file && (detailed || change.action === 'update')) this.said(diff(change.file))
-      }
-      if (keeps) this.said(`= ${resource}: ${keeps}`)
-    }
+    for (const text of planTexts(steps, detailed)) this.said(text)
     if (!detailed) this.#begin('Change the server')
   }
 
@@ -87,14 +81,7 @@ export class Log implements Listener {
     return {
       planned: (steps, detailed) => {
         this.steps = [...this.steps.filter(step => step.server !== server), ...steps]
-        if (steps.length === 0) this.said(each('nothing to do: the server is as it should be'))
-        for (const { resource, changes, keeps } of steps) {
-          for (const change of changes) {
-            this.said(each(planLine(resource, change)))
-            if (change.file && (detailed || change.action === 'update')) this.said(each(diff(change.file)))
-          }
-          if (keeps) this.said(each(`= ${resource}: ${keeps}`))
-        }
+        for (const text of steps.length === 0 ? [nothing] : planTexts(steps, detailed)) this.said(each(text))
       },
       done: (step, milliseconds) => {
         this.taken.set(step, milliseconds)
@@ -143,6 +130,19 @@ export class Log implements Listener {
   #helped(failure: Failure): string {
     return `${plain(failure.message)}\n${helpFor(failure, this.#env)}`
   }
+}
+
+const nothing = 'nothing to do: the server is as it should be'
+
+/** A plan, text by text. `detailed` also shows files that will be made. */
+function planTexts(steps: readonly Step[], detailed: boolean): string[] {
+  return steps.flatMap(({ resource, changes, keeps }) => [
+    ...changes.flatMap(change => [
+      planLine(resource, change),
+      ...(change.file && (detailed || change.action === 'update') ? [diff(change.file)] : []),
+    ]),
+    ...(keeps ? [`= ${resource}: ${keeps}`] : []),
+  ])
 }
 
 // GitHub does not mask titles, so they have nothing from the message.

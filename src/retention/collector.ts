@@ -1,5 +1,7 @@
+import { lockSeconds } from '../converge/scripts.ts'
 import type { Desired, Keep } from '../desired.ts'
 import { Failure } from '../failure.ts'
+import { busyFailure } from '../server/failure.ts'
 import { lastMarker, marker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import { compose, line } from '../shell.ts'
@@ -64,9 +66,6 @@ export async function takeInventory(
   return inventory
 }
 
-/** Seconds that a run waits for another one on the same server. */
-const lockSeconds = 900
-
 /**
  * Puts back what clients have asked for while a bucket was collected. That run knew only what the logs said when it began; `logs` are
  * those of the other servers by now.
@@ -102,10 +101,6 @@ export async function collect(
       ],
     ),
   )
-  if (lastMarker(said, 'busy') !== undefined)
-    throw new Failure(
-      'busy',
-      `another run of Berth has been at work on this server for ${lockSeconds} s; wait for it and run again`,
-    )
+  if (lastMarker(said, 'busy') !== undefined) throw busyFailure(lockSeconds)
   return parseCollected(unpack(lastMarker(said, 'retention.result')))
 }

@@ -193,3 +193,11 @@ function letIn(stderr: string): number {
 function isWord(line: string): boolean {
   return line.trim() !== '' && !isMarker(line)
 }
+
+/** Another run has kept the lock on the server for as long as this one could wait. */
+export function busyFailure(seconds: string | number): Failure {
+  return new Failure(
+    'busy',
+    `another run of Berth has been at work on this server for ${seconds} s; wait for it and run again`,
+  )
+}
