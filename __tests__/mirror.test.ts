@@ -1,5 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { expect, test } from '@jest/globals'
 
 const root = join(import.meta.dirname, '..')
@@ -33,6 +33,24 @@ test.each(sources)('src/%s has its test', path => {
   const own = path.replace(/\.\w+$/, '.test.ts')
   expect(existsSync(join(root, '__tests__', elsewhere[path] ?? own))).toBe(true)
 })
+
+/** Those that run on a server or in a browser, and are not imported. */
+const programs = sources.filter(path => /\.(sh|pl|py|js)$/.test(path))
+
+// A test of the same name may be for the half in TypeScript alone, or load it with the help of a file beside it.
+test.each(programs)('src/%s is loaded by its test', path => {
+  const other = elsewhere[path]
+  if (other?.startsWith('e2e/')) return
+  const near =
+    other === undefined ? list('__tests__').filter(each => dirname(each) === dirname(path)) : [other]
+  expect(near.filter(each => names(each, path))).not.toEqual([])
+})
+
+/** Whether a test names a program: by its path, or as `library` calls it. */
+function names(each: string, path: string): boolean {
+  const text = readFileSync(join(root, '__tests__', each), 'utf8')
+  return text.includes(`${path}'`) || text.includes(`'${path.replace(/\.sh$/, '')}'`)
+}
 
 test.each(tests.filter(path => !others.includes(path)))('__tests__/%s has its source', path => {
   const name = path.replace(/\.test\.ts$/, '')

@@ -134,7 +134,7 @@ export interface Desired {
   shared?: Shared | undefined
   /** Whether a registry that was set up by hand is taken over. */
   adopt: boolean
-  /** The port of the server’s sshd; `undefined` without SSH. */
+  /** The port at which the runner reaches the server’s sshd, which may listen on another behind a port forward; `undefined` without SSH. */
   sshPort: number | undefined
   /** Whether `down` deletes images and users too. */
   purge: boolean

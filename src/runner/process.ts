@@ -3,7 +3,8 @@ import { Failure } from '../failure.ts'
 
 /**
  * Programs that must end when the job is cancelled, or that run before the toolkit is loaded: ssh, its jump host's ssh, and skopeo.
- * Each gets its own process group, which is killed as a whole. `exec.ts` is for all others.
+ * Each gets its own process group, which is killed as a whole. `exec.ts` is for all others, but
+ * `dial.ts` needs a stream and starts its own.
  */
 
 /** How a program ended, and its output. */

@@ -1,7 +1,10 @@
-import { describe, expect, test } from '@jest/globals'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { brake, brakeMaps, brakePassed, brakeServer } from '../../../src/resources/brake/brake.ts'
 import { prefix } from '../../../src/resources/names.ts'
 import { Facts } from '../../../src/server/facts.ts'
+import { sh } from '../../library.ts'
+import { Programs } from '../../programs.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
@@ -170,5 +173,51 @@ describe('what nginx reads', () => {
 
   test('behind the check of the password it is noted that it was right', () => {
     expect(plain(brakePassed(desired))).toBe('        set $ID_passed 1;\n')
+  })
+})
+
+describe('on the server', () => {
+  let programs: Programs
+  beforeEach(() => {
+    programs = new Programs()
+    mkdirSync(programs.file('etc/systemd/system'), { recursive: true })
+    mkdirSync(programs.file('berth'))
+  })
+  afterEach(() => programs.remove())
+
+  const run = (lines: string) =>
+    sh(
+      ['server/apply', 'resources/brake/brake'],
+      `chown() { echo "chown $*"; }\nsystemctl() { echo "systemctl $*"; }\nset -e\n${lines}`,
+      { root: programs.folder },
+    )
+  const up = () => run(`brake_up berth-brake '${programs.file('berth')}' 'exit 1;' '[Service]'`)
+  const files = () => [
+    programs.file('berth/watcher.pl'),
+    programs.file('etc/systemd/system/berth-brake.service'),
+  ]
+
+  test('nobody but root may write what root runs', () => {
+    const { code, stdout } = up()
+    expect(code).toBe(0)
+    expect(files().map(path => readFileSync(path, 'utf8'))).toEqual(['exit 1;', '[Service]'])
+    expect(files().map(path => (statSync(path).mode & 0o7777).toString(8))).toEqual(['644', '644'])
+    expect(stdout.split('\n')).toEqual([
+      ...files().map(path => `chown root:root ${path}.berth-new`),
+      'systemctl --no-reload enable berth-brake.service',
+      'systemctl daemon-reload',
+      'systemctl restart berth-brake.service',
+      '',
+    ])
+  })
+
+  test('`down` stops it before its files go', () => {
+    up()
+    const { code, stdout } = run(`brake_down berth-brake '${programs.file('berth')}'`)
+    expect([code, stdout]).toEqual([
+      0,
+      'systemctl disable --now berth-brake.service\nsystemctl daemon-reload\n',
+    ])
+    expect(files().map(path => existsSync(path))).toEqual([false, false])
   })
 })

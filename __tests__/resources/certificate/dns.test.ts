@@ -27,7 +27,9 @@ const libraries = [
   'server/apply',
   'server/protocol',
   'server/facts',
-  ...['certificate', 'order', 'dns'].map(each => `resources/certificate/${each}`),
+  'resources/certificate/certificate',
+  'resources/certificate/order',
+  'resources/certificate/dns',
 ]
 
 /** A rehearsal that goes well, and was seen after 7 s. */

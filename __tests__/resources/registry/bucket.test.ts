@@ -6,6 +6,7 @@ import { planUp } from '../../../src/converge/plan.ts'
 import { bucketOf, bucketTrial, movesImages } from '../../../src/resources/registry/bucket.ts'
 import { configYaml } from '../../../src/resources/registry/config.ts'
 import { Facts } from '../../../src/server/facts.ts'
+import { sh } from '../../library.ts'
 import { recorded } from '../../recorded.ts'
 
 const bucket = {
@@ -177,4 +178,13 @@ test('the plan names the bucket, and not its key', () => {
   expect(change?.summary).toBe(
     'keep images in the bucket my-images at https://s3.example.com, after a round trip there',
   )
+})
+
+test('the key is no argument of the program that tries the bucket', () => {
+  const program = 'import sys; print(sys.argv[1:], sys.stdin.read().strip())'
+  const { code, stdout } = sh(
+    ['resources/registry/bucket'],
+    `ACCOUNT=65532:65532\nbucket_check '${program}' '{"secretKey":"hidden"}'`,
+  )
+  expect([code, stdout]).toEqual([0, `['65532:65532'] {"secretKey":"hidden"}\n`])
 })

@@ -1,10 +1,21 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { registry } from '../../../src/resources/registry/registry.ts'
 import { Facts } from '../../../src/server/facts.ts'
 import { sh } from '../../library.ts'
+import { Programs } from '../../programs.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts, output } = recorded('trixie', 'converged')
@@ -214,4 +225,74 @@ test('a registry that somebody set up by hand is told of before the first run', 
   const warnings = (changes: Partial<typeof seen>) => registry.warnings?.(desired, { ...seen, ...changes })
   expect(warnings({ generation: '', predecessors: ['reg'] })?.[0]?.message).toContain('set `adopt: true`')
   expect(warnings({ predecessors: ['reg'] })).toEqual([])
+})
+
+describe('on the server', () => {
+  let programs: Programs
+  beforeEach(() => {
+    programs = new Programs()
+  })
+  afterEach(() => programs.remove())
+
+  const path = (name: string) => programs.file(`berth/${name}`)
+  const text = (name: string) => readFileSync(path(name), 'utf8')
+  const mode = (name: string) => (statSync(path(name)).mode & 0o7777).toString(8)
+  const run = (lines: string) =>
+    sh(
+      ['server/protocol', 'server/apply', 'resources/registry/registry'],
+      `chown() { echo "chown $*"; }\nnginx_group() { echo www-data; }\nset -e\n${lines}`,
+    )
+
+  describe('the place of a registry', () => {
+    const place = () => run(`registry_place '${programs.file('berth')}' registry.example.com`)
+
+    test('lets nginx’s workers reach the sockets, and nobody read the secret', () => {
+      const { code, stdout } = place()
+      expect(code).toBe(0)
+      expect(stdout).toContain(`chown 65532:www-data ${path('run')}\n`)
+      expect(['', 'run', 'domain', 'secret.env'].map(mode)).toEqual(['755', '2750', '644', '600'])
+      expect(text('domain')).toBe('registry.example.com')
+      expect(text('secret.env')).toMatch(/^REGISTRY_HTTP_SECRET=[0-9a-f]{64}\n$/)
+    })
+
+    test('is closed again where somebody opened it, and keeps its secret', () => {
+      place()
+      const secret = text('secret.env')
+      chmodSync(path('run'), 0o2777)
+      place()
+      expect(mode('run')).toBe('2750')
+      expect(text('secret.env')).toBe(secret)
+    })
+  })
+
+  describe('a generation', () => {
+    const up = (generation: string, starts: boolean) =>
+      run(`engine_up() { :; }
+engine() { :; }
+registry_clear() { :; }
+registry_name() { echo "$2"; }
+registry_data() { :; }
+registry_start() { words='it does not start'; ${starts}; }
+registry_retire() { echo "retire $3"; }
+registry_up '${programs.file('berth')}' registry.example.com ${generation} '#!/bin/sh' 'secretkey: hidden'`)
+
+    test('serves once it has started, and only the registry may read its settings', () => {
+      const { code, stdout } = up('a', true)
+      expect(code).toBe(0)
+      expect(stdout).toContain(`chown 65532:65532 ${path('generations/a/config.yml')}.berth-new\n`)
+      expect(['generations/a/start', 'generations/a/config.yml'].map(mode)).toEqual(['755', '600'])
+      expect(readlinkSync(path('registry.sock'))).toBe('run/a.sock')
+      expect(up('b', true).stdout).toMatch(/^retire a$/m)
+      expect(readlinkSync(path('registry.sock'))).toBe('run/b.sock')
+    })
+
+    test('that does not start leaves the one before it as it was', () => {
+      up('a', true)
+      const { code, stdout } = up('b', false)
+      expect(code).toBe(1)
+      expect(stdout).toMatch(/the registry serves as before; the new one said:\nit does not start\n$/)
+      expect(readlinkSync(path('registry.sock'))).toBe('run/a.sock')
+      expect(readdirSync(path('generations'))).toEqual(['a'])
+    })
+  })
 })

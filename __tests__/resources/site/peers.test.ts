@@ -82,8 +82,6 @@ describe('beside others', () => {
   })
 
   test('where it is, is found in its own site', () => {
-    const facts = Facts.parse(output)
-    expect(facts.file('site.file')?.content).toBeDefined()
     expect(passedTo(conf, domain)).toEqual(['10.0.0.2', '2001:db8::3'])
     expect(passedTo(text([]), domain)).toEqual([])
   })

@@ -1,6 +1,9 @@
-import { describe, expect, test } from '@jest/globals'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { site } from '../../../src/resources/site/site.ts'
 import { Facts } from '../../../src/server/facts.ts'
+import { sh } from '../../library.ts'
+import { Programs } from '../../programs.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts, output } = recorded('trixie', 'converged')
@@ -238,4 +241,114 @@ test('a certificate of your own goes only when no site needs it any more', () =>
   expect(plan({ own: true }, { ...desired, certificate }).map(({ call: [name] }) => name)).not.toContain(
     'site_forget',
   )
+})
+
+describe('on the server', () => {
+  let programs: Programs
+  beforeEach(() => {
+    programs = new Programs()
+    for (const each of ['sites-available', 'sites-enabled'])
+      mkdirSync(programs.file(`etc/nginx/${each}`), { recursive: true })
+    mkdirSync(programs.file('run'))
+    writeFileSync(programs.file('etc/nginx/nginx.conf'), 'include sites-enabled/*;\n')
+  })
+  afterEach(() => programs.remove())
+
+  /** What nginx was asked, and what of the change was still to be seen as unfinished when it was told to reload. */
+  const calls = () => readFileSync(programs.file('calls'), 'utf8').trim().split('\n')
+  const run = (lines: string, { accepts = true, reloads = true, version = '1.26.3' } = {}) =>
+    sh(
+      ['server/facts', 'server/apply', 'resources/site/site'],
+      `here='${programs.folder}'
+: >"$here/calls"
+chown() { :; }
+nginx() {
+  if [ "$*" = -v ]; then
+    echo 'nginx version: nginx/${version}' >&2
+  else
+    echo "nginx $*" >>"$here/calls"
+    ${accepts}
+  fi
+}
+nginx_reload() {
+  echo "reload" $(ls "$here/run") >>"$here/calls"
+  ${reloads}
+}
+set -e
+${lines}`,
+      { root: programs.folder },
+    )
+  const write = (content: string, how = {}) => run(`site_write reg.conf 1.25.1 '${content}' 0 older`, how)
+  const available = () => programs.file('etc/nginx/sites-available/reg.conf')
+  const enabled = () => programs.file('etc/nginx/sites-enabled/reg.conf')
+  /** Everything of the site that there is. */
+  const there = () =>
+    ['etc/nginx/sites-available', 'etc/nginx/sites-enabled', 'run'].flatMap(each =>
+      readdirSync(programs.file(each)).map(name => `${each}/${name}`),
+    )
+  const whole = ['etc/nginx/sites-available/reg.conf', 'etc/nginx/sites-enabled/reg.conf']
+  const refusals = [
+    ['refuses it', { accepts: false }, ['nginx -t -q']],
+    ['does not take it', { reloads: false }, ['nginx -t -q', 'reload berth-reg.conf.pending']],
+  ] as const
+
+  test('a site is loaded when nginx has found it right', () => {
+    expect(write('new').code).toBe(0)
+    expect(calls()).toEqual(['nginx -t -q', 'reload berth-reg.conf.pending'])
+    expect(readFileSync(enabled(), 'utf8')).toBe('new')
+    expect((statSync(available()).mode & 0o7777).toString(8)).toBe('644')
+    write('newer')
+    expect(readFileSync(enabled(), 'utf8')).toBe('newer')
+    expect(there()).toEqual(whole)
+  })
+
+  test('an older nginx gets what it understands', () => {
+    write('new', { version: '1.22.1' })
+    expect(readFileSync(enabled(), 'utf8')).toBe('older')
+  })
+
+  test.each(refusals)('the old site stays if nginx %s', (_, how, asked) => {
+    write('old')
+    expect(write('new', how).code).toBe(1)
+    expect(calls()).toEqual(asked)
+    expect(readFileSync(enabled(), 'utf8')).toBe('old')
+    expect(there()).toEqual(whole)
+  })
+
+  test.each(refusals)('where there was none, none stays if nginx %s', (_, how, asked) => {
+    expect(write('new', how).code).toBe(1)
+    expect(calls()).toEqual(asked)
+    expect(there()).toEqual([])
+  })
+
+  const retire = (how = {}) => run(`site_retire '${enabled()}' '${programs.folder}'`, how)
+  const kept = () => readdirSync(programs.file('before-berth'))
+
+  test('a site of somebody’s is kept beside, for root alone', () => {
+    writeFileSync(enabled(), 'theirs')
+    expect(retire().code).toBe(0)
+    expect(calls()).toEqual(['nginx -t -q', 'reload'])
+    expect([there(), kept()]).toEqual([[], ['reg.conf']])
+    expect(readFileSync(programs.file('before-berth/reg.conf'), 'utf8')).toBe('theirs')
+    expect((statSync(programs.file('before-berth')).mode & 0o7777).toString(8)).toBe('700')
+  })
+
+  test.each(refusals)('a site of somebody’s stays if nginx %s', (_, how, [asked]) => {
+    writeFileSync(enabled(), 'theirs')
+    expect(retire(how).code).toBe(1)
+    expect(calls()[0]).toBe(asked)
+    expect(readFileSync(enabled(), 'utf8')).toBe('theirs')
+    expect(kept()).toEqual(['reg.conf'])
+  })
+
+  test.each([
+    [true, ['nginx -t -q', 'reload']],
+    // It would only say again what is wrong with somebody else’s site.
+    [false, ['nginx -t -q']],
+  ])('a site is removed, and nginx told, if it accepts what is left: %s', (accepts, asked) => {
+    write('old')
+    expect(run('site_remove reg.conf', { accepts }).code).toBe(0)
+    expect(calls()).toEqual(asked)
+    expect(there()).toEqual([])
+  })
 })

@@ -1,6 +1,10 @@
-import { describe, expect, test } from '@jest/globals'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { User } from '../../../src/desired.ts'
 import { freshUsers, names, users } from '../../../src/resources/users/users.ts'
+import { line } from '../../../src/shell.ts'
+import { sh } from '../../library.ts'
+import { Programs } from '../../programs.ts'
 import { recorded } from '../../recorded.ts'
 
 const { desired, facts } = recorded('trixie', 'converged')
@@ -82,4 +86,62 @@ test('whoever has a new password is to be proved', () => {
 test('a long list of names ends with a number', () => {
   expect(names(['a', 'b'])).toBe('a, b')
   expect(names(Array.from({ length: 1000 }, (_, index) => `u${index}`))).toMatch(/^u0, .*, u49 and 950 more$/)
+})
+
+describe('on the server', () => {
+  let programs: Programs
+  beforeEach(() => {
+    programs = new Programs()
+  })
+  afterEach(() => programs.remove())
+
+  const directory = () => programs.file('berth')
+  const path = () => `${directory()}/htpasswd`
+  const run = (chown: string, content: string, ...gone: string[]) =>
+    sh(
+      ['server/apply', 'resources/users/users'],
+      `${chown}
+nginx_group() { echo www-data; }
+set -e
+${line(['users_write', directory(), content, ...gone])}`,
+    )
+  const write = (content: string, ...gone: string[]) => run('chown() { echo "chown $*"; }', content, ...gone)
+
+  test('only root and nginx may read the hashes', () => {
+    const { code, stdout } = write('ci:{SSHA}new\n')
+    expect([code, stdout]).toEqual([0, `chown root:www-data ${path()}.berth-new\n`])
+    expect(readFileSync(path(), 'utf8')).toBe('ci:{SSHA}new\n')
+    expect((statSync(path()).mode & 0o7777).toString(8)).toBe('640')
+  })
+
+  test.each([
+    ['the first line', 'alice:$2b$08$old\nci:{SSHA}new\n'],
+    ['the last', 'ci:{SSHA}new\nalice:$2b$08$old\n'],
+    ['the last, without its end', 'ci:{SSHA}new\nalice:$2b$08$old'],
+  ])('a hash that must be gone and is %s is told, without the hash', (_, content) => {
+    const { code, stdout, stderr } = write(content, 'bob:{SSHA}old', 'alice:$2b$08$old')
+    expect(code).toBe(1)
+    expect(stdout).toContain('\nalice still has an old hash in htpasswd\n')
+    expect(stdout + stderr).not.toContain('$2b$')
+  })
+
+  test.each([
+    ['a longer one', 'alice:$2b$08$old2', 'alice:$2b$08$old'],
+    ['another user’s', 'malice:$2b$08$old', 'alice:$2b$08$old'],
+    ['one that it would match as a pattern', 'alice:$2b$08$old', 'alice:*'],
+  ])('a hash is not taken for one that must be gone: %s', (_, there, gone) => {
+    expect(write(`${there}\n`, gone).code).toBe(0)
+  })
+
+  test('a file that can’t be written is a failure', () => {
+    write('ci:{SSHA}new\n')
+    expect(run('chown() { false; }', 'ci:{SSHA}newer\n').code).toBe(1)
+    expect(readFileSync(path(), 'utf8')).toBe('ci:{SSHA}new\n')
+  })
+
+  test('`auth: none` leaves no hashes', () => {
+    write('ci:{SSHA}new\n')
+    expect(sh(['resources/users/users'], `users_remove '${directory()}'`).code).toBe(0)
+    expect(existsSync(path())).toBe(false)
+  })
 })
