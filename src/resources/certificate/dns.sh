@@ -81,8 +81,8 @@ dns_undo() {
 
 # From now on certbot renews with another credential, or by DNS. The certificate is still good, so nothing is ordered.
 dns_renew() { # ORDER CA CREDENTIAL REHEARSAL CONF
-  ca=$2 credential=$3 rehearsal=$4 conf=$5
-  order_words "$1"
+  order=$1 ca=$2 credential=$3 rehearsal=$4 conf=$5
+  order_words "$order"
   order_workplace
   order_trust "$ca"
   dns_prove "$credential" "$rehearsal"

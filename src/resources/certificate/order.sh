@@ -7,8 +7,8 @@ LOG=/var/log/letsencrypt/letsencrypt.log
 
 # nginx goes on serving. The authority asks it for a file on port 80, or asks the domain's name servers for a record.
 certificate_order() { # ORDER CA CHALLENGE_SITE [CREDENTIAL REHEARSAL]
-  ca=$2 challenge=$3 credential=${4-} rehearsal=${5-}
-  order_words "$1"
+  order=$1 ca=$2 challenge=$3 credential=${4-} rehearsal=${5-}
+  order_words "$order"
   site=berth-$domain.conf
   before=$(certificate_first 2>/dev/null <"$LETSENCRYPT/live/$name/fullchain.pem" || :)
   order_workplace
