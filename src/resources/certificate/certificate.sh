@@ -55,7 +55,7 @@ certificate_lineage() { # NAME
   links=$(cd "$LETSENCRYPT/live/$1" 2>/dev/null && readlink cert.pem chain.pem fullchain.pem privkey.pem)
   version=${links%%.pem*}
   version=${version##*cert}
-  if certificate_linked "$1" "$version" && certificate_paired "$1" "$version"; then
+  if certificate_linked "$1" "$version" "$links" && certificate_paired "$1" "$version"; then
     echo whole
     return
   fi
@@ -74,11 +74,12 @@ certificate_versions() { # NAME
 }
 
 # certbot makes the four links one by one, and may be killed between two of them.
-certificate_linked() { # NAME VERSION
-  [ "$links" = "../../archive/$1/cert$2.pem
-../../archive/$1/chain$2.pem
-../../archive/$1/fullchain$2.pem
-../../archive/$1/privkey$2.pem" ]
+certificate_linked() { # NAME VERSION LINKS
+  linked_name=$1 linked_version=$2 linked_to=$3
+  [ "$linked_to" = "../../archive/$linked_name/cert$linked_version.pem
+../../archive/$linked_name/chain$linked_version.pem
+../../archive/$linked_name/fullchain$linked_version.pem
+../../archive/$linked_name/privkey$linked_version.pem" ]
 }
 
 certificate_paired() { # NAME VERSION
