@@ -1,5 +1,8 @@
 # shellcheck shell=sh
 # Orders a certificate with certbot, through nginx's port 80 or by DNS, and helps where certbot itself would give up.
+# All functions here and in dns.sh share the variables of the order: `domain name server email kid hmac dns` of order_words, `work aside
+# token` of order_workplace, `account` of order_account_known, `logged` of order_certbot, and `challenge before` of certificate_order.
+# certificate_contact sets those that it needs by itself.
 
 WEBROOT=/var/www/berth
 CHALLENGES=$WEBROOT/.well-known/acme-challenge
