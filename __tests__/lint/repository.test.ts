@@ -64,6 +64,12 @@ describe('shellcheck', () => {
     )
   })
 
+  // Not every call is a step with a subshell of its own: mode clean starts a registry again without one.
+  test('what a run of steps keeps for itself is set by nothing else', () => {
+    const others = files.filter(path => path.startsWith('src/') && path !== 'src/server/apply.sh')
+    expect(others.filter(path => /(^|[\s;])(begun|words)=/m.test(read(path)))).toEqual([])
+  })
+
   test('a function of more than two arguments assigns all of them at its head', () => {
     const functions = files
       .filter(path => path.startsWith('src/'))

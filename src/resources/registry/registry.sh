@@ -121,7 +121,7 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
   put "$directory/generations/$generation/start" 0755 "$start"
   put "$directory/generations/$generation/config.yml" 0600 "$config" "$ACCOUNT"
 
-  words=
+  registry_words=
   if registry_start "$directory" "$container" "$generation"; then
     # From now on images are pushed here, see registry_adopt.
     rm -f "$directory/adopting"
@@ -130,7 +130,7 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
     if [ -n "$before" ]; then registry_retire "$directory" "$container" "$before"; fi
     return
   fi
-  words=${words:-$(last_words "$container-$generation")}
+  registry_words=${registry_words:-$(last_words "$container-$generation")}
   engine rm -f "$container-$generation" >/dev/null 2>&1 || :
   rm -rf "$directory/generations/$generation" "$directory/run/$generation.sock"
   if [ -n "$before" ]; then
@@ -138,7 +138,7 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
   else
     echo 'the registry does not start; fix what it says and run again:'
   fi
-  echo "$words"
+  echo "$registry_words"
   return 1
 }
 
@@ -202,11 +202,12 @@ registry_ownerless() { # FOLDER
   [ "$owner" != "$ACCOUNT" ]
 }
 
-# A container that keeps restarting looks alive for a moment, so it has to answer. If Docker could not start it, `words` says why.
+# A container that keeps restarting looks alive for a moment, so it has to answer. If Docker could not start it, `registry_words` says
+# why.
 registry_start() { # DIRECTORY CONTAINER GENERATION
   start_directory=$1 start_container=$2 start_generation=$3
   if ! started=$(timeout -k 5 1200 sh "$start_directory/generations/$start_generation/start" 2>&1); then
-    words=$(echo "${started:-Docker has not started it within 20 minutes}" | tail -n 3)
+    registry_words=$(echo "${started:-Docker has not started it within 20 minutes}" | tail -n 3)
     return 1
   fi
   note=$(echo "$started" | sed -n 's/^note: //p')
