@@ -65,6 +65,34 @@ describe('shellcheck', () => {
     )
   })
 
+  // Not every call is a step with a subshell of its own: mode clean starts a registry again without one.
+  test('what a run of steps keeps for itself is set by nothing else', () => {
+    const others = files.filter(path => path.startsWith('src/') && path !== 'src/server/apply.sh')
+    expect(others.filter(path => /(^|[\s;])(begun|words)=/m.test(read(path)))).toEqual([])
+  })
+
+  test('a function of more than two arguments assigns all of them at its head', () => {
+    const functions = files
+      .filter(path => path.startsWith('src/'))
+      .flatMap(path => [...read(path).matchAll(/^(\w+)\(\) \{ # ([^\n]+)\n(.*?)^\}/gms)])
+      .map(([, name = '', head = '', body = '']) => ({ name, head, body }))
+    // A head names its own arguments, and does not send the reader to another function's.
+    expect(functions.filter(({ head }) => /^[a-z]/.test(head)).map(({ name }) => name)).toEqual([])
+
+    const passesOn = (body: string) => body.includes('"$@"') && !/\$\{?[1-9]/.test(body)
+    const many = functions
+      .map(each => ({ ...each, count: each.head.split(' ').length }))
+      .filter(({ head, count }) => count > 2 && !head.includes('...'))
+      // The names of `put` would say no more than what it does with them.
+      .filter(({ name, body }) => name !== 'put' && !passesOn(body))
+    expect(many.length).toBeGreaterThan(25)
+    const assigned = (body: string) => {
+      const lines = body.split('\n', 2).filter(line => /^ *\w+=\S+( \w+=\S+)*$/.test(line))
+      return new Set([...lines.join(' ').matchAll(/\b\w+=\$\{?(\d)/g)].map(([, at]) => at)).size
+    }
+    expect(many.filter(({ body, count }) => assigned(body) < count).map(({ name }) => name)).toEqual([])
+  })
+
   test('a function whose head names no arguments uses none', () => {
     const bodies = files
       .filter(path => path.startsWith('src/'))
