@@ -122,10 +122,10 @@ describe('through SSH', () => {
   }
 
   test.each([
-    ['has no registry', 'berth:looked\n', 'noRegistry', /has no registry in \/opt\/berth; set it up/],
+    ['has no registry', 'berth:end\n', 'noRegistry', /has no registry in \/opt\/berth; set it up/],
     [
       'is full, though nginx is not asked',
-      'berth:looked\nberth:registry\nberth:full\n',
+      'berth:registry=yes\nberth:full=yes\nberth:end\n',
       'diskFull',
       /the server’s disk is full, so nothing can be pushed/,
     ],
@@ -141,7 +141,7 @@ describe('through SSH', () => {
     const { inputs, context } = scene({}, { throughSsh: true })
     const desired = { ...inputs.desired, acme: { ...inputs.desired.acme, ca: undefined } }
     const server = {
-      run: async () => 'berth:looked\nberth:registry\n',
+      run: async () => 'berth:registry=yes\nberth:end\n',
       forward: async () => '/nowhere',
       close: async () => {},
     }

@@ -2,6 +2,7 @@ import type { Desired } from '../desired.ts'
 import type { Step } from '../resources/resource.ts'
 import { resources } from '../resources/resources.ts'
 import type { Facts } from '../server/facts.ts'
+import { lockSeconds } from '../server/failure.ts'
 import { marker } from '../server/protocol.ts'
 import { compose, line, quote } from '../shell.ts'
 
@@ -15,9 +16,6 @@ const libraries = [
 export function factsScript(desired: Desired): string {
   return compose(libraries, [...probes(desired), `echo ${marker('end')}`])
 }
-
-/** Seconds that a run waits for another one on the same server. */
-export const lockSeconds = 900
 
 /** The script that takes the steps. Once it has the lock, it first checks that the facts still hold. */
 export function applyScript(desired: Desired, facts: Facts, steps: readonly Step[]): string {

@@ -1,7 +1,6 @@
-import { lockSeconds } from '../converge/scripts.ts'
 import type { Desired, Keep } from '../desired.ts'
 import { Failure } from '../failure.ts'
-import { busyFailure } from '../server/failure.ts'
+import { busyFailure, lockSeconds } from '../server/failure.ts'
 import { lastMarker, marker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import { compose, line } from '../shell.ts'

@@ -194,6 +194,9 @@ function isWord(line: string): boolean {
   return line.trim() !== '' && !isMarker(line)
 }
 
+/** Seconds that a run waits for another one on the same server. */
+export const lockSeconds = 900
+
 /** Another run has kept the lock on the server for as long as this one could wait. */
 export function busyFailure(seconds: string | number): Failure {
   return new Failure(
