@@ -272,7 +272,7 @@ engine() { :; }
 registry_clear() { :; }
 registry_name() { echo "$2"; }
 registry_data() { :; }
-registry_start() { words='it does not start'; ${starts}; }
+registry_start() { registry_words='it does not start'; ${starts}; }
 registry_retire() { echo "retire $3"; }
 registry_up '${programs.file('berth')}' registry.example.com ${generation} '#!/bin/sh' 'secretkey: hidden'`)
 
