@@ -2,7 +2,7 @@ export const id = "action";
 export const ids = ["action"];
 export const modules = {
 
-/***/ 8002:
+/***/ 2957:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -21,7 +21,27 @@ var core = __webpack_require__(7264);
 var build_failure = __webpack_require__(9874);
 // EXTERNAL MODULE: ./build/format.js
 var format = __webpack_require__(7413);
+;// CONCATENATED MODULE: ./build/report/secrets.js
+/**
+ * Secrets in what reaches people by another way than the log. The runner masks only its log, and there only what is written as it was
+ * given: not what GitHub\u2019s API takes, nor a summary, in which some characters are escaped.
+ */
+const secrets = [];
+/** Shorter ones are parts of too many words. */
+const shortest = 4;
+/** Hides these texts from now on. */
+function hide(texts) {
+    secrets.push(...texts.filter(({ length }) => length >= shortest));
+    // One may be a part of another.
+    secrets.sort((a, b) => b.length - a.length);
+}
+/** The text with `***` in place of each secret, as the runner masks its log. */
+function secrets_hidden(text) {
+    return secrets.reduce((rest, secret) => (rest.includes(secret) ? rest.replaceAll(secret, '***') : rest), text);
+}
+
 ;// CONCATENATED MODULE: ./build/report/markdown.js
+
 /** Foreign text in Markdown, so that the job summary, comments and issues show it as it is and it has no effect. */
 /**
  * A sentence. Text between single backticks stays code, as in Berth\u2019s messages. Everything else is plain text: no HTML, links,
@@ -52,16 +72,17 @@ function barred(markdown) {
 }
 /** A block of lines. A fence in the text itself must not end it. */
 function fenced(text, language = '') {
-    const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+    const shown = secrets_hidden(text).replaceAll('\r', '\n');
+    const longest = Math.max(2, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length));
     const fence = '`'.repeat(longest + 1);
-    return `${fence}${language}\n${text.replaceAll('\r', '\n')}\n${fence}\n`;
+    return `${fence}${language}\n${shown}\n${fence}\n`;
 }
 /** A text in HTML. */
 function html(text) {
     return apart(oneLine(text)).replace(/[&<>"]/g, sign => entities[sign] ?? '');
 }
 function oneLine(text) {
-    return text.replace(/[\r\n]+/g, ' ');
+    return secrets_hidden(text).replace(/[\r\n]+/g, ' ');
 }
 function escaped(text) {
     return apart(text)
@@ -345,6 +366,8 @@ function parseCollected(text) {
     return collected;
 }
 
+// EXTERNAL MODULE: ./build/server/failure.js
+var failure = __webpack_require__(5196);
 // EXTERNAL MODULE: ./build/server/protocol.js
 var protocol = __webpack_require__(6824);
 // EXTERNAL MODULE: ./build/shell.js
@@ -1101,12 +1124,8 @@ function isTrial({ call: [name] }) {
 }
 /** Whether the registry that `config` sets up has its images in another place. A new key for the same place moves nothing. */
 function movesImages(desired, config) {
-    const wanted = bucketOf(desired);
     const before = configIn(config);
-    return wanted !== undefined && before !== undefined && placeOf(bucketIn(before)) !== placeOf(wanted);
-}
-function placeOf(access) {
-    return JSON.stringify([access?.endpoint, access?.bucket, access?.folder]);
+    return before !== undefined && whereIn(before) !== whereIn(configOf(desired));
 }
 /** Where the registry with such a config.yml keeps its images, in words. The same words are the same place. */
 function whereIn(config) {
@@ -1116,11 +1135,28 @@ function whereIn(config) {
         return `in the bucket ${bucket} at ${endpoint}${folder === '' ? '' : `, in ${folder}`}`;
     }
     const { filesystem } = storage;
-    if (!(0,json/* isObject */.Gv)(filesystem))
-        return 'in a storage that is neither a disk nor a bucket over S3';
-    const { rootdirectory } = filesystem;
-    return `on the server\u2019s disk${rootdirectory === '/var/lib/registry' ? '' : `, in ${rootdirectory}`}`;
+    if ((0,json/* isObject */.Gv)(filesystem)) {
+        const { rootdirectory = '/var/lib/registry' } = filesystem;
+        return `on the server\u2019s disk${rootdirectory === '/var/lib/registry' ? '' : `, in ${rootdirectory}`}`;
+    }
+    const [driver = 'no storage'] = Object.keys(storage).filter(key => !besides.includes(key));
+    const settings = (0,json/* isObject */.Gv)(storage[driver]) ? storage[driver] : {};
+    const named = places.flatMap(key => (settings[key] === undefined ? [] : [`${key} ${settings[key]}`]));
+    return `in ${[driver, ...named].join(', ')}`;
 }
+/** What a configuration has below `storage` besides the driver. */
+const besides = ['cache', 'delete', 'maintenance', 'redirect', 'tag'];
+/** The settings of the other drivers that say where images are. */
+const places = [
+    'accountname',
+    'authurl',
+    'bucket',
+    'container',
+    'endpoint',
+    'realm',
+    'region',
+    'rootdirectory',
+];
 /** The content of a config.yml; `undefined` if there is none, or if somebody has made it something else than YAML. */
 function configIn(file) {
     try {
@@ -1214,6 +1250,7 @@ function bucketStorage({ directory, domain }, bucket, grace) {
 
 
 
+
 /**
  * What `clean` would do, for mode `plan`; `undefined` if there is no registry yet. `logs` are those of other servers. `changes` is
  * whether `up` would change the registry.
@@ -1241,8 +1278,6 @@ async function takeInventory(server, { desired, keep, grace }, logs, changes = f
         throw new build_failure/* Failure */.HR('clock', `the server\u2019s clock and the runner\u2019s are ${Math.round(drift / 60)} minutes apart, and rules about days would delete the wrong images; set the clock (\`timedatectl set-ntp true\`) and run again`);
     return inventory;
 }
-/** Seconds that a run waits for another one on the same server. */
-const lockSeconds = 900;
 /**
  * Puts back what clients have asked for while a bucket was collected. That run knew only what the logs said when it began; `logs` are
  * those of the other servers by now.
@@ -1262,13 +1297,13 @@ async function collect(server, { desired, grace }, command, orders, logs) {
         'resources/site/site',
         'retention/retention',
     ], [
-        `lock ${lockSeconds}`,
+        `lock ${failure/* lockSeconds */.H_}`,
         ...otherLogs(logs),
         ...storageOf(desired, grace).run(command, orders).map(shell/* line */.n8),
         `echo ${(0,protocol/* marker */.xL)('end')}`,
     ]));
     if ((0,protocol/* lastMarker */.zK)(said, 'busy') !== undefined)
-        throw new build_failure/* Failure */.HR('busy', `another run of Berth has been at work on this server for ${lockSeconds} s; wait for it and run again`);
+        throw (0,failure/* busyFailure */.Gj)(failure/* lockSeconds */.H_);
     return parseCollected(unpack((0,protocol/* lastMarker */.zK)(said, 'retention.result')));
 }
 
@@ -1743,6 +1778,7 @@ function isLetIn({ status, body }) {
 
 
 
+
 /**
  * Works on all servers at once. If one can\u2019t be reached or changed, the others go on. Throws if all of them fail. Closes the
  * connections, unless `keep` says that they are still needed.
@@ -1764,6 +1800,8 @@ async function onServers(inputs, context, work, keep = false) {
                 worked.failed.push({ one, failure: servers_named(one, (0,build_failure/* asFailure */.h_)(error)) });
             }
         }));
+        if (context.cancelled.aborted)
+            throw new build_failure/* Cancelled */.cJ();
         const failure = (0,build_failure/* joined */.oR)(worked.failed.map(({ failure }) => failure));
         if (failure && worked.done.length === 0)
             throw failure;
@@ -1781,21 +1819,28 @@ function servers_named({ name }, failure) {
 }
 /** The title of the group in the log. */
 function serversTitle({ targets }) {
-    const hosts = targets.map(({ host }) => host);
-    return hosts.length > 1 ? `Servers ${hosts.join(', ')}` : `Server ${hosts[0]}`;
+    const names = namesOf(targets);
+    return names.length > 1 ? `Servers ${names.join(', ')}` : `Server ${targets[0]?.host}`;
+}
+/** What to call servers. Two may share a host, on different ports. */
+function namesOf(targets) {
+    return targets.map(({ host, port }) => (isAlone(host, targets) ? host : `${host}:${port}`));
+}
+/** Whether only one of the servers is at this host. Its port 443 can lead to one of them only. */
+function isAlone(host, targets) {
+    return targets.filter(each => each.host === host).length === 1;
 }
 function list({ desired, targets }, { servers, listener, beside }) {
-    const hosts = targets.map(({ host }) => host);
-    const columns = hosts.length > 1 ? servers_short(hosts) : hosts;
+    const names = namesOf(targets);
+    const columns = servers_short(names);
     return servers.map((server, index) => {
         const target = targets[index];
         const alone = { server, desired, listener, host: target?.host ?? '', name: undefined };
         const { shared } = desired;
         if (target === undefined || shared === undefined)
             return { ...alone, plans: planner => planner };
-        const { host, port } = target;
-        // Two servers may share a name, on different ports.
-        const name = hosts.indexOf(host) === hosts.lastIndexOf(host) ? host : `${host}:${port}`;
+        const { port } = target;
+        const name = names[index] ?? target.host;
         const peers = targets.filter(each => each !== target).map(({ address }) => address);
         return {
             ...alone,
@@ -1809,18 +1854,18 @@ function list({ desired, targets }, { servers, listener, beside }) {
         };
     });
 }
-/** Hosts as a column of the log, without the part of their names that all of them share. */
-function servers_short(hosts) {
-    const parts = hosts.map(host => ((0,external_node_net_.isIP)(host) === 0 ? host.split('.') : [host]));
+/** Names of servers as a column of the log, without the part of their names that all of them share. */
+function servers_short(names) {
+    const parts = names.map(name => ((0,external_node_net_.isIP)(name) === 0 ? name.split('.') : [name]));
     const [first = []] = parts;
     let common = 0;
     while (common + 1 < first.length &&
         parts.every(each => each.length > common + 1 && each.at(-1 - common) === first.at(-1 - common)))
         common++;
-    const names = parts.map(each => each.slice(0, each.length - common).join('.'));
-    const whole = new Set(names).size < names.length ? [...hosts] : names;
-    const width = Math.max(...whole.map(({ length }) => length));
-    return whole.map(name => name.padEnd(width));
+    const heads = parts.map(each => each.slice(0, each.length - common).join('.'));
+    const columns = new Set(heads).size < heads.length ? [...names] : heads;
+    const width = Math.max(...columns.map(({ length }) => length));
+    return columns.map(name => name.padEnd(width));
 }
 /** Runs `work` on the first server that lets us in, where any of them will do. Closes all connections. */
 async function onServer(context, work) {
@@ -1838,7 +1883,7 @@ async function firstReached({ servers }) {
         if (servers.length === 1)
             return server;
         try {
-            await server.run('echo berth:here\n');
+            await server.run(`echo ${(0,protocol/* marker */.xL)('here')}\n`);
             return server;
         }
         catch (error) {
@@ -1853,9 +1898,9 @@ const reach = 3000;
  * Looks at each of several servers as clients do, at its own address. Returns what is wrong, with the server\u2019s name. It is no failure
  * if this runner can\u2019t reach one of them by HTTPS; `unseen` may know something of it nevertheless.
  */
-async function seenAtEach({ desired: { domain, acme } }, ones, look, unseen = () => undefined) {
+async function seenAtEach({ desired: { domain, acme }, targets }, ones, look, unseen = () => undefined) {
     const looks = ones.map(async (one) => {
-        if (!(await answers(one.host))) {
+        if (!isAlone(one.host, targets) || !(await answers(one.host))) {
             one.listener.said('this runner does not reach its port 443, so what it serves was not looked at');
             const failure = unseen(one);
             return failure ? [servers_named(one, failure)] : [];
@@ -1880,7 +1925,7 @@ async function seenAtEach({ desired: { domain, acme } }, ones, look, unseen = ()
  */
 function lookAtEach({ desired, targets, pushUser }) {
     const look = async (address) => {
-        if (!(await answers(address)))
+        if (!isAlone(address, targets) || !(await answers(address)))
             return false;
         const endpoint = new Endpoint(desired.domain, desired.acme.ca, { address });
         try {
@@ -4721,6 +4766,7 @@ const site = resource({
     read(facts, { domain }) {
         const [rival = '', ...others] = facts.get('site.rival').split(' ');
         const { name, webroot, named, peers } = readLineage(facts, domain);
+        const passed = passedTo(facts.file('site.file')?.content ?? '', domain);
         return {
             lineage: name,
             webroot,
@@ -4729,7 +4775,8 @@ const site = resource({
             lost: readPeers(facts)
                 .filter(({ address }) => address === '')
                 .map(({ name }) => name),
-            former: passedTo(facts.file('site.file')?.content ?? '', domain).filter(each => !peers.includes(each)),
+            former: passed.filter(each => !peers.includes(each)),
+            moved: peers.length >= passed.length,
             trust: facts.file('site.trust'),
             nginx: facts.get('site.nginx'),
             ipv6: facts.is('site.ipv6'),
@@ -4782,7 +4829,9 @@ const site = resource({
             : `${rival} serves ${domain} already; take it over with \`adopt: true\`, or remove it`;
         return [...failures, new build_failure/* Failure */.HR('rival', sentence)];
     },
-    warnings: ({ domain }, { former }) => former.map(address => new build_failure/* Failure */.HR('servers', `${address} is no longer listed as a server of ${domain}, and still runs with the users, rights and keys of its last run; remove the registry there, with mode \`down\` and its \`ssh-host\` alone, or put its line back`)),
+    warnings: ({ domain }, { former, moved }) => former.map(address => new build_failure/* Failure */.HR('servers', moved
+        ? `${address} is no longer the address of a server of ${domain}; if that was another machine, a registry still runs there with the users, rights and keys of its last run, so remove it with mode \`down\` and its \`ssh-host\` alone`
+        : `${address} is no longer listed as a server of ${domain}, and still runs with the users, rights and keys of its last run; remove the registry there, with mode \`down\` and its \`ssh-host\` alone, or put its line back`)),
     check: ({ domain }) => ['site_check', siteFile(domain), domain],
     steps(desired, seen) {
         // Before nginx is installed its version is not known, so the server gets all dialects and takes the one that fits.
@@ -5127,13 +5176,6 @@ const resources = [
 
 
 
-
-
-const libraries = [
-    'server/protocol',
-    'server/facts',
-    ...resources.flatMap(({ name, libraries = [name] }) => libraries.map(each => `resources/${name}/${each}`)),
-];
 /** The steps from what the server is to what it should be. Throws, naming all that is in the way. */
 const planUp = (desired, facts) => plan(desired, facts, resources);
 /** Of those steps, the ones that show whether the server can use a new storage. */
@@ -5179,48 +5221,9 @@ function inOrder(steps) {
 function plan_explain(desired, { resource }, output) {
     return resources.find(({ name }) => name === resource)?.explain?.(desired, output);
 }
-/** The read-only script whose answer `Facts.parse` reads. */
-function factsScript(desired) {
-    return (0,shell/* compose */.Zz)(libraries, [...probes(desired), `echo ${(0,protocol/* marker */.xL)('end')}`]);
-}
-/** Seconds that a run waits for another one on the same server. */
-const plan_lockSeconds = 900;
-/** The script that takes the steps. Once it has the lock, it first checks that the facts still hold. */
-function applyScript(desired, facts, steps) {
-    const checks = resources.flatMap(resource => (resource.check ? [resource.check(desired)] : []));
-    return (0,shell/* compose */.Zz)(['server/apply', ...libraries], [
-        'look() {',
-        ...probes(desired),
-        '}',
-        `DISKS=${(0,shell/* quote */.hD)(['/', '/etc', '/etc/letsencrypt', '/run', '/var', '/var/lib/docker', desired.directory].join(' '))}`,
-        `lock ${plan_lockSeconds}`,
-        `still ${facts.checksum} look`,
-        ...checks.map(call => (0,shell/* line */.n8)(['step', '0', ...call])),
-        ...steps.map(({ resource, call }, index) => {
-            const waits = steps[index + 1]?.beside !== resource;
-            return (0,shell/* line */.n8)([waits ? 'step' : 'begin', `${index + 1}`, ...call]);
-        }),
-        'tell end ok',
-    ]);
-}
-/** How many resources are looked at at the same time. More of them would start more programs to pass lines on than they save. */
-const lanes = 4;
-/**
- * Looks at several resources at once, because starting programs takes most of the time. It is a pipeline: each lane prints what
- * its probes have seen, and then passes on the output of those before it, so that lines never get mixed. `files` comes last.
- */
-function probes(desired) {
-    const units = resources.flatMap(resource => resource.units?.(desired) ?? []);
-    const calls = [
-        ['units_probe', ...units],
-        ...resources.flatMap(resource => resource.probe(desired)),
-    ].map(shell/* line */.n8);
-    const [first = [], ...others] = Array.from({ length: lanes }, (_, lane) => calls.filter((_, index) => index % lanes === lane));
-    const passing = others.map(each => ['{ {', ...each, '} </dev/null; cat; }'].join('\n'));
-    return [[['{', ...first, '}'].join('\n'), ...passing, 'files'].join(' |\n')];
-}
 
 ;// CONCATENATED MODULE: ./build/converge/apply-log.js
+
 
 
 
@@ -5297,7 +5300,7 @@ class ApplyLog {
                 this.#listener.said(value);
                 break;
             case 'busy':
-                this.#busy = new build_failure/* Failure */.HR('busy', `another run of Berth has been at work on this server for ${value} s; wait for it and run again`);
+                this.#busy = (0,failure/* busyFailure */.Gj)(value);
                 break;
             case 'stale':
                 this.stale = true;
@@ -5353,6 +5356,55 @@ function last({ words }) {
 }
 function summaries({ changes }) {
     return changes.map(({ summary }) => summary).join(', ');
+}
+
+;// CONCATENATED MODULE: ./build/converge/scripts.js
+
+
+
+
+const libraries = [
+    'server/protocol',
+    'server/facts',
+    ...resources.flatMap(({ name, libraries = [name] }) => libraries.map(each => `resources/${name}/${each}`)),
+];
+/** The read-only script whose answer `Facts.parse` reads. */
+function factsScript(desired) {
+    return (0,shell/* compose */.Zz)(libraries, [...probes(desired), `echo ${(0,protocol/* marker */.xL)('end')}`]);
+}
+/** The script that takes the steps. Once it has the lock, it first checks that the facts still hold. */
+function applyScript(desired, facts, steps) {
+    const checks = resources.flatMap(resource => (resource.check ? [resource.check(desired)] : []));
+    return (0,shell/* compose */.Zz)(['server/apply', ...libraries], [
+        'look() {',
+        ...probes(desired),
+        '}',
+        `DISKS=${(0,shell/* quote */.hD)(['/', '/etc', '/etc/letsencrypt', '/run', '/var', '/var/lib/docker', desired.directory].join(' '))}`,
+        `lock ${failure/* lockSeconds */.H_}`,
+        `still ${facts.checksum} look`,
+        ...checks.map(call => (0,shell/* line */.n8)(['step', '0', ...call])),
+        ...steps.map(({ resource, call }, index) => {
+            const waits = steps[index + 1]?.beside !== resource;
+            return (0,shell/* line */.n8)([waits ? 'step' : 'begin', `${index + 1}`, ...call]);
+        }),
+        'tell end ok',
+    ]);
+}
+/** How many resources are looked at at the same time. More of them would start more programs to pass lines on than they save. */
+const lanes = 4;
+/**
+ * Looks at several resources at once, because starting programs takes most of the time. It is a pipeline: each lane prints what
+ * its probes have seen, and then passes on the output of those before it, so that lines never get mixed. `files` comes last.
+ */
+function probes(desired) {
+    const units = resources.flatMap(resource => resource.units?.(desired) ?? []);
+    const calls = [
+        ['units_probe', ...units],
+        ...resources.flatMap(resource => resource.probe(desired)),
+    ].map(shell/* line */.n8);
+    const [first = [], ...others] = Array.from({ length: lanes }, (_, lane) => calls.filter((_, index) => index % lanes === lane));
+    const passing = others.map(each => ['{ {', ...each, '} </dev/null; cat; }'].join('\n'));
+    return [[['{', ...first, '}'].join('\n'), ...passing, 'files'].join(' |\n')];
 }
 
 ;// CONCATENATED MODULE: ./build/converge/converge.js
@@ -5723,7 +5775,9 @@ async function onGitHub({ githubToken: token }, { github, listener }, what, perm
         const { message, status = 0 } = error;
         const advice = status >= 500
             ? `is GitHub at work, and does this runner reach ${github.api}, by HTTPS_PROXY if it has to? The next run tries again`
-            : `does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`;
+            : status === 422
+                ? 'GitHub refuses the text; report this as a bug, please'
+                : `does \`github-token\` have \`${permission}: write\`? (In a pull request from a fork it never has.)`;
         listener.warned(new build_failure/* Failure */.HR('github', `${what} can\u2019t be updated: ${message}; ${advice}`));
     }
 }
@@ -5850,7 +5904,8 @@ class TooLarge extends build_failure/* Failure */.HR {
 function pushFailure(said, { domain, repository, user, client }) {
     const there = `${domain}/${repository}`;
     const quoted = said.replace(/\s+/g, ' ').slice(0, 300);
-    const words = withoutNames(said, domain, repository);
+    // A proxy's whole page may be in it.
+    const words = withoutNames(said.slice(0, 10_000), domain, repository);
     // skopeo unpacks an archive before it sends anything.
     if (/no space left/i.test(words) && /initializing source|untar|\/var\/tmp\/|TMPDIR/i.test(words))
         return new build_failure/* Failure */.HR('diskFull', `this runner\u2019s disk is full, so the archive for ${there} can\u2019t be unpacked; delete what the job no longer needs, or set TMPDIR to a larger disk (${quoted})`);
@@ -5892,7 +5947,8 @@ function withoutNames(said, domain, repository) {
     return (0,format/* withoutDomain */.t7)(said, domain)
         .replace(/\b((?:oci|oci-archive|docker-archive):)[^\s"]*[^\s":]/g, '$1SOURCE')
         .replace(new RegExp(before + name, 'g'), 'REPOSITORY')
-        .replace(/(?<=REPOSITORY:|\/manifests\/|\bmanifest (?=\S+ to DOMAIN))[\w.-]*\w/g, 'TAG');
+        .replace(/(?<=REPOSITORY:|\/manifests\/)[\w.-]*\w/g, 'TAG')
+        .replace(/\bmanifest [\w.-]*\w(?= to DOMAIN)/g, 'manifest TAG');
 }
 /** Words of a client that goes through the runner\u2019s own proxy, in vain. The proxy\u2019s answer to CONNECT is all that Go tells of it. */
 function ownProxyFailure(words, quoted, domain, client) {
@@ -6614,7 +6670,7 @@ function oneOf(kind, path, reference, index = []) {
     // buildx lists an image once for each of its names.
     if (!entry || entries.some(({ digest }) => digest !== entry.digest))
         throw several(path, reference, kind, (0,json/* strings */.P$)(index.map(each => ownNameIn(each, index))));
-    const name = namesOf(entry).find(each => /[/:]/.test(each));
+    const name = archive_namesOf(entry).find(each => /[/:]/.test(each));
     // skopeo knows it by no other name, and takes the first that has it.
     const inside = index.length === 1 ? undefined : (0,json/* string */.Yj)(entry.annotations[refName]);
     const ambiguous = index.length > 1 &&
@@ -6627,20 +6683,20 @@ function oneOf(kind, path, reference, index = []) {
 }
 /** The name by which an entry, and no other image of the layout, can be asked for. */
 function ownNameIn(entry, index) {
-    const names = [(0,json/* string */.Yj)(entry.annotations[refName]), ...namesOf(entry)];
+    const names = [(0,json/* string */.Yj)(entry.annotations[refName]), ...archive_namesOf(entry)];
     return names.find(name => name !== undefined && index.every(other => other.digest === entry.digest || !isCalled(other, name)));
 }
 const refName = 'org.opencontainers.image.ref.name';
 /** What containerd writes before a name without a registry and a slash. `docker save` of another store omits it. */
 const officialImage = /^docker\.io\/library\//;
 /** The names of an entry, full references first. buildx writes several into one annotation. */
-function namesOf({ annotations }) {
+function archive_namesOf({ annotations }) {
     const references = (0,json/* string */.Yj)(annotations[refName])?.split(',') ?? [];
     return [...new Set([...(0,json/* strings */.P$)([annotations['io.containerd.image.name']]), ...references])];
 }
 function isCalled(entry, reference) {
     return (entry.annotations[refName] === reference ||
-        namesOf(entry).some(name => ['', 'docker.io/', 'docker.io/library/'].some(hub => hub + reference === name)));
+        archive_namesOf(entry).some(name => ['', 'docker.io/', 'docker.io/library/'].some(hub => hub + reference === name)));
 }
 function several(path, reference, kind, names) {
     const what = reference === undefined ? 'does not hold exactly one image' : `has no single image ${reference}`;
@@ -7257,6 +7313,7 @@ function privileged(file, command) {
 
 
 
+
 /** Looks at the registry as its clients do, and pushes if there is an image. */
 async function push(inputs, context) {
     try {
@@ -7357,13 +7414,13 @@ async function onWay(endpoint, locals, inputs, context, work) {
 /** A path on this machine that connects to the registry\u2019s socket. nginx, which refuses uploads when the disk is full, is bypassed. */
 async function registrySocket(server, domain, directory) {
     const socket = `${directory}/registry.sock`;
-    const said = await server.run(`echo berth:looked
-[ ! -S ${(0,shell/* quote */.hD)(socket)} ] || echo berth:registry
-[ ! -e ${(0,shell/* quote */.hD)(fullFlag(domain))} ] || echo berth:full
+    const said = await server.run(`[ ! -S ${(0,shell/* quote */.hD)(socket)} ] || echo ${(0,protocol/* marker */.xL)('registry', 'yes')}
+[ ! -e ${(0,shell/* quote */.hD)(fullFlag(domain))} ] || echo ${(0,protocol/* marker */.xL)('full', 'yes')}
+echo ${(0,protocol/* marker */.xL)('end')}
 `);
-    if (!said.includes('berth:registry'))
+    if ((0,protocol/* lastMarker */.zK)(said, 'registry') === undefined)
         throw new build_failure/* Failure */.HR('noRegistry', `the server has no registry in ${directory}; set it up with mode \`up\`, or give its \`directory\``);
-    if (said.includes('berth:full'))
+    if ((0,protocol/* lastMarker */.zK)(said, 'full') !== undefined)
         throw new DiskFull('the server\u2019s disk is full, so nothing can be pushed');
     return server.forward(socket);
 }
@@ -7404,6 +7461,8 @@ async function trustAuthority({ desired: { domain, acme } }, context) {
 ;// CONCATENATED MODULE: ./build/report/issue.js
 
 
+/** Characters for what is wrong. GitHub takes 65,536 in all, and escaping makes a text longer. */
+const issue_room = 20_000;
 /**
  * Keeps one issue open while the certificate of `domain` is at risk. It is recognized by an invisible mark in its text and by its
  * author, so people may change its title and labels. `risk` is a sentence; `undefined` closes the issue. Returns a sentence
@@ -7428,7 +7487,7 @@ async function keepIssue(to, domain, risk, expires) {
         });
         return `closed issue #${issue.number}`;
     }
-    const [sentence = '', ...words] = risk.split('\n');
+    const [sentence = '', ...words] = risk.slice(0, issue_room).split('\n');
     const text = words.length === 0 ? inline(sentence) : `${inline(sentence)}\n\n${fenced(words.join('\n'), 'text')}`;
     const body = `${text}\n\nThis issue is kept up to date, and closed when the certificate is well again.\n\n${mark}\n`;
     if (!issue) {
@@ -7457,10 +7516,14 @@ async function keepIssue(to, domain, risk, expires) {
 
 
 
+
+
 /** Renews the certificate if it is due, checks which one is served, and keeps an issue open on GitHub while it is at risk. */
 async function renew(inputs, context) {
     const { domain } = inputs.desired;
     const { done } = await context.group(serversTitle(inputs), () => onServers(inputs, context, one => renew_renewed(one)));
+    if (context.cancelled.aborted)
+        throw new build_failure/* Cancelled */.cJ();
     const steps = done.flatMap(({ result }) => result.steps);
     let served;
     let failure = (0,build_failure/* joined */.oR)(done.flatMap(({ one, result }) => (result.fatal ? [servers_named(one, result.fatal)] : [])));
@@ -7518,10 +7581,9 @@ function assessUnseen(inputs, { facts, steps, undone }) {
 function assessOf(inputs, { one, result }, served) {
     const { facts, steps, undone } = result;
     const disk = onDisk(inputs, facts);
-    const { certificate, acme } = inputs.desired;
     const ordered = steps.some(isOrder);
-    // Only with these two can a proxy end TLS.
-    const mayBeProxied = !ordered && (certificate !== undefined || acme.dns !== undefined);
+    // A proxy has no SSH. Where SSH goes to the name itself, another certificate comes from another machine.
+    const mayBeProxied = !ordered && one.host !== inputs.desired.domain;
     const proxied = mayBeProxied && same(shown(inputs, facts, steps), disk) && !same(served, disk);
     if (proxied && disk)
         one.listener.said(`a proxy in front of this server shows a certificate that is valid until ${renew_date(served)}; the server\u2019s own is valid until ${renew_date(disk)}`);
@@ -7546,7 +7608,7 @@ async function renew_renewed({ server, desired, plans, ...one }) {
             const { domain } = desired;
             const site = facts.file('site.file');
             if (site === undefined) {
-                throw new build_failure/* Failure */.HR('noRegistry', `this server has no registry ${domain} set up by Berth; set it up with mode \`up\` first`);
+                throw noRegistry(domain);
             }
             // Only `up` changes the site.
             if (readLineage(facts, domain).name !== domain && site.content.includes(`/live/${domain}/`)) {
@@ -7583,7 +7645,7 @@ function assess({ desired: { domain, renewBefore, certificate } }, { served, dis
     const own = proxied && disk && due(disk, renewBefore, now) ? disk : served;
     if (!due(own, renewBefore, now))
         return undefined;
-    const left = Math.floor((own.validToDate.getTime() - now) / (24 * 60 * 60 * 1000));
+    const left = (0,format/* daysUntil */.AQ)(own.validToDate, now);
     const risk = `the certificate of ${domain} is valid for only ${left} more ${left === 1 ? 'day' : 'days'}, until ${renew_date(own)}`;
     if (proxied && own === served)
         return new build_failure/* Failure */.HR('renewal', `${risk}; the proxy in front of the server shows it, so renew it there`);
@@ -7609,6 +7671,7 @@ function renew_date({ validToDate }) {
 
 
 
+
 /** Converges, verifies, then pushes. */
 function up(inputs, context) {
     return onEndpoint(inputs, async (endpoint) => {
@@ -7617,14 +7680,15 @@ function up(inputs, context) {
         const wellBefore = inputs.targets.length > 1 ? lookAtEach(inputs) : new Map();
         // An image that can\u2019t be pushed should be reported before the server changes.
         const locals = await findLocals(inputs, context);
+        const taken = [];
         const { done, failed } = await context.group(serversTitle(inputs), async () => {
             const looks = await together(inputs, context);
-            return onServers(inputs, context, ({ server, desired, listener, plans }) => converge(server, desired, plans(planUp), listener, looks.get(server)), 
+            return onServers(inputs, context, ({ server, desired, listener, plans }) => converge(server, desired, plans(planUp), noting(taken, listener), looks.get(server)), 
             // Images that go through SSH still need the connection.
             inputs.throughSsh);
         });
         const steps = done.flatMap(({ result }) => result);
-        const failures = failed.map(({ failure }) => behind(failure, steps));
+        const failures = failed.map(({ one, failure }) => behind(failure, changedUsers(steps), changedUsers(taken.filter(({ server }) => server === one.name))));
         // The name may point to a server that was not changed.
         if (inputs.targets.length > 1)
             failures.push(...(await proveEach(inputs, context, done, wellBefore)));
@@ -7643,18 +7707,18 @@ function up(inputs, context) {
                 throw (0,build_failure/* joined */.oR)([...failures, (0,build_failure/* asFailure */.h_)(error)]);
             if (!(error instanceof DiskFull))
                 throw error;
-            const room = await onServer(context, server => server.run(`echo berth:room\ndf -h ${(0,shell/* quote */.hD)(`${inputs.desired.directory}/data`)}\n`));
+            const room = await onServer(context, server => server.run(`echo ${(0,protocol/* marker */.xL)('room')}\ndf -h ${(0,shell/* quote */.hD)(`${inputs.desired.directory}/data`)}\n`));
             throw new build_failure/* Failure */.HR('diskFull', `${error.message}; ${freeRoom(room)}. Delete what is not needed, or enlarge the disk`);
         }
     });
 }
 /**
- * Looks at several servers with one bucket, and returns what was seen. If images would move to another storage, each server first tries
+ * Looks at several servers with one storage, and returns what was seen. If images would move to another storage, each server first tries
  * that, and nothing is changed unless all of them can use it: otherwise the rest would serve other images under the same name.
  */
 async function together(inputs, context) {
     const looks = new Map();
-    if (inputs.targets.length < 2 || bucketOf(inputs.desired) === undefined)
+    if (inputs.targets.length < 2)
         return looks;
     const { done, failed } = await onServers(inputs, context, ({ server, desired, plans }) => {
         const first = look(server, desired, plans(planUp));
@@ -7664,7 +7728,8 @@ async function together(inputs, context) {
     const moves = done.some(({ one, result: { facts } }) => movesImages(one.desired, registry.read(facts, one.desired).config));
     if (!moves)
         return looks;
-    if (failed.length === 0)
+    // Other storages have no trial.
+    if (failed.length === 0 && bucketOf(inputs.desired))
         failed.push(...(await onServers(inputs, context, tryStorage, true)).failed);
     const [first] = failed;
     if (first === undefined)
@@ -7693,16 +7758,34 @@ async function proveLogins(inputs, { listener, group }, steps) {
         listener.said(`logged in as ${users_names(proved.map(({ name }) => name))}${rest === 0 ? '' : `; ${rest} more are in the same file`}`);
     });
 }
-/** Adds to a server\u2019s failure whose old passwords it still accepts. */
-function behind({ topic, message }, steps) {
-    const narrowed = steps
+/** A listener that also notes which steps were taken. */
+function noting(taken, listener) {
+    return {
+        ...listener,
+        done(step, milliseconds) {
+            taken.push(step);
+            listener.done(step, milliseconds);
+        },
+    };
+}
+/** Whose old password no longer counts after these steps. */
+function changedUsers(steps) {
+    const changed = steps
         .filter(({ resource }) => resource === 'users')
         .flatMap(({ changes }) => changes)
         .flatMap(({ action, subject }) => (action === 'create' || subject === undefined ? [] : [subject]));
-    const who = [...new Set(narrowed)];
-    return new build_failure/* Failure */.HR(topic, who.length === 0
-        ? message
-        : `${message}${/[.?]$/.test(message) ? '' : '.'} Until a run has changed it, it lets in with an old password: ${users_names(who)}`);
+    return [...new Set(changed)];
+}
+/**
+ * Adds to a server\u2019s failure whose old passwords it still accepts: of those who were changed on others, who were not `here`. A line
+ * of its own, if the message ends with what the server said.
+ */
+function behind({ topic, message }, others, here) {
+    const who = others.filter(name => !here.includes(name));
+    if (who.length === 0)
+        return new build_failure/* Failure */.HR(topic, message);
+    const end = message.includes('\n') ? '\n' : /[.?]$/.test(message) ? ' ' : '. ';
+    return new build_failure/* Failure */.HR(topic, `${message}${end}Until a run has changed it, it lets in with an old password: ${users_names(who)}`);
 }
 /**
  * Checks who is let in on each server, at its own address: the name points to only one of them. One that did so before, and was not
@@ -7807,7 +7890,7 @@ class Log {
     planned = (steps, detailed) => {
         this.steps = steps;
         if (steps.length === 0) {
-            this.said('nothing to do: the server is as it should be');
+            this.said(log_nothing);
             return;
         }
         const changes = (0,format/* count */.U9)(steps.flatMap(({ changes }) => changes).length, 'change');
@@ -7815,38 +7898,23 @@ class Log {
         // In mode `plan`, the plan is not folded away.
         if (!detailed)
             this.#begin(`Plan: ${changes}`);
-        for (const { resource, changes, keeps } of steps) {
-            for (const change of changes) {
-                this.said(planLine(resource, change));
-                if (change.file && (detailed || change.action === 'update'))
-                    this.said(diff(change.file));
-            }
-            if (keeps)
-                this.said(`= ${resource}: ${keeps}`);
-        }
+        for (const text of planTexts(steps, detailed))
+            this.said(text);
         if (!detailed)
             this.#begin('Change the server');
     };
     /** The log of one of several servers that are worked on at the same time: each line says which one it is about. */
     beside = (server, column) => {
-        const each = (text) => text
+        // What ends a line in the log must end it here, or a server could write a line in another one\u2019s name.
+        const each = (text) => plain_plain(text)
             .split('\n')
             .map(line => `${column} | ${line}`)
             .join('\n');
         return {
             planned: (steps, detailed) => {
                 this.steps = [...this.steps.filter(step => step.server !== server), ...steps];
-                if (steps.length === 0)
-                    this.said(each('nothing to do: the server is as it should be'));
-                for (const { resource, changes, keeps } of steps) {
-                    for (const change of changes) {
-                        this.said(each(planLine(resource, change)));
-                        if (change.file && (detailed || change.action === 'update'))
-                            this.said(each(diff(change.file)));
-                    }
-                    if (keeps)
-                        this.said(each(`= ${resource}: ${keeps}`));
-                }
+                for (const text of steps.length === 0 ? [log_nothing] : planTexts(steps, detailed))
+                    this.said(each(text));
             },
             done: (step, milliseconds) => {
                 this.taken.set(step, milliseconds);
@@ -7890,6 +7958,17 @@ class Log {
         return `${plain_plain(failure.message)}\n${helpFor(failure, this.#env)}`;
     }
 }
+const log_nothing = 'nothing to do: the server is as it should be';
+/** A plan, text by text. `detailed` also shows files that will be made. */
+function planTexts(steps, detailed) {
+    return steps.flatMap(({ resource, changes, keeps }) => [
+        ...changes.flatMap(change => [
+            planLine(resource, change),
+            ...(change.file && (detailed || change.action === 'update') ? [diff(change.file)] : []),
+        ]),
+        ...(keeps ? [`= ${resource}: ${keeps}`] : []),
+    ]);
+}
 // GitHub does not mask titles, so they have nothing from the message.
 function log_title({ topic }) {
     return `Berth: ${topic === undefined ? 'failed' : build_failure/* topics */.vp[topic]}`;
@@ -7905,7 +7984,7 @@ function log_title({ topic }) {
 function summary(outcome, around) {
     return [
         `## \u2693 ${outcome.domain}`,
-        ...failure(outcome, around),
+        ...summary_failure(outcome, around),
         ...facts(outcome, around),
         ...pushed(outcome),
         ...retentionSummary(outcome),
@@ -7914,7 +7993,7 @@ function summary(outcome, around) {
         '',
     ].join('\n\n');
 }
-function failure({ failure }, { help }) {
+function summary_failure({ failure }, { help }) {
     if (failure === undefined)
         return [];
     const [sentence = '', ...words] = failure.message.split('\n');
@@ -8057,13 +8136,17 @@ function summary_shell(lines) {
 
 
 
+
 const log = new Log(core, process.env);
 /** The registry\u2019s name, once the inputs are known to be good. */
 let domain = 'Berth';
-/** Masks texts in the log from now on. */
+/** Whether the mode changes anything. */
+let applied = true;
+/** Masks texts from now on: in the log, and in what goes to GitHub by another way. */
 function mask(secrets) {
     for (const each of secrets)
         core.setSecret(each);
+    hide(secrets);
 }
 const { debug } = log;
 /** Runs the step. `begun` reads the inputs and starts to connect to the servers. */
@@ -8073,6 +8156,7 @@ async function run(begun, folder, cancelled) {
         const known = await begun;
         servers = known.servers;
         domain = known.inputs.desired.domain;
+        applied = known.inputs.mode !== 'plan';
         known.inputs.warnings.forEach(log.warned);
         known.inputs.notes.forEach(log.said);
         await report(await work(known, folder, cancelled));
@@ -8099,7 +8183,7 @@ function work({ inputs, pull, servers }, folder, cancelled) {
 }
 async function report(outcome) {
     core.setOutput('registry', outcome.domain);
-    core.setOutput('changed', outcome.steps.length > 0 || isCleaned(outcome));
+    core.setOutput('changed', outcome.steps.length > 0 || log.taken.size > 0 || isCleaned(outcome));
     core.setOutput('plan', planJson(outcome.steps));
     core.setOutput('images', references(outcome).join('\n'));
     core.setOutput('digest', outcome.pushed[0]?.digest ?? '');
@@ -8112,7 +8196,8 @@ async function report(outcome) {
         log.said(closing(outcome, Date.now(), performance.now()));
     else
         fail(outcome.failure);
-    await summarize(outcome);
+    // Of a server that failed the outcome knows nothing, but something may have been done there.
+    await summarize(outcome.failure ? { ...outcome, steps: log.steps } : outcome);
 }
 /** A failed run has no outcome, but it has a plan, and some of that may have been done. */
 async function reportFailure(error) {
@@ -8125,7 +8210,7 @@ async function reportFailure(error) {
         fail(failure);
         if (error instanceof Error)
             log.debug(error.stack ?? '');
-        await summarize({ domain, steps: log.steps, applied: true, pushed: [], failure });
+        await summarize({ domain, steps: log.steps, applied, pushed: [], failure });
     }
 }
 /** Never a stack trace, which tells a user nothing. */

@@ -356,6 +356,7 @@ function onDisk({ registry }) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   HR: () => (/* binding */ Failure),
+/* harmony export */   cJ: () => (/* binding */ Cancelled),
 /* harmony export */   dz: () => (/* binding */ InputError),
 /* harmony export */   h_: () => (/* binding */ asFailure),
 /* harmony export */   oR: () => (/* binding */ joined),
@@ -433,6 +434,12 @@ function asFailure(error) {
     if (error instanceof Failure)
         return error;
     return new Failure(undefined, error instanceof Error ? error.message : String(error));
+}
+/** The job was cancelled, so nothing that went wrong afterwards means anything. */
+class Cancelled extends Failure {
+    constructor() {
+        super('connectionLost', 'the run was cancelled; run the workflow again');
+    }
 }
 /** Every mistake in the inputs, each beginning with the input\u2019s name. */
 class InputError extends Error {
@@ -981,7 +988,9 @@ function parseImages(text, names, mistake, note = () => { }) {
         if (line === '')
             continue;
         if (twin(line)) {
-            note(`${line} is on another registry, so it is left out`);
+            note((0,reference/* registryOf */.Fv)(line) === undefined
+                ? `${line} is the name of the same image on Docker Hub, so it is left out; to push another one, write ${line} => ${line}`
+                : `${line} is on another registry, so it is left out`);
             continue;
         }
         const fail = (message) => mistake(`line ${number}: ${message}`);
@@ -2018,7 +2027,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
 /* harmony import */ var _inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6490);
 /* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9368);
-/* harmony import */ var _server_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(442);
+/* harmony import */ var _server_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9819);
 
 
 
@@ -2100,7 +2109,7 @@ const begun = begin();
 const loaded = begun
     .catch(() => { }) // The action reports it.
     .then(async () => {
-    const action = await Promise.all(/* import() | action */[__nccwpck_require__.e("yaml"), __nccwpck_require__.e("action-packages"), __nccwpck_require__.e("action")]).then(__nccwpck_require__.bind(__nccwpck_require__, 8002));
+    const action = await Promise.all(/* import() | action */[__nccwpck_require__.e("yaml"), __nccwpck_require__.e("action-packages"), __nccwpck_require__.e("action")]).then(__nccwpck_require__.bind(__nccwpck_require__, 2957));
     action.mask(secrets);
     return action;
 });
@@ -2265,6 +2274,177 @@ function environment() {
 
 /***/ }),
 
+/***/ 5196:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   A9: () => (/* binding */ runFailure),
+/* harmony export */   Gj: () => (/* binding */ busyFailure),
+/* harmony export */   H_: () => (/* binding */ lockSeconds),
+/* harmony export */   Y4: () => (/* binding */ keyFailure),
+/* harmony export */   nk: () => (/* binding */ offeredKey),
+/* harmony export */   vZ: () => (/* binding */ connectFailure)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9874);
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7413);
+/* harmony import */ var _hostkey_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(287);
+/* harmony import */ var _protocol_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6824);
+
+
+
+
+/** Why OpenSSH can't use the private key, and what to do, in a sentence. */
+function keyFailure(stderr, { passphrase }) {
+    if (!/incorrect passphrase/.test(stderr)) {
+        return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('key', `\`ssh-key\` can\u2019t be read by OpenSSH (${(0,_format_js__WEBPACK_IMPORTED_MODULE_2__/* .lastLine */ .fM)(stderr)}); paste the whole file again`);
+    }
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('key', passphrase === undefined
+        ? '`ssh-key` is encrypted; give its passphrase as `ssh-key-passphrase`'
+        : '`ssh-key-passphrase` does not open `ssh-key`; give the right one, or a key without a passphrase');
+}
+/** Why there is no connection, and what to do, in a sentence. */
+function connectFailure(stderr, target) {
+    const { jump } = target;
+    const server = place(target);
+    const between = jump ? `the jump host ${place(jump)}` : server;
+    const find = (pattern) => pattern.exec(stderr);
+    const found = (host) => jump?.host === host && (target.host !== host || !find(/^channel 0: open failed/m)) ? between : server;
+    const unreachable = (sentence) => new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('connection', sentence);
+    const key = offeredKey(stderr);
+    if (key !== undefined)
+        return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('hostKey', strangeKey(key, target));
+    const denied = find(/^(\S+)@(\S+): Permission denied \(([^)]*)\)/m);
+    if (denied) {
+        const [, user = '', host = '', methods = ''] = denied;
+        return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('login', /publickey/.test(methods)
+            ? `${found(host)} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\`${user === 'root' ? ' (its sshd may refuse root altogether: `PermitRootLogin`)' : ''}`
+            : `${found(host)} takes no keys from \`${user}\`, or wants more than a key (${methods}); let sshd accept a key alone there: \`PubkeyAuthentication yes\`, and for this user no second factor in \`AuthenticationMethods\``);
+    }
+    const unknown = find(/Could not resolve hostname (\S+?):/)?.[1];
+    if (unknown !== undefined) {
+        return unreachable(`the name ${unknown} does not resolve; add its DNS record, or correct ${unknown === jump?.host ? '`ssh-jump`' : '`ssh-host`'}`);
+    }
+    const [, host, reason = ''] = find(/^ssh: connect to host (\S+) port \d+: (.*)$/m) ?? [];
+    if (host !== undefined) {
+        const input = found(host) === server ? '`ssh-port`' : '`ssh-jump`';
+        return unreachable(/refused/.test(reason)
+            ? `nothing listens for SSH at ${found(host)}; is sshd running there, and is ${input} right?`
+            : `${found(host)} does not answer (${reason.trim()}); is the machine up, and does its firewall let SSH in from here?`);
+    }
+    const forwarding = find(/^channel 0: open failed: (.*)$/m)?.[1];
+    if (forwarding !== undefined) {
+        return unreachable(`${between} can\u2019t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`);
+    }
+    if (find(/Their offer: /)) {
+        return unreachable(`this runner\u2019s OpenSSH and ${server} have no algorithm in common (${(0,_format_js__WEBPACK_IMPORTED_MODULE_2__/* .lastLine */ .fM)(stderr)}); update the older of the two`);
+    }
+    // A host that showed a key does speak SSH.
+    const [shown] = (0,_protocol_js__WEBPACK_IMPORTED_MODULE_3__/* .lastMarker */ .zK)(stderr, 'offered')?.split(' ') ?? [];
+    if (shown === (0,_hostkey_js__WEBPACK_IMPORTED_MODULE_1__/* .hostKeyName */ .t)(target.host, target.port) && find(/Connection (closed|reset)/)) {
+        return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('login', `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`);
+    }
+    if (jump && find(/timed out|Connection (closed|reset)/)) {
+        return unreachable(`${server} can\u2019t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`);
+    }
+    if (find(/timed out|Connection (closed|reset)/)) {
+        return unreachable(`${server} accepts the connection but does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`);
+    }
+    return unreachable(`there is no connection to ${server} (${(0,_format_js__WEBPACK_IMPORTED_MODULE_2__/* .lastLine */ .fM)(stderr)}); try \`ssh -v\` from a machine of your own`);
+}
+/**
+ * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script itself ended.
+ * Every script prints a line of the protocol as soon as it begins.
+ */
+function runFailure({ code, stdout, stderr }, target) {
+    const ran = stdout.split('\n').some(_protocol_js__WEBPACK_IMPORTED_MODULE_3__/* .isMarker */ .rg);
+    // ssh's own code: the connection was lost.
+    const { user } = target;
+    if (code === 255) {
+        return ran || user !== 'root'
+            ? new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('connectionLost', `the connection to ${place(target)} was lost${ran ? ' halfway' : ''}; run the workflow again, which continues from there`)
+            : new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('login', `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`);
+    }
+    if (ran)
+        return undefined;
+    const noRoot = user === 'root' ? undefined : rootFailure(stderr, target);
+    if (noRoot)
+        return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('sudo', noRoot);
+    const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1);
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('login', `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (\u201c${words.trim()}\u201d)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);
+}
+/** The known_hosts line of the host key that ssh refused; `undefined` if it failed for another reason. */
+function offeredKey(stderr) {
+    if (!/^Host key verification failed/m.test(stderr))
+        return undefined;
+    return (0,_protocol_js__WEBPACK_IMPORTED_MODULE_3__/* .lastMarker */ .zK)(stderr, 'offered');
+}
+function strangeKey(key, { fingerprints, knownHosts }) {
+    const [host = ''] = key.split(' ');
+    const lines = knownHosts.filter(line => line.toLowerCase().split(/[\s,]/).includes(host));
+    // Nobody can tell which host a hashed line is for, or a fingerprint without a host.
+    const own = fingerprints.flatMap(each => (each.startsWith(`${host} `) ? [each.slice(host.length + 1)] : []));
+    const pinned = [...(lines.length > 0 ? lines : knownHosts).map(_hostkey_js__WEBPACK_IMPORTED_MODULE_1__/* .fingerprint */ .R), ...own];
+    const offered = (0,_hostkey_js__WEBPACK_IMPORTED_MODULE_1__/* .fingerprint */ .R)(key);
+    if (pinned.includes(offered)) {
+        return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``;
+    }
+    const known = pinned.length === 0
+        ? 'none is pinned for it'
+        : `pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}`;
+    return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, ${known}. If that machine was reinstalled, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be intercepting the connection`;
+}
+// It is a race whether sshd hangs up before or after it accepts root's key, so both have the same message.
+function hungUp({ user }) {
+    const where = user === 'root'
+        ? 'look at `PermitRootLogin` in its sshd\u2019s settings: with `forced-commands-only` the key needs a forced command'
+        : 'look at its sshd\u2019s log (`journalctl -u ssh -n 20`)';
+    return `run the workflow again, and if it says the same, ${where}`;
+}
+function rootFailure(stderr, { user, sudoPassword }) {
+    const said = (pattern) => pattern.test(stderr);
+    if (said(/not in the sudoers file|not allowed to (execute|run)|I'm afraid I can't do that/)) {
+        return `\`${user}\` may not become root with sudo; add the user to the sudo group, or change \`ssh-user\``;
+    }
+    if (said(/sudo: .*not found/))
+        return 'the server has no sudo; install it, or set `ssh-user: root`';
+    if (said(/must have a tty/)) {
+        return `sudo wants a terminal from \`${user}\`; take \`requiretty\` out of the server\u2019s sudoers`;
+    }
+    if (sudoPassword !== undefined &&
+        said(/incorrect password|incorrect authentication|[Aa]uthentication failed/)) {
+        return `sudo does not accept \`sudo-password\` from \`${user}\`; correct it, or let the user become root without one`;
+    }
+    if (said(/password is required|authentication is required/)) {
+        return `sudo asks \`${user}\` for a password; give it as \`sudo-password\`, or let the user become root without one`;
+    }
+    const reason = /^sudo(?:-rs)?: (.*)$/m.exec(stderr)?.[1];
+    return reason && `\`${user}\` can\u2019t become root: sudo says \u201c${reason}\u201d`;
+}
+function place({ host, port }) {
+    return port === 22 ? host : `${host} port ${port}`;
+}
+// ssh first says what happened, then what follows from it.
+function firstLine(text) {
+    return (0,_format_js__WEBPACK_IMPORTED_MODULE_2__/* .lastLine */ .fM)(text.split('\n').find(isWord) ?? '');
+}
+// The banner comes first, and says nothing about the command.
+function letIn(stderr) {
+    return stderr.split('\n').indexOf((0,_protocol_js__WEBPACK_IMPORTED_MODULE_3__/* .marker */ .xL)('connected')) + 1;
+}
+// Not one of our own lines.
+function isWord(line) {
+    return line.trim() !== '' && !(0,_protocol_js__WEBPACK_IMPORTED_MODULE_3__/* .isMarker */ .rg)(line);
+}
+/** Seconds that a run waits for another one on the same server. */
+const lockSeconds = 900;
+/** Another run has kept the lock on the server for as long as this one could wait. */
+function busyFailure(seconds) {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('busy', `another run of Berth has been at work on this server for ${seconds} s; wait for it and run again`);
+}
+
+
+/***/ }),
+
 /***/ 287:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -2323,7 +2503,7 @@ function lastMarker(text, name) {
 
 /***/ }),
 
-/***/ 442:
+/***/ 9819:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2465,154 +2645,8 @@ class Connection {
     }
 }
 
-;// CONCATENATED MODULE: ./build/server/failure.js
-
-
-
-
-/** Why OpenSSH can't use the private key, and what to do, in a sentence. */
-function keyFailure(stderr, { passphrase }) {
-    if (!/incorrect passphrase/.test(stderr)) {
-        return new failure/* Failure */.HR('key', `\`ssh-key\` can\u2019t be read by OpenSSH (${(0,format/* lastLine */.fM)(stderr)}); paste the whole file again`);
-    }
-    return new failure/* Failure */.HR('key', passphrase === undefined
-        ? '`ssh-key` is encrypted; give its passphrase as `ssh-key-passphrase`'
-        : '`ssh-key-passphrase` does not open `ssh-key`; give the right one, or a key without a passphrase');
-}
-/** Why there is no connection, and what to do, in a sentence. */
-function connectFailure(stderr, target) {
-    const { jump } = target;
-    const server = place(target);
-    const between = jump ? `the jump host ${place(jump)}` : server;
-    const find = (pattern) => pattern.exec(stderr);
-    const found = (host) => jump?.host === host && (target.host !== host || !find(/^channel 0: open failed/m)) ? between : server;
-    const unreachable = (sentence) => new failure/* Failure */.HR('connection', sentence);
-    const key = offeredKey(stderr);
-    if (key !== undefined)
-        return new failure/* Failure */.HR('hostKey', strangeKey(key, target));
-    const denied = find(/^(\S+)@(\S+): Permission denied \(([^)]*)\)/m);
-    if (denied) {
-        const [, user = '', host = '', methods = ''] = denied;
-        return new failure/* Failure */.HR('login', /publickey/.test(methods)
-            ? `${found(host)} does not let \`${user}\` in with this key; add its public half to ~${user}/.ssh/authorized_keys there, or change \`ssh-user\` or \`ssh-key\`${user === 'root' ? ' (its sshd may refuse root altogether: `PermitRootLogin`)' : ''}`
-            : `${found(host)} takes no keys from \`${user}\`, or wants more than a key (${methods}); let sshd accept a key alone there: \`PubkeyAuthentication yes\`, and for this user no second factor in \`AuthenticationMethods\``);
-    }
-    const unknown = find(/Could not resolve hostname (\S+?):/)?.[1];
-    if (unknown !== undefined) {
-        return unreachable(`the name ${unknown} does not resolve; add its DNS record, or correct ${unknown === jump?.host ? '`ssh-jump`' : '`ssh-host`'}`);
-    }
-    const [, host, reason = ''] = find(/^ssh: connect to host (\S+) port \d+: (.*)$/m) ?? [];
-    if (host !== undefined) {
-        const input = found(host) === server ? '`ssh-port`' : '`ssh-jump`';
-        return unreachable(/refused/.test(reason)
-            ? `nothing listens for SSH at ${found(host)}; is sshd running there, and is ${input} right?`
-            : `${found(host)} does not answer (${reason.trim()}); is the machine up, and does its firewall let SSH in from here?`);
-    }
-    const forwarding = find(/^channel 0: open failed: (.*)$/m)?.[1];
-    if (forwarding !== undefined) {
-        return unreachable(`${between} can\u2019t reach ${server} (${forwarding.trim()}); does it know the name, does it allow forwarding, and is \`ssh-port\` right?`);
-    }
-    if (find(/Their offer: /)) {
-        return unreachable(`this runner\u2019s OpenSSH and ${server} have no algorithm in common (${(0,format/* lastLine */.fM)(stderr)}); update the older of the two`);
-    }
-    // A host that showed a key does speak SSH.
-    const [shown] = (0,protocol/* lastMarker */.zK)(stderr, 'offered')?.split(' ') ?? [];
-    if (shown === (0,hostkey/* hostKeyName */.t)(target.host, target.port) && find(/Connection (closed|reset)/)) {
-        return new failure/* Failure */.HR('login', `${server} closed the connection while \`${target.user}\` logged in; ${hungUp(target)}`);
-    }
-    if (jump && find(/timed out|Connection (closed|reset)/)) {
-        return unreachable(`${server} can\u2019t be reached through ${between} (${firstLine(stderr)}); are both up, and may the jump host connect to the server?`);
-    }
-    if (find(/timed out|Connection (closed|reset)/)) {
-        return unreachable(`${server} accepts the connection but does not speak SSH; is \`ssh-port\` right, and does its sshd accept connections from here?`);
-    }
-    return unreachable(`there is no connection to ${server} (${(0,format/* lastLine */.fM)(stderr)}); try \`ssh -v\` from a machine of your own`);
-}
-/**
- * Why a script did not run as root, or lost its connection, and what to do, in a sentence; `undefined` if the script itself ended.
- * Every script prints a line of the protocol as soon as it begins.
- */
-function runFailure({ code, stdout, stderr }, target) {
-    const ran = stdout.split('\n').some(protocol/* isMarker */.rg);
-    // ssh's own code: the connection was lost.
-    const { user } = target;
-    if (code === 255) {
-        return ran || user !== 'root'
-            ? new failure/* Failure */.HR('connectionLost', `the connection to ${place(target)} was lost${ran ? ' halfway' : ''}; run the workflow again, which continues from there`)
-            : new failure/* Failure */.HR('login', `${place(target)} let the key in and closed the connection before anything ran; ${hungUp(target)}`);
-    }
-    if (ran)
-        return undefined;
-    const noRoot = user === 'root' ? undefined : rootFailure(stderr, target);
-    if (noRoot)
-        return new failure/* Failure */.HR('sudo', noRoot);
-    const words = [...stdout.split('\n'), ...stderr.split('\n').slice(letIn(stderr))].filter(isWord).at(-1);
-    return new failure/* Failure */.HR('login', `${place(target)} lets \`${user}\` in, and runs no commands for this user${words === undefined ? '' : ` (\u201c${words.trim()}\u201d)`}; give the user a shell and a key without a forced command, or change \`ssh-user\``);
-}
-/** The known_hosts line of the host key that ssh refused; `undefined` if it failed for another reason. */
-function offeredKey(stderr) {
-    if (!/^Host key verification failed/m.test(stderr))
-        return undefined;
-    return (0,protocol/* lastMarker */.zK)(stderr, 'offered');
-}
-function strangeKey(key, { fingerprints, knownHosts }) {
-    const [host = ''] = key.split(' ');
-    const lines = knownHosts.filter(line => line.toLowerCase().split(/[\s,]/).includes(host));
-    // Nobody can tell which host a hashed line is for, or a fingerprint without a host.
-    const own = fingerprints.flatMap(each => (each.startsWith(`${host} `) ? [each.slice(host.length + 1)] : []));
-    const pinned = [...(lines.length > 0 ? lines : knownHosts).map(hostkey/* fingerprint */.R), ...own];
-    const offered = (0,hostkey/* fingerprint */.R)(key);
-    if (pinned.includes(offered)) {
-        return `\`ssh-known-hosts\` has the host key of ${host} under another name; add the line \`${key}\``;
-    }
-    const known = pinned.length === 0
-        ? 'none is pinned for it'
-        : `pinned ${pinned.length === 1 ? 'is' : 'are'} ${pinned.join(', ')}`;
-    return `the host key of ${host} is not the one in \`ssh-known-hosts\`: it offers ${offered}, ${known}. If that machine was reinstalled, compare with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on it and change \`ssh-known-hosts\`; if not, somebody may be intercepting the connection`;
-}
-// It is a race whether sshd hangs up before or after it accepts root's key, so both have the same message.
-function hungUp({ user }) {
-    const where = user === 'root'
-        ? 'look at `PermitRootLogin` in its sshd\u2019s settings: with `forced-commands-only` the key needs a forced command'
-        : 'look at its sshd\u2019s log (`journalctl -u ssh -n 20`)';
-    return `run the workflow again, and if it says the same, ${where}`;
-}
-function rootFailure(stderr, { user, sudoPassword }) {
-    const said = (pattern) => pattern.test(stderr);
-    if (said(/not in the sudoers file|not allowed to (execute|run)|I'm afraid I can't do that/)) {
-        return `\`${user}\` may not become root with sudo; add the user to the sudo group, or change \`ssh-user\``;
-    }
-    if (said(/sudo: .*not found/))
-        return 'the server has no sudo; install it, or set `ssh-user: root`';
-    if (said(/must have a tty/)) {
-        return `sudo wants a terminal from \`${user}\`; take \`requiretty\` out of the server\u2019s sudoers`;
-    }
-    if (sudoPassword !== undefined &&
-        said(/incorrect password|incorrect authentication|[Aa]uthentication failed/)) {
-        return `sudo does not accept \`sudo-password\` from \`${user}\`; correct it, or let the user become root without one`;
-    }
-    if (said(/password is required|authentication is required/)) {
-        return `sudo asks \`${user}\` for a password; give it as \`sudo-password\`, or let the user become root without one`;
-    }
-    const reason = /^sudo(?:-rs)?: (.*)$/m.exec(stderr)?.[1];
-    return reason && `\`${user}\` can\u2019t become root: sudo says \u201c${reason}\u201d`;
-}
-function place({ host, port }) {
-    return port === 22 ? host : `${host} port ${port}`;
-}
-// ssh first says what happened, then what follows from it.
-function firstLine(text) {
-    return (0,format/* lastLine */.fM)(text.split('\n').find(isWord) ?? '');
-}
-// The banner comes first, and says nothing about the command.
-function letIn(stderr) {
-    return stderr.split('\n').indexOf((0,protocol/* marker */.xL)('connected')) + 1;
-}
-// Not one of our own lines.
-function isWord(line) {
-    return line.trim() !== '' && !(0,protocol/* isMarker */.rg)(line);
-}
-
+// EXTERNAL MODULE: ./build/server/failure.js
+var server_failure = __nccwpck_require__(5196);
 ;// CONCATENATED MODULE: ./build/server/server.js
 
 
@@ -2670,7 +2704,7 @@ class Server {
             ? connection.first(script, hear)
             : this.#start('ssh', [...config, 'server', this.#command()], hear).end(this.#greeting() + script), onLine);
         this.#stopIfCancelled();
-        const failure = runFailure(said, this.#target);
+        const failure = (0,server_failure/* runFailure */.A9)(said, this.#target);
         if (failure)
             throw failure;
         return said.stdout;
@@ -2741,7 +2775,7 @@ class Server {
         const { code, stderr } = await this.#start('ssh-keygen', ['-y', '-f', 'key']).end();
         this.#stopIfCancelled();
         if (code !== 0)
-            throw keyFailure(stderr, this.#target);
+            throw (0,server_failure/* keyFailure */.Y4)(stderr, this.#target);
     }
     async #open() {
         (0,external_node_fs_.mkdirSync)(this.#folder, { recursive: true, mode: 0o700 });
@@ -2764,7 +2798,7 @@ class Server {
             if (plainKey)
                 await this.#openKey();
             const exhausted = /no matching host key type/.test(said.stderr);
-            throw connectFailure((exhausted && strange) || said.stderr, this.#target);
+            throw (0,server_failure/* connectFailure */.vZ)((exhausted && strange) || said.stderr, this.#target);
         }
     }
     #command() {
@@ -2779,7 +2813,7 @@ class Server {
      * to connect again, without the type that was offered and is not pinned.
      */
     #avoid(stderr) {
-        const [host, type = ''] = offeredKey(stderr)?.split(' ') ?? [];
+        const [host, type = ''] = (0,server_failure/* offeredKey */.nk)(stderr)?.split(' ') ?? [];
         if (host === undefined || this.#target.fingerprints.length === 0)
             return false;
         const family = `*${/ed25519|ecdsa|rsa/.exec(type)?.[0] ?? type}*`;
@@ -2797,7 +2831,7 @@ class Server {
     }
     #stopIfCancelled() {
         if (this.#cancelled.aborted)
-            throw new failure/* Failure */.HR('connectionLost', 'the run was cancelled; run the workflow again');
+            throw new failure/* Cancelled */.cJ();
     }
     #start(program, args, onLine = () => { }) {
         const process = (0,runner_process/* start */.n)(program, args, {

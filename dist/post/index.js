@@ -25,7 +25,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 /***/ 874:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* unused harmony exports topics, Failure, joined, asFailure, InputError */
+/* unused harmony exports topics, Failure, joined, asFailure, Cancelled, InputError */
 /**
  * Where a failure is explained: the headings of docs/troubleshooting.md, each by the name that the sources use.
  *
@@ -98,6 +98,12 @@ function asFailure(error) {
     if (error instanceof Failure)
         return error;
     return new Failure(undefined, error instanceof Error ? error.message : String(error));
+}
+/** The job was cancelled, so nothing that went wrong afterwards means anything. */
+class Cancelled extends Failure {
+    constructor() {
+        super('connectionLost', 'the run was cancelled; run the workflow again');
+    }
 }
 /** Every mistake in the inputs, each beginning with the input’s name. */
 class InputError extends Error {

@@ -20,10 +20,10 @@ LINK = re.compile(r'[a-z0-9]{1,32}:[0-9a-f]{32,128}')
 # A request in nginx's log. Before its time comes the name of a user, which is whatever a client sends; but nginx escapes quotes.
 ASKED = re.compile(
     r'\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "(?:'
-    r'(?:HEAD|GET) /v2/\S+/(?:blobs|manifests)/([a-z0-9]+:[0-9a-f]+)[ ?]'
-    r'|[A-Z]+ \S*[?&]mount=([a-z0-9]+(?::|%3[Aa])[0-9a-f]+))'
     # Nobody relies on what was refused or is not there. 499 is nginx's own: the client has left.
-    r'[^"]*" (?:499|[^4])'
+    r'(?:HEAD|GET) /v2/\S+/(?:blobs|manifests)/([a-z0-9]+:[0-9a-f]+)[ ?][^"]*" (?:499|[^4])'
+    # 202 is the answer to a layer that was not there to be mounted.
+    r'|[A-Z]+ \S*[?&]mount=([a-z0-9]+(?::|%3[Aa])[0-9a-f]+)[^"]*" (?:201|499))'
 )
 # The registry accepts manifests of up to 4 MiB. One request can copy up to 5 GiB.
 MANIFEST, COPY = 4 << 20, 5 << 30
@@ -227,8 +227,8 @@ class Store:
         return self.now - self.asked.get(digest, 0) < self.grace
 
     def was_asked(self, digest, run):
-        """Whether somebody may have relied on it when a run set it aside, which heard only what the logs said when it began."""
-        return self.asked.get(digest, 0) > int(run) - self.grace
+        """Whether somebody has asked for it since the run that set it aside read the logs, which was an hour before at the earliest."""
+        return self.asked.get(digest, 0) > int(run) - min(self.grace, 3600)
 
     def scan(self):
         scan = Scan(self.bucket, self.prefix)

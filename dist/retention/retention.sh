@@ -20,8 +20,9 @@ retention_look() { # DIRECTORY DOMAIN GRACE STORE [PULLS]
 
 # The disk itself knows when an image was read, unless it is mounted with noatime.
 retention_pulls() { # DIRECTORY DOMAIN PROGRAM
-  find /var/log/nginx -name "$2.access.log*" -exec zcat -f {} + 2>/dev/null | perl -e "$3"
-  case ,$(findmnt --noheadings --output OPTIONS --target "$1/data"), in
+  pulls_directory=$1 pulls_domain=$2 pulls_program=$3
+  find /var/log/nginx -name "$pulls_domain.access.log*" -exec zcat -f {} + 2>/dev/null | perl -e "$pulls_program"
+  case ,$(findmnt --noheadings --output OPTIONS --target "$pulls_directory/data"), in
   *,noatime,*) echo 'noatime' ;;
   esac
 }
@@ -58,19 +59,21 @@ retention_layers() { # DOMAIN
 
 # What a server that does not collect knows about its clients.
 retention_logs() { # DIRECTORY DOMAIN [PULLS]
-  fact retention.domain "$(cat "$1/domain" 2>/dev/null)"
-  fact retention.layers "$(retention_layers "$2" | gzip -c | base64 -w 0)"
-  [ -n "${3-}" ] || return 0
-  fact retention.pulls "$(find /var/log/nginx -name "$2.access.log*" -exec zcat -f {} + 2>/dev/null | perl -e "$3" | gzip -c | base64 -w 0)"
+  directory=$1 domain=$2 pulls=${3-}
+  fact retention.domain "$(cat "$directory/domain" 2>/dev/null)"
+  fact retention.layers "$(retention_layers "$domain" | gzip -c | base64 -w 0)"
+  [ -n "$pulls" ] || return 0
+  fact retention.pulls "$(find /var/log/nginx -name "$domain.access.log*" -exec zcat -f {} + 2>/dev/null | perl -e "$pulls" | gzip -c | base64 -w 0)"
 }
 
 # Only nginx's logs tell which layers and images were read. The script sets OTHER_LOGS to those of the other servers.
 retention_bucket() { # DOMAIN SETTINGS PROGRAM ORDERS
+  bucket_domain=$1 bucket_settings=$2 bucket_program=$3 bucket_orders=$4
   {
-    printf '%s\n%s' "$2" "$4"
-    retention_layers "$1"
+    printf '%s\n%s' "$bucket_settings" "$bucket_orders"
+    retention_layers "$bucket_domain"
     for retention_log in ${OTHER_LOGS-}; do printf '%s' "$retention_log" | base64 -d; done | gzip -dc 2>/dev/null
-  } | python3 -I -c "$3" "$ACCOUNT"
+  } | python3 -I -c "$bucket_program" "$ACCOUNT"
 }
 
 # A registry with a cache would still claim what is gone, so the same generation is started again, with an empty cache.
@@ -84,5 +87,6 @@ retention_restart() { # DIRECTORY DOMAIN
 
 # Puts back the layers of images that such a registry accepted in the meantime because it still claimed them.
 retention_settle() { # DIRECTORY GRACE STORE
-  perl -e "$3" settle "$1/data" "$ACCOUNT" "$2" >/dev/null
+  directory=$1 grace=$2 store=$3
+  perl -e "$store" settle "$directory/data" "$ACCOUNT" "$grace" >/dev/null
 }

@@ -512,7 +512,7 @@ sub sweep {
     for my $repository (@repositories) {
         delete $going{$repository}{$_->[1]} for @{$tags->{$repository} // []};
         $roots{$repository} = [
-            (grep { !$going{$repository}{$_} } revisions($repository)),
+            (grep { !exists $going{$repository}{$_} } revisions($repository)),
             map { $_->[1] } @{$tags->{$repository} // []}
         ];
     }

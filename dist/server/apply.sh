@@ -90,7 +90,8 @@ attempt() { # FUNCTION [ARGUMENT ...]
 # Only root can write to this folder. In /run/lock anybody could take the lock, or make it impossible to open.
 LOCK=/run/berth.lock
 
-# One run at a time. The kernel frees the lock when the last process that holds it ends, so nothing has to be cleaned up.
+# One run at a time. The kernel frees the lock when the last process that holds it ends, so nothing has to be cleaned up. begin, finish and
+# relay use what this sets: `begun` is `PID:NUMBER` of each step that runs, and `words` the folder with the output of each.
 lock() { # SECONDS
   exec 9>>"$LOCK"
   if ! flock -n 9; then

@@ -21,7 +21,12 @@ export DOCKER_CONTEXT
 
 # `file OWNER PATH`, or `absent` if there is no such file; `files` adds the content. OWNER is a format of stat, by default names.
 fact_file() { # NAME PATH [OWNER]
-  if [ -f "$2" ]; then fact "$1" "file ${3:-%U:%G} $2"; else fact "$1" absent; fi
+  fact_file_name=$1 fact_file_path=$2 fact_file_owner=${3:-%U:%G}
+  if [ -f "$fact_file_path" ]; then
+    fact "$fact_file_name" "file $fact_file_owner $fact_file_path"
+  else
+    fact "$fact_file_name" absent
+  fi
 }
 
 # Passes stdin on, and then adds all files that it named at once, because starting two programs for each would take longer than reading

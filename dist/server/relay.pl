@@ -1,5 +1,5 @@
 # Lets the user behind sudo reach the registry's socket, which only root and nginx can open: listens on a socket in a folder of that user's
-# own, for as long as somebody hears what it prints.
+# own, for as long as somebody hears what it prints: lines as `protocol.ts` reads them.
 use strict;
 use warnings;
 use IO::Select;

@@ -4,16 +4,17 @@
 LETSENCRYPT=/etc/letsencrypt
 
 certificate_probe() { # DOMAIN DIRECTORY NOW
-  fact certificate.served "$(certificate_served "$1")"
-  certificate_look certificate "$1"
-  certificate_look certificate.apart "berth-$1"
-  fact certificate.webroots "$(certificate_webroots "$1")"
-  fact_file certificate.contact "$LETSENCRYPT/berth/$1.contact"
-  fact certificate.own "$(certificate_own "$2/tls.pem")"
-  fact certificate.dns "$(certificate_credential "$LETSENCRYPT/berth/dns/$1")"
+  domain=$1 directory=$2 now=$3
+  fact certificate.served "$(certificate_served "$domain")"
+  certificate_look certificate "$domain"
+  certificate_look certificate.apart "berth-$domain"
+  fact certificate.webroots "$(certificate_webroots "$domain")"
+  fact_file certificate.contact "$LETSENCRYPT/berth/$domain.contact"
+  fact certificate.own "$(certificate_own "$directory/tls.pem")"
+  fact certificate.dns "$(certificate_credential "$LETSENCRYPT/berth/dns/$domain")"
   fact_if certificate.ipv6 test -e /proc/net/if_inet6
   fact certificate.addresses "$(certificate_addresses)"
-  fact certificate.clock "$(certificate_clock "$3")"
+  fact certificate.clock "$(certificate_clock "$now")"
 }
 
 # certbot's name for a certificate is usually the first of its domains, but need not be.
@@ -54,7 +55,7 @@ certificate_lineage() { # NAME
   links=$(cd "$LETSENCRYPT/live/$1" 2>/dev/null && readlink cert.pem chain.pem fullchain.pem privkey.pem)
   version=${links%%.pem*}
   version=${version##*cert}
-  if certificate_linked "$1" "$version" && certificate_paired "$1" "$version"; then
+  if certificate_linked "$1" "$version" "$links" && certificate_paired "$1" "$version"; then
     echo whole
     return
   fi
@@ -73,11 +74,12 @@ certificate_versions() { # NAME
 }
 
 # certbot makes the four links one by one, and may be killed between two of them.
-certificate_linked() { # NAME VERSION
-  [ "$links" = "../../archive/$1/cert$2.pem
-../../archive/$1/chain$2.pem
-../../archive/$1/fullchain$2.pem
-../../archive/$1/privkey$2.pem" ]
+certificate_linked() { # NAME VERSION LINKS
+  linked_name=$1 linked_version=$2 linked_to=$3
+  [ "$linked_to" = "../../archive/$linked_name/cert$linked_version.pem
+../../archive/$linked_name/chain$linked_version.pem
+../../archive/$linked_name/fullchain$linked_version.pem
+../../archive/$linked_name/privkey$linked_version.pem" ]
 }
 
 certificate_paired() { # NAME VERSION
@@ -140,23 +142,25 @@ certificate_restore() { # NAME VERSION
 
 # Key and chain are in one file, so that a power cut can't separate them.
 certificate_bring() { # DOMAIN DIRECTORY CONTENT SITE_FILE
-  folder "$2" 0755
-  put "$2/tls.pem" 0600 "$3"
-  certificate_serve "$1" "$4" "$2/tls.pem"
+  domain=$1 directory=$2 content=$3 site=$4
+  folder "$directory" 0755
+  put "$directory/tls.pem" 0600 "$content"
+  certificate_serve "$domain" "$site" "$directory/tls.pem"
 }
 
 # A reload returns before it is done, and if it fails the old workers go on: only what is served shows whether it worked.
 certificate_serve() { # DOMAIN SITE_FILE CHAIN_FILE
-  if ! has openssl || ! grep -qF "ssl_certificate $3;" "$(site_path "$2")" 2>/dev/null; then return 0; fi
-  wanted=$(certificate_first <"$3")
-  if [ "$(certificate_served "$1")" = "$wanted" ]; then return 0; fi
+  serve_domain=$1 serve_site=$2 serve_chain=$3
+  if ! has openssl || ! grep -qF "ssl_certificate $serve_chain;" "$(site_path "$serve_site")" 2>/dev/null; then return 0; fi
+  wanted=$(certificate_first <"$serve_chain")
+  if [ "$(certificate_served "$serve_domain")" = "$wanted" ]; then return 0; fi
   nginx -t
   nginx_reload
   tries=0
-  while [ "$(certificate_served "$1")" != "$wanted" ]; do
+  while [ "$(certificate_served "$serve_domain")" != "$wanted" ]; do
     tries=$((tries + 1))
     if [ "$tries" -ge 25 ]; then
-      echo "nginx was reloaded, but port 443 still shows another certificate for $1 than $3; see what uses the port with \`ss -ltnp sport = :443\`"
+      echo "nginx was reloaded, but port 443 still shows another certificate for $serve_domain than $serve_chain; see what uses the port with \`ss -ltnp sport = :443\`"
       return 1
     fi
     sleep 0.2

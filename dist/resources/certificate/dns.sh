@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Answers the authority by DNS: certbot's plugin for a provider, or the user's script, sets a record and removes it.
-# `domain`, `dns` and `work` are the order's.
+# `domain`, `dns` and `work` are the order's, see order.sh. `wait` and `note` are what dns_prove tells dns_with: how many seconds certbot
+# waits for a record, and what runs after a hook that set one.
 
 # It belongs to root, and certbot's settings name it, so that the timer finds it again.
 dns_file() {
@@ -81,8 +82,8 @@ dns_undo() {
 
 # From now on certbot renews with another credential, or by DNS. The certificate is still good, so nothing is ordered.
 dns_renew() { # ORDER CA CREDENTIAL REHEARSAL CONF
-  ca=$2 credential=$3 rehearsal=$4 conf=$5
-  order_words "$1"
+  order=$1 ca=$2 credential=$3 rehearsal=$4 conf=$5
+  order_words "$order"
   order_workplace
   order_trust "$ca"
   dns_prove "$credential" "$rehearsal"

@@ -1,5 +1,8 @@
 # shellcheck shell=sh
 # Orders a certificate with certbot, through nginx's port 80 or by DNS, and helps where certbot itself would give up.
+# All functions here and in dns.sh share the variables of the order: `domain name server email kid hmac dns` of order_words, `work aside
+# token` of order_workplace, `account` of order_account_known, `logged` of order_certbot, and `challenge before` of certificate_order.
+# certificate_contact sets those that it needs by itself.
 
 WEBROOT=/var/www/berth
 CHALLENGES=$WEBROOT/.well-known/acme-challenge
@@ -7,8 +10,8 @@ LOG=/var/log/letsencrypt/letsencrypt.log
 
 # nginx goes on serving. The authority asks it for a file on port 80, or asks the domain's name servers for a record.
 certificate_order() { # ORDER CA CHALLENGE_SITE [CREDENTIAL REHEARSAL]
-  ca=$2 challenge=$3 credential=${4-} rehearsal=${5-}
-  order_words "$1"
+  order=$1 ca=$2 challenge=$3 credential=${4-} rehearsal=${5-}
+  order_words "$order"
   site=berth-$domain.conf
   before=$(certificate_first 2>/dev/null <"$LETSENCRYPT/live/$name/fullchain.pem" || :)
   order_workplace

@@ -14,11 +14,12 @@ guard_probe() { # UNIT DIRECTORY
 }
 
 guard_up() { # UNIT DIRECTORY SCRIPT CONTENT
-  put "$2/guard.sh" 0644 "$3"
-  put "/etc/systemd/system/$1.service" 0644 "$4"
-  systemctl --no-reload enable "$1.service"
+  unit=$1 directory=$2 script=$3 content=$4
+  put "$directory/guard.sh" 0644 "$script"
+  put "/etc/systemd/system/$unit.service" 0644 "$content"
+  systemctl --no-reload enable "$unit.service"
   systemctl daemon-reload
-  systemctl restart "$1.service"
+  systemctl restart "$unit.service"
 }
 
 guard_down() { # UNIT DIRECTORY
@@ -60,25 +61,26 @@ storage_answers() { # SOCKET
 # room is used. Then the registry restarts, once, which ends the upload. What mode `clean` has set aside is deleted when room is
 # short.
 guard() { # FLAG DOMAIN DATA ACCOUNT STORE
+  flag=$1 domain=$2 data=$3 account=$4 store=$5
   ended=
   freed=0
-  while level=$(room "$3"); do
+  while level=$(room "$data"); do
     case $level in
-    low | critical) [ -e "$1" ] || : >"$1" ;;
-    *) rm -f "$1" && ended= ;;
+    low | critical) [ -e "$flag" ] || : >"$flag" ;;
+    *) rm -f "$flag" && ended= ;;
     esac
-    if [ "$level" != ample ] && [ "$(($(date +%s) - freed))" -gt 60 ] && has_aside "$3"; then
+    if [ "$level" != ample ] && [ "$(($(date +%s) - freed))" -gt 60 ] && has_aside "$data"; then
       freed=$(date +%s)
       echo 'the disk is short of space: deleting what mode clean has set aside'
       # In the background, while this goes on watching: it takes long if there is much. The program is in a file, because systemd reads
       # dollar signs in a command as its own.
-      printf '%s\n' "$5" >"${1%/*}/store.pl"
-      systemd-run --quiet --collect --unit "berth-free-$2" perl "${1%/*}/store.pl" free "$3" "$4" 86400
+      printf '%s\n' "$store" >"${flag%/*}/store.pl"
+      systemd-run --quiet --collect --unit "berth-free-$domain" perl "${flag%/*}/store.pl" free "$data" "$account" 86400
     fi
-    if [ "$level" = critical ] && [ -z "$ended" ] && uploading "$3"; then
+    if [ "$level" = critical ] && [ -z "$ended" ] && uploading "$data"; then
       echo 'the disk is nearly full: restarting the registry, to end the uploads that are still running'
       # shellcheck disable=SC2046 # one, or two while one takes over from the other
-      timeout 60 docker restart -t 0 $(timeout 20 docker ps --quiet --filter "label=berth.domain=$2") && ended=yes
+      timeout 60 docker restart -t 0 $(timeout 20 docker ps --quiet --filter "label=berth.domain=$domain") && ended=yes
     fi
     sleep 2
   done

@@ -122,7 +122,7 @@ available() { # PACKAGE ...
 # A configuration file that was there before its package stays, without a question.
 KEEP='--force-confdef --force-confold'
 
-apt_get() {
+apt_get() { # ARGUMENT ...
   patiently apt-get -q -o Acquire::Retries=3 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 \
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }

@@ -28,17 +28,18 @@ predecessors() { # WANTED
 
 # Takes over the images and the place of the old container. That one stays, stopped and with its volume, so that one can go back. If the
 # new registry does not start, the old one serves again.
-registry_adopt() { # as registry_up
+registry_adopt() { # DIRECTORY DOMAIN GENERATION START CONFIG
+  directory=$1 domain=$2 generation=$3 start=$4 config=$5
   engine_up
   predecessor=$(predecessors wanted)
   predecessor=${predecessor%% *}
-  folder "$1" 0755
+  folder "$directory" 0755
   engine stop "$predecessor"
-  attempt images_over "$predecessor" "$1"
+  attempt images_over "$predecessor" "$directory"
   # shellcheck disable=SC2154 # set by attempt
-  if [ "$code" -eq 0 ]; then attempt registry_up "$@"; fi
+  if [ "$code" -eq 0 ]; then attempt registry_up "$directory" "$domain" "$generation" "$start" "$config"; fi
   if [ "$code" -ne 0 ]; then
-    images_back "$1"
+    images_back "$directory"
     engine start "$predecessor" >/dev/null
     return 1
   fi
@@ -85,10 +86,11 @@ as_root_before() { # PREDECESSOR
 
 # A setting of the registry in a container: from its environment, else from its config.yml.
 registry_setting() { # CONTAINER VARIABLE KEY
-  engine inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' "$1" |
-    sed -n "s/^$2=//p" | grep . && return
+  setting_container=$1 setting_variable=$2 setting_key=$3
+  engine inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' "$setting_container" |
+    sed -n "s/^$setting_variable=//p" | grep . && return
   for config in /etc/docker/registry/config.yml /etc/distribution/config.yml; do
-    engine cp "$1:$config" - 2>/dev/null | tar -xO 2>/dev/null | sed -n "s/^ *$3: *//p" | head -n 1 | grep . && return
+    engine cp "$setting_container:$config" - 2>/dev/null | tar -xO 2>/dev/null | sed -n "s/^ *$setting_key: *//p" | head -n 1 | grep . && return
   done
   return 0
 }

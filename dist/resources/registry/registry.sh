@@ -121,7 +121,7 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
   put "$directory/generations/$generation/start" 0755 "$start"
   put "$directory/generations/$generation/config.yml" 0600 "$config" "$ACCOUNT"
 
-  words=
+  registry_words=
   if registry_start "$directory" "$container" "$generation"; then
     # From now on images are pushed here, see registry_adopt.
     rm -f "$directory/adopting"
@@ -130,7 +130,7 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
     if [ -n "$before" ]; then registry_retire "$directory" "$container" "$before"; fi
     return
   fi
-  words=${words:-$(last_words "$container-$generation")}
+  registry_words=${registry_words:-$(last_words "$container-$generation")}
   engine rm -f "$container-$generation" >/dev/null 2>&1 || :
   rm -rf "$directory/generations/$generation" "$directory/run/$generation.sock"
   if [ -n "$before" ]; then
@@ -138,7 +138,7 @@ registry_up() { # DIRECTORY DOMAIN GENERATION START CONFIG
   else
     echo 'the registry does not start; fix what it says and run again:'
   fi
-  echo "$words"
+  echo "$registry_words"
   return 1
 }
 
@@ -149,11 +149,12 @@ container_of() { # DOMAIN
 # If the same generation is started again, its name gets a number: the one before may still be finishing, and use its socket. If it
 # ended early, what was to remove it is still at work, and would remove whatever has its name.
 registry_name() { # CONTAINER GENERATION BEFORE
-  candidate=$2 number=1
-  while [ "$candidate" = "$3" ] || engine inspect --type container "$1-$candidate" >/dev/null 2>&1 ||
-    systemctl --quiet is-active "$1-$candidate"; do
+  name_container=$1 name_generation=$2 name_before=$3
+  candidate=$name_generation number=1
+  while [ "$candidate" = "$name_before" ] || engine inspect --type container "$name_container-$candidate" >/dev/null 2>&1 ||
+    systemctl --quiet is-active "$name_container-$candidate"; do
     number=$((number + 1))
-    candidate=$2-$number
+    candidate=$name_generation-$number
   done
   echo "$candidate"
 }
@@ -201,18 +202,20 @@ registry_ownerless() { # FOLDER
   [ "$owner" != "$ACCOUNT" ]
 }
 
-# A container that keeps restarting looks alive for a moment, so it has to answer. If Docker could not start it, `words` says why.
+# A container that keeps restarting looks alive for a moment, so it has to answer. If Docker could not start it, `registry_words` says
+# why.
 registry_start() { # DIRECTORY CONTAINER GENERATION
-  if ! started=$(timeout -k 5 1200 sh "$1/generations/$3/start" 2>&1); then
-    words=$(echo "${started:-Docker has not started it within 20 minutes}" | tail -n 3)
+  start_directory=$1 start_container=$2 start_generation=$3
+  if ! started=$(timeout -k 5 1200 sh "$start_directory/generations/$start_generation/start" 2>&1); then
+    registry_words=$(echo "${started:-Docker has not started it within 20 minutes}" | tail -n 3)
     return 1
   fi
   note=$(echo "$started" | sed -n 's/^note: //p')
   [ -z "$note" ] || tell say "$note" >&3
   until_then=$(($(date +%s) + 60))
-  until socket_answers "$1/run/$3.sock"; do
+  until socket_answers "$start_directory/run/$start_generation.sock"; do
     [ "$(date +%s)" -lt "$until_then" ] || return 1
-    case $(engine inspect --format '{{.State.Status}} {{.RestartCount}}' "$2-$3" 2>/dev/null) in
+    case $(engine inspect --format '{{.State.Status}} {{.RestartCount}}' "$start_container-$start_generation" 2>/dev/null) in
     'running '[012]* | 'created '* | 'restarting '[012]*) ;;
     *) return 1 ;;
     esac
@@ -236,27 +239,30 @@ socket_answers() { # SOCKET
 # nginx was just handing over gets time to arrive, even on a busy server. Docker may restart a container once more, and then
 # makes its missing folder again, empty, so that is deleted twice.
 registry_retire() { # DIRECTORY CONTAINER GENERATION
-  engine update --restart no "$2-$3" >/dev/null 2>&1 || :
-  rm -rf "$1/generations/$3"
+  retire_directory=$1 retire_container=$2 retire_generation=$3
+  engine update --restart no "$retire_container-$retire_generation" >/dev/null 2>&1 || :
+  rm -rf "$retire_directory/generations/$retire_generation"
   # shellcheck disable=SC2016 # the inner shell's arguments
-  systemd-run --quiet --collect --unit "$2-$3" --setenv=DOCKER_CONTEXT=default /bin/sh -c '
+  systemd-run --quiet --collect --unit "$retire_container-$retire_generation" --setenv=DOCKER_CONTEXT=default /bin/sh -c '
     sleep 2
     docker kill --signal TERM "$1"
     docker wait "$1"
     docker stop "$1"
     rm -rf "$2" "$3"
-    docker rm -f "$1"' sh "$2-$3" "$1/run/$3.sock" "$1/generations/$3"
+    docker rm -f "$1"' sh "$retire_container-$retire_generation" "$retire_directory/run/$retire_generation.sock" \
+    "$retire_directory/generations/$retire_generation"
 }
 
 # Removes what a run that was cut off has left, and retired generations that ended before they could be removed.
 registry_clear() { # DIRECTORY DOMAIN GENERATION
-  container=$(container_of "$2")
-  for left in $(registry_leftovers "$1" "$3"); do
+  clear_directory=$1 clear_domain=$2 clear_generation=$3
+  container=$(container_of "$clear_domain")
+  for left in $(registry_leftovers "$clear_directory" "$clear_generation"); do
     engine rm -f "$container-$left" >/dev/null 2>&1 || :
-    rm -rf "$1/generations/$left" "$1/run/$left.sock"
+    rm -rf "$clear_directory/generations/$left" "$clear_directory/run/$left.sock"
   done
-  for left in $(engine ps --all --filter "label=berth.domain=$2" --filter status=exited --format '{{.Names}}'); do
-    if [ "$left" != "$container-$3" ]; then engine rm "$left" >/dev/null 2>&1 || :; fi
+  for left in $(engine ps --all --filter "label=berth.domain=$clear_domain" --filter status=exited --format '{{.Names}}'); do
+    if [ "$left" != "$container-$clear_generation" ]; then engine rm "$left" >/dev/null 2>&1 || :; fi
   done
 }
 
@@ -287,10 +293,12 @@ registry_abandon() { # DIRECTORY OWNER
 
 # Data and users stay, and so does the name of the registry that they belong to.
 registry_down() { # DIRECTORY CONTAINER DOMAIN
-  for left in $(engine ps --all --quiet --filter "label=berth.domain=$3") $(engine ps --all --quiet --filter "name=^/$2\$" --filter "volume=$1/data"); do
+  directory=$1 container=$2 domain=$3
+  for left in $(engine ps --all --quiet --filter "label=berth.domain=$domain") \
+    $(engine ps --all --quiet --filter "name=^/$container\$" --filter "volume=$directory/data"); do
     engine rm -f "$left"
   done
-  rm -rf "$1/generations" "$1/run" "$1/registry.sock" "$1/compose.yaml" "$1/config.yml"
+  rm -rf "$directory/generations" "$directory/run" "$directory/registry.sock" "$directory/compose.yaml" "$directory/config.yml"
 }
 
 # Removes what is Berth's, and the directory if nothing else is in it.
@@ -332,12 +340,13 @@ engine_down() {
 # Removes the container of an older Berth, which published a port on loopback. nginx no longer uses it, and it may finish its requests.
 # The firewall rule that protected the port is removed with it.
 registry_retire_published() { # DIRECTORY CONTAINER DOMAIN
-  engine update --restart no "$2" || :
+  directory=$1 container=$2 domain=$3
+  engine update --restart no "$container" || :
   # shellcheck disable=SC2016 # the inner shell's arguments
   systemd-run --quiet --collect --setenv=DOCKER_CONTEXT=default /bin/sh -c '
     sleep 10
     docker rm -f "$1"
     docker network rm "$1_default"
     iptables -w -D DOCKER-USER -o "$3" -m conntrack --ctstate NEW -j DROP
-    rm -rf "$2/auth" "$2/compose.yaml" "$2/config.yml"' sh "$2" "$1" "berth-$(printf %s "$3" | sha256sum | cut -c 1-8)"
+    rm -rf "$2/auth" "$2/compose.yaml" "$2/config.yml"' sh "$container" "$directory" "berth-$(printf %s "$domain" | sha256sum | cut -c 1-8)"
 }

@@ -8,6 +8,7 @@ if ! command -v openssl >/dev/null; then
 fi
 fingerprint() { openssl x509 -noout -fingerprint -sha256 2>/dev/null; }
 setting() { sed -n "s/^ *$1 \(.*\);/\1/p" "$2" | head -n 1; }
+# Whether nginx serves an older certificate than one on disk, whose `name` and `file` this leaves for the message below.
 old() {
   for site in /etc/nginx/sites-enabled/berth-*.conf /etc/nginx/conf.d/berth-*.conf; do
     file=$(setting ssl_certificate "$site" 2>/dev/null)

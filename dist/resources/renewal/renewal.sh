@@ -96,11 +96,12 @@ renewal_care() { # DROPIN
 }
 
 renewal_trust() { # DOMAIN CA DROPIN
+  domain=$1 ca=$2 content=$3
   dropin=$(renewal_dropin trust)
   mkdir -p "$AUTHORITIES"
   folder "${dropin%/*}" 0755
-  put "$AUTHORITIES/$1.pem" 0644 "$2"
-  put "$dropin" 0644 "$3"
+  put "$AUTHORITIES/$domain.pem" 0644 "$ca"
+  put "$dropin" 0644 "$content"
   systemctl daemon-reload
 }
 
@@ -129,7 +130,7 @@ renewal_conf() { # NAME CONTENT
 }
 
 # The old certificate is still good, so a failure must not stop the rest of the run.
-renewal_order() { # as certificate_order
+renewal_order() { # ORDER CA CHALLENGE_SITE [CREDENTIAL REHEARSAL]
   attempt certificate_order "$@"
   # shellcheck disable=SC2154 # `attempt` sets it
   if [ "$code" -ne 0 ]; then tell undone "$code" >&3; fi

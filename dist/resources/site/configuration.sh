@@ -28,7 +28,8 @@ site_files() { # OUTPUT
 #             `address` gets everything that is sent to its address
 # named       those of the directives that are named outside of Berth's own sites
 site_configuration() { # FILE DOMAIN DIRECTIVES
-  awk -v file="$1" -v domain="$2" -v directives="$3" '
+  site_file=$1 site_domain=$2 site_directives=$3
+  awk -v file="$site_file" -v domain="$site_domain" -v directives="$site_directives" '
     BEGIN { for (n = split(directives, list); n > 0; n--) asked[list[n]] = 1 }
 
     # A line without quotes and comments. What was quoted ends no statement.

@@ -21,7 +21,7 @@ nginx_reload() {
     rm -f "$DRAINING"
   fi
   reload_tries=0
-  until nginx_has_taken "$workers_before"; do
+  until nginx_has_taken "$workers_before" "$reload_tries"; do
     reload_tries=$((reload_tries + 1))
     if [ "$reload_tries" -ge 100 ]; then
       echo 'nginx was told to reload but keeps its old configuration; its error log says:'
@@ -49,12 +49,12 @@ nginx_workers() {
 
 # Whether there are new workers, and none of the old ones accepts connections, by the old rules: nginx tells them only 100 ms later. One
 # that is busy gets two seconds. Where nginx's master can't be found, there is nothing to compare.
-nginx_has_taken() { # WORKERS_BEFORE
+nginx_has_taken() { # WORKERS_BEFORE TRIES
   workers_now=$(nginx_workers)
   [ -n "$workers_now" ] || return 0
   workers_old='' workers_new=''
   for worker in $workers_now; do
     case $1 in *" $worker "*) workers_old=yes ;; *) workers_new=yes ;; esac
   done
-  [ -n "$workers_new" ] && { [ -z "$workers_old" ] || [ "$reload_tries" -ge 20 ]; }
+  [ -n "$workers_new" ] && { [ -z "$workers_old" ] || [ "$2" -ge 20 ]; }
 }
