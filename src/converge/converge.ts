@@ -74,7 +74,7 @@ export async function converge(
     await foresee(preflight, desired, facts, steps, listener.said)
     const log = new ApplyLog(desired, steps, listener, preflight)
     const apply = () => server.run(applyScript(desired, facts, steps), line => log.hear(line))
-    const output = await (sharesRecord(desired, steps) ? inTurn(apply, listener.said) : apply())
+    const output = await (sharesRecord(desired, steps) ? queued(apply, listener.said) : apply())
     if (log.stale) {
       listener.said('another run changed the server in the meantime; looking again')
       continue
@@ -94,16 +94,16 @@ function sharesRecord(desired: Desired, steps: readonly Step[]): boolean {
 }
 
 /** Those of this run’s servers that set the record, or wait to: how many there are, and the last of them. */
-const line = { length: 0, last: Promise.resolve() }
+const queue = { length: 0, last: Promise.resolve() }
 
 /** Does work for one server after the other: some providers keep only the newest values of a record. */
-async function inTurn<Result>(work: () => Promise<Result>, said: Listener['said']): Promise<Result> {
-  if (line.length > 0) said('waiting for another server, which sets the same record in DNS')
-  line.length += 1
-  const turn = line.last.then(work)
+async function queued<Result>(work: () => Promise<Result>, said: Listener['said']): Promise<Result> {
+  if (queue.length > 0) said('waiting for another server, which sets the same record in DNS')
+  queue.length += 1
+  const turn = queue.last.then(work)
   const end = () => {
-    line.length -= 1
+    queue.length -= 1
   }
-  line.last = turn.then(end, end)
+  queue.last = turn.then(end, end)
   return turn
 }

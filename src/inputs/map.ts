@@ -1,4 +1,5 @@
 import { isMap, isNode, parseDocument } from 'yaml'
+import { asFailure } from '../failure.ts'
 
 /**
  * Reads a YAML map in which everything is text, as it is written: a name may be `012` or `1e3`. `form` says what the map should
@@ -25,7 +26,7 @@ export function parseMap(
     }
     mistake(`is not a YAML map from ${form}`)
   } catch (error) {
-    const [reason = ''] = (error as Error).message.split('\n')
+    const [reason = ''] = asFailure(error).message.split('\n')
     const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : ''
     mistake(`is not YAML: ${reason.replace(/:$/, '')}${hint}`)
   }

@@ -1,4 +1,5 @@
 import { type Desired, defaultImage } from '../desired.ts'
+import { asFailure } from '../failure.ts'
 import { isObject } from '../json.ts'
 import { readBucket } from './bucket.ts'
 import type { Reader } from './reader.ts'
@@ -39,7 +40,7 @@ async function readConfig(
     }
     mistake('is not a YAML map')
   } catch (error) {
-    mistake(`is not YAML: ${(error as Error).message.split('\n')[0]}`)
+    mistake(`is not YAML: ${asFailure(error).message.split('\n')[0]}`)
   }
   return {}
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Target } from '../desired.ts'
+import { asFailure } from '../failure.ts'
 import { hostKeyName } from '../server/hostkey.ts'
 import {
   foreignLetters,
@@ -142,7 +143,7 @@ function readKey(reader: Reader, passphrase: string | undefined): string {
     }
     return key
   } catch (error) {
-    mistake((error as Error).message)
+    mistake(asFailure(error).message)
     return ''
   }
 }

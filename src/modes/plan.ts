@@ -1,7 +1,7 @@
 import { foresee, type Looked, look } from '../converge/converge.ts'
 import { planUp } from '../converge/plan.ts'
 import type { Keep } from '../desired.ts'
-import { Failure, joined } from '../failure.ts'
+import { asFailure, Failure, joined } from '../failure.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { failureComment, keepComment, planComment } from '../report/comment.ts'
 import type { Outcome } from '../report/outcome.ts'
@@ -42,7 +42,7 @@ async function foretell(inputs: Inputs, context: Context): Promise<Foretold> {
   } catch (error) {
     // The plan of an earlier commit may no longer be true.
     if (!context.cancelled.aborted) {
-      await comment(inputs, context, failureComment(domain, (error as Error).message))
+      await comment(inputs, context, failureComment(domain, asFailure(error).message))
     }
     throw error
   }

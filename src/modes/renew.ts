@@ -86,7 +86,7 @@ function assessUnseen(inputs: Inputs, { facts, steps, undone }: Renewed): Failur
 
 function assessOf(inputs: Inputs, { one, result }: Worked<Renewed>['done'][number], served: X509Certificate) {
   const { facts, steps, undone } = result
-  const disk = onDisk(inputs, facts)
+  const disk = certificateOnDisk(inputs, facts)
   const ordered = steps.some(isOrder)
   // A proxy has no SSH. Where SSH goes to the name itself, another certificate comes from another machine.
   const mayBeProxied = !ordered && one.host !== inputs.desired.domain
@@ -109,7 +109,8 @@ function shown(
   steps: readonly Step[],
 ): X509Certificate | undefined {
   return (
-    (steps.length === 0 && facts && readLineage(facts, inputs.desired.domain).served) || onDisk(inputs, facts)
+    (steps.length === 0 && facts && readLineage(facts, inputs.desired.domain).served) ||
+    certificateOnDisk(inputs, facts)
   )
 }
 
@@ -158,7 +159,7 @@ async function renewed({ server, desired, plans, ...one }: One): Promise<Renewed
 }
 
 /** The certificate that the server had on disk before this run. */
-function onDisk({ desired }: Inputs, facts: Facts | undefined): X509Certificate | undefined {
+function certificateOnDisk({ desired }: Inputs, facts: Facts | undefined): X509Certificate | undefined {
   if (desired.certificate) return new X509Certificate(desired.certificate.chain)
   return facts && readLineage(facts, desired.domain).leaf
 }

@@ -158,7 +158,7 @@ async function send(image: Local, tag: string, to: Publication): Promise<Manifes
       if (to.cancelled.aborted)
         throw new Failure('connectionLost', 'the push was cancelled; run the workflow again')
       if (hopeless.signal.aborted) throw hopeless.signal.reason
-      const reason = pushFailure((error as Error).message, attempt(image, to))
+      const reason = pushFailure(asFailure(error).message, attempt(image, to))
       throw (reason instanceof Transient && (await lastingFailure(image, to))) || sized(reason, image)
     }
   })

@@ -80,7 +80,7 @@ export function hasSecret(desired: Wanted): boolean {
 }
 
 /** Parts of a configuration that make the registry connect to others. */
-const talkative = ['middleware', 'notifications', 'proxy', 'redis', 'reporting']
+const partsThatConnect = ['middleware', 'notifications', 'proxy', 'redis', 'reporting']
 
 /** Whether the registry connects to anybody. */
 export function needsNetwork(desired: Wanted): boolean {
@@ -90,7 +90,7 @@ export function needsNetwork(desired: Wanted): boolean {
   return (
     !onDisk(desired) ||
     ownAuth(desired) ||
-    has(whole, ...talkative) ||
+    has(whole, ...partsThatConnect) ||
     has(whole.log, 'hooks') ||
     has(whole.health, 'http', 'tcp') ||
     // Others connect to it.

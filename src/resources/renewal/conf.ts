@@ -55,10 +55,10 @@ export function unmeasured(content: string): string {
 
 /** The settings as certbot writes them after an order. */
 function settingsOf(dns: AcmeDns, file: string): string[] {
-  return ['pref_challs = dns-01,', ...authenticatorOf(dns, file)]
+  return ['pref_challs = dns-01,', ...authenticatorLines(dns, file)]
 }
 
-function authenticatorOf({ name, credentials }: AcmeDns, file: string): string[] {
+function authenticatorLines({ name, credentials }: AcmeDns, file: string): string[] {
   switch (name) {
     case 'hook':
       return [

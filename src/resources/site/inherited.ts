@@ -7,7 +7,7 @@
  */
 
 /** What belongs before the servers: limits that count nobody. */
-export function nobody(id: string): string {
+export function limitZones(id: string): string {
   return `map "" $${id}_nobody { default ""; }
 limit_conn_zone $${id}_nobody zone=${id}_nobody:64k;
 limit_req_zone $${id}_nobody zone=${id}_no_request:64k rate=1000r/s;
@@ -15,7 +15,7 @@ limit_req_zone $${id}_nobody zone=${id}_no_request:64k rate=1000r/s;
 }
 
 /** For every server. `named` are the directives of `optional` that this nginx's configuration names. */
-export function plain(id: string, named: readonly string[]): string {
+export function serverDefaults(id: string, named: readonly string[]): string {
   return `    allow all;
     satisfy all;
     auth_basic off;
@@ -36,12 +36,12 @@ ${Object.entries(optional)
 }
 
 /** For a server that nothing else limits. */
-export function unlimited(id: string): string {
+export function noRequestLimit(id: string): string {
   return `    limit_req zone=${id}_no_request;\n`
 }
 
 /** For the server that clients push to. */
-export const patient = `    client_header_timeout 60s;
+export const clientDefaults = `    client_header_timeout 60s;
     client_header_buffer_size 4k;
     large_client_header_buffers 4 32k;
     client_body_in_file_only off;
@@ -65,7 +65,7 @@ export const patient = `    client_header_timeout 60s;
 `
 
 /** For a location that layers go through, in both directions at once: in pieces, and never by way of the disk. */
-export const streamed = `        proxy_http_version 1.1;
+export const streaming = `        proxy_http_version 1.1;
         proxy_request_buffering off;
         proxy_max_temp_file_size 0;
         proxy_buffer_size 256k;
@@ -76,7 +76,7 @@ export const streamed = `        proxy_http_version 1.1;
 `
 
 /** For every location that proxies. */
-export const straight = `        proxy_cache off;
+export const proxyDefaults = `        proxy_cache off;
         proxy_store off;
         proxy_bind off;
         proxy_buffering on;

@@ -4,7 +4,14 @@ import { brakeMaps, brakePassed, brakeServer, isLocked } from '../brake/brake.ts
 import { guardLocation, guardMaps, guardServer, guardWay } from '../guard/guard.ts'
 import { berthWebroot, chainFile, htpasswdFile, prefix } from '../names.ts'
 import { pageLocations, pageMaps, pageServer } from '../page/nginx.ts'
-import { nobody, patient, plain, straight, streamed, unlimited } from './inherited.ts'
+import {
+  clientDefaults,
+  limitZones,
+  noRequestLimit,
+  proxyDefaults,
+  serverDefaults,
+  streaming,
+} from './inherited.ts'
 import {
   challengeLocation,
   challengeUpstream,
@@ -66,13 +73,13 @@ export function challengeConf(domain: string, { ipv6, webroot, named, peers }: P
   // Somebody else's certificate that has this name too is renewed by it.
   const elsewhere = webroot === undefined ? '' : `\n    location @elsewhere { root ${webroot};${last} }`
   return `${notice}
-${nobody(id)}${challengeUpstream(domain, peers)}server {
+${limitZones(id)}${challengeUpstream(domain, peers)}server {
     ${listen('80', ipv6)}
     server_name ${domain};
     server_tokens off;
     access_log /var/log/nginx/${domain}.access.log;
     error_log /var/log/nginx/${domain}.error.log;
-${plain(id, named)}${unlimited(id)}
+${serverDefaults(id, named)}${noRequestLimit(id)}
     location /.well-known/acme-challenge/ { root ${berthWebroot};${fallback} }${elsewhere}${challengeLocation(domain, peers)}
     location / { return 301 https://${domain}$request_uri; }
 }
@@ -127,7 +134,7 @@ ${headers(id, '    ')}    add_header Docker-Distribution-Api-Version registry/2.
     default_type application/json;
 
     # In place of what is meant for other sites.
-${plain(id, named)}${patient}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : unlimited(id)}${guardServer(desired, peers.length > 0)}${pageServer(desired)}
+${serverDefaults(id, named)}${clientDefaults}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : noRequestLimit(id)}${guardServer(desired, peers.length > 0)}${pageServer(desired)}
 ${pageLocations(desired, headers(id, '        '), isLocked(desired) ? brakePassed(desired) : '')}${locations(desired, peers)}}
 ${peerServer(desired, named, peers)}${stranger(dialect, others, ipv6)}`
   return `${challengeConf(domain, neighbours)}\n${withoutComments(text)}`
@@ -174,7 +181,7 @@ ${rightsLocation(desired)}${proxy(desired, peers)}    }
 function proxy(desired: Site, peers: Neighbours['peers']): string {
   return `${guardLocation(desired, peers.length > 0)}
         proxy_pass http://${guardWay(desired, peers.length > 0)};
-${streamed}\
+${streaming}\
         proxy_set_header X-Real-IP $remote_addr;
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
@@ -184,7 +191,7 @@ ${streamed}\
         proxy_send_timeout 900s;
         proxy_read_timeout 900s;
         send_timeout 900s;
-${failover(desired, peers)}${straight}`
+${failover(desired, peers)}${proxyDefaults}`
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Desired } from '../../desired.ts'
 import { isLocked } from '../brake/brake.ts'
 import { prefix, socket } from '../names.ts'
-import { plain, straight, streamed, unlimited } from './inherited.ts'
+import { noRequestLimit, proxyDefaults, serverDefaults, streaming } from './inherited.ts'
 
 /**
  * Parts of the site of a registry with several servers: nginx asks the others for challenges that it does not have, and passes on to
@@ -43,7 +43,7 @@ export function challengeLocation(domain: string, peers: readonly string[]): str
         proxy_read_timeout 2s;
         proxy_send_timeout 2s;
         proxy_next_upstream error timeout invalid_header http_404 http_500 http_502 http_503 http_504;
-${straight}    }`
+${proxyDefaults}    }`
 }
 
 /**
@@ -98,7 +98,7 @@ server {
     client_max_body_size 0;
     client_body_buffer_size 1m;
     large_client_header_buffers 4 64k;
-${plain(id, named)}${unlimited(id)}
+${serverDefaults(id, named)}${noRequestLimit(id)}
     location / {
         # Asked by one of the others: they have tried each other.
         if (${asked}) { return 503 '{"errors":[{"code":"UNAVAILABLE","message":"no server of this registry answers"}]}'; }
@@ -108,7 +108,7 @@ ${plain(id, named)}${unlimited(id)}
         proxy_ssl_verify on;
         proxy_ssl_verify_depth 5;
         proxy_ssl_trusted_certificate ${trustOf(desired)};
-${streamed}\
+${streaming}\
         proxy_set_header ${header} 1;
 ${isLocked(desired) ? '        proxy_set_header Authorization $http_x_berth_authorization;\n        proxy_set_header X-Berth-Authorization "";\n' : ''}\
         # This server says them itself.
@@ -118,7 +118,7 @@ ${isLocked(desired) ? '        proxy_set_header Authorization $http_x_berth_auth
         proxy_send_timeout 900s;
         proxy_read_timeout 900s;
         proxy_next_upstream error timeout http_502 http_503;
-${straight}    }
+${proxyDefaults}    }
 }
 `
 }
