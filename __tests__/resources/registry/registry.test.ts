@@ -239,7 +239,7 @@ describe('on the server', () => {
   const mode = (name: string) => (statSync(path(name)).mode & 0o7777).toString(8)
   const run = (lines: string) =>
     sh(
-      ['server/protocol', 'server/apply', 'resources/registry/registry'],
+      ['server/protocol', 'server/facts', 'server/apply', 'resources/registry/registry'],
       `chown() { echo "chown $*"; }\nnginx_group() { echo www-data; }\nset -e\n${lines}`,
     )
 
@@ -266,33 +266,52 @@ describe('on the server', () => {
   })
 
   describe('a generation', () => {
-    const up = (generation: string, starts: boolean) =>
-      run(`engine_up() { :; }
-engine() { :; }
-registry_clear() { :; }
-registry_name() { echo "$2"; }
-registry_data() { :; }
-registry_start() { registry_words='it does not start'; ${starts}; }
-registry_retire() { echo "retire $3"; }
-registry_up '${programs.file('berth')}' registry.example.com ${generation} '#!/bin/sh' 'secretkey: hidden'`)
+    const own = `${process.getuid?.()}:${process.getgid?.()}`
+    beforeEach(() => {
+      programs.add(
+        'docker',
+        `case $1 in inspect) exit 1 ;; ps) ;; *) echo "docker $*" >>"$here/calls" ;; esac`,
+      )
+      programs.add('systemctl', 'case "$*" in *is-active*) exit 1 ;; esac')
+      programs.add('systemd-run', 'echo "systemd-run $*" >>"$here/calls"')
+    })
+
+    /** `start` is the script that starts its container. Its images may belong to nobody else, so here they are this user’s. */
+    const up = (generation: string, start = 'exit 0') =>
+      run(`PATH='${process.env.PATH}' ACCOUNT=${own}
+socket_answers() { :; }
+registry_up '${programs.file('berth')}' registry.example.com ${generation} '${start}' 'secretkey: hidden'`)
+    const calls = () => readFileSync(programs.file('calls'), 'utf8')
 
     test('serves once it has started, and only the registry may read its settings', () => {
-      const { code, stdout } = up('a', true)
+      const { code, stdout } = up('a')
       expect(code).toBe(0)
-      expect(stdout).toContain(`chown 65532:65532 ${path('generations/a/config.yml')}.berth-new\n`)
-      expect(['generations/a/start', 'generations/a/config.yml'].map(mode)).toEqual(['755', '600'])
+      expect(stdout).toContain(`chown ${own} ${path('generations/a/config.yml')}.berth-new\n`)
+      expect(['data', 'generations/a/start', 'generations/a/config.yml'].map(mode)).toEqual([
+        '700',
+        '755',
+        '600',
+      ])
       expect(readlinkSync(path('registry.sock'))).toBe('run/a.sock')
-      expect(up('b', true).stdout).toMatch(/^retire a$/m)
+    })
+
+    test('takes over from the one before it', () => {
+      up('a')
+      expect(up('b').code).toBe(0)
       expect(readlinkSync(path('registry.sock'))).toBe('run/b.sock')
+      expect(readdirSync(path('generations'))).toEqual(['b'])
+      expect(calls()).toContain('docker update --restart no berth-registry-example-com-a\n')
+      expect(calls()).toContain('systemd-run --quiet --collect --unit berth-registry-example-com-a ')
     })
 
     test('that does not start leaves the one before it as it was', () => {
-      up('a', true)
-      const { code, stdout } = up('b', false)
+      up('a')
+      const { code, stdout } = up('b', 'echo no such image; exit 1')
       expect(code).toBe(1)
-      expect(stdout).toMatch(/the registry serves as before; the new one said:\nit does not start\n$/)
+      expect(stdout).toMatch(/the registry serves as before; the new one said:\nno such image\n$/)
       expect(readlinkSync(path('registry.sock'))).toBe('run/a.sock')
       expect(readdirSync(path('generations'))).toEqual(['a'])
+      expect(calls()).toBe('docker rm -f berth-registry-example-com-b\n')
     })
   })
 })
