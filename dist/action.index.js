@@ -1029,14 +1029,14 @@ function hasSecret(desired) {
     return (0,json/* isObject */.Gv)(http) && http.secret !== undefined;
 }
 /** Parts of a configuration that make the registry connect to others. */
-const talkative = ['middleware', 'notifications', 'proxy', 'redis', 'reporting'];
+const partsThatConnect = ['middleware', 'notifications', 'proxy', 'redis', 'reporting'];
 /** Whether the registry connects to anybody. */
 function needsNetwork(desired) {
     const whole = configOf(desired);
     const has = (part, ...keys) => (0,json/* isObject */.Gv)(part) && keys.some(key => part[key] !== undefined);
     return (!(0,build_desired/* onDisk */.FC)(desired) ||
         (0,build_desired/* ownAuth */.Lz)(desired) ||
-        has(whole, ...talkative) ||
+        has(whole, ...partsThatConnect) ||
         has(whole.log, 'hooks') ||
         has(whole.health, 'http', 'tcp') ||
         // Others connect to it.
@@ -2694,14 +2694,14 @@ function policy(domain) {
  * directives of nginx that can be inherited.
  */
 /** What belongs before the servers: limits that count nobody. */
-function nobody(id) {
+function limitZones(id) {
     return `map "" $${id}_nobody { default ""; }
 limit_conn_zone $${id}_nobody zone=${id}_nobody:64k;
 limit_req_zone $${id}_nobody zone=${id}_no_request:64k rate=1000r/s;
 `;
 }
 /** For every server. `named` are the directives of `optional` that this nginx's configuration names. */
-function plain(id, named) {
+function serverDefaults(id, named) {
     return `    allow all;
     satisfy all;
     auth_basic off;
@@ -2721,11 +2721,11 @@ ${Object.entries(optional)
         .join('')}`;
 }
 /** For a server that nothing else limits. */
-function unlimited(id) {
+function noRequestLimit(id) {
     return `    limit_req zone=${id}_no_request;\n`;
 }
 /** For the server that clients push to. */
-const patient = `    client_header_timeout 60s;
+const clientDefaults = `    client_header_timeout 60s;
     client_header_buffer_size 4k;
     large_client_header_buffers 4 32k;
     client_body_in_file_only off;
@@ -2748,7 +2748,7 @@ const patient = `    client_header_timeout 60s;
     ssl_reject_handshake off;
 `;
 /** For a location that layers go through, in both directions at once: in pieces, and never by way of the disk. */
-const streamed = `        proxy_http_version 1.1;
+const streaming = `        proxy_http_version 1.1;
         proxy_request_buffering off;
         proxy_max_temp_file_size 0;
         proxy_buffer_size 256k;
@@ -2758,7 +2758,7 @@ const streamed = `        proxy_http_version 1.1;
         proxy_set_header Host $http_host;
 `;
 /** For every location that proxies. */
-const straight = `        proxy_cache off;
+const proxyDefaults = `        proxy_cache off;
         proxy_store off;
         proxy_bind off;
         proxy_buffering on;
@@ -2825,7 +2825,7 @@ function challengeLocation(domain, peers) {
         proxy_read_timeout 2s;
         proxy_send_timeout 2s;
         proxy_next_upstream error timeout invalid_header http_404 http_500 http_502 http_503 http_504;
-${straight}    }`;
+${proxyDefaults}    }`;
 }
 /**
  * Where nginx finds the registry: always its own first. The others are behind a server of this nginx, because they need TLS and the
@@ -2880,7 +2880,7 @@ server {
     client_max_body_size 0;
     client_body_buffer_size 1m;
     large_client_header_buffers 4 64k;
-${plain(id, named)}${unlimited(id)}
+${serverDefaults(id, named)}${noRequestLimit(id)}
     location / {
         # Asked by one of the others: they have tried each other.
         if (${asked}) { return 503 '{"errors":[{"code":"UNAVAILABLE","message":"no server of this registry answers"}]}'; }
@@ -2890,7 +2890,7 @@ ${plain(id, named)}${unlimited(id)}
         proxy_ssl_verify on;
         proxy_ssl_verify_depth 5;
         proxy_ssl_trusted_certificate ${trustOf(desired)};
-${streamed}\
+${streaming}\
         proxy_set_header ${header} 1;
 ${isLocked(desired) ? '        proxy_set_header Authorization $http_x_berth_authorization;\n        proxy_set_header X-Berth-Authorization "";\n' : ''}\
         # This server says them itself.
@@ -2900,7 +2900,7 @@ ${isLocked(desired) ? '        proxy_set_header Authorization $http_x_berth_auth
         proxy_send_timeout 900s;
         proxy_read_timeout 900s;
         proxy_next_upstream error timeout http_502 http_503;
-${straight}    }
+${proxyDefaults}    }
 }
 `;
 }
@@ -2963,13 +2963,13 @@ function challengeConf(domain, { ipv6, webroot, named, peers }) {
     // Somebody else's certificate that has this name too is renewed by it.
     const elsewhere = webroot === undefined ? '' : `\n    location @elsewhere { root ${webroot};${last} }`;
     return `${shell/* notice */.lm}
-${nobody(id)}${challengeUpstream(domain, peers)}server {
+${limitZones(id)}${challengeUpstream(domain, peers)}server {
     ${listen('80', ipv6)}
     server_name ${domain};
     server_tokens off;
     access_log /var/log/nginx/${domain}.access.log;
     error_log /var/log/nginx/${domain}.error.log;
-${plain(id, named)}${unlimited(id)}
+${serverDefaults(id, named)}${noRequestLimit(id)}
     location /.well-known/acme-challenge/ { root ${berthWebroot};${fallback} }${elsewhere}${challengeLocation(domain, peers)}
     location / { return 301 https://${domain}$request_uri; }
 }
@@ -3022,7 +3022,7 @@ ${headers(id, '    ')}    add_header Docker-Distribution-Api-Version registry/2.
     default_type application/json;
 
     # In place of what is meant for other sites.
-${plain(id, named)}${patient}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : unlimited(id)}${guardServer(desired, peers.length > 0)}${pageServer(desired)}
+${serverDefaults(id, named)}${clientDefaults}${isLocked(desired) ? brakeServer(desired, peers.length > 0) : noRequestLimit(id)}${guardServer(desired, peers.length > 0)}${pageServer(desired)}
 ${pageLocations(desired, headers(id, '        '), isLocked(desired) ? brakePassed(desired) : '')}${locations(desired, peers)}}
 ${peerServer(desired, named, peers)}${stranger(dialect, others, ipv6)}`;
     return `${challengeConf(domain, neighbours)}\n${(0,shell/* withoutComments */.fx)(text)}`;
@@ -3062,7 +3062,7 @@ ${rightsLocation(desired)}${proxy(desired, peers)}    }
 function proxy(desired, peers) {
     return `${guardLocation(desired, peers.length > 0)}
         proxy_pass http://${guardWay(desired, peers.length > 0)};
-${streamed}\
+${streaming}\
         proxy_set_header X-Real-IP $remote_addr;
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
@@ -3072,7 +3072,7 @@ ${streamed}\
         proxy_send_timeout 900s;
         proxy_read_timeout 900s;
         send_timeout 900s;
-${failover(desired, peers)}${straight}`;
+${failover(desired, peers)}${proxyDefaults}`;
 }
 /**
  * Mozilla's intermediate configuration, version 6.0, without its curves: OpenSSL 3.5's own list begins with the post-quantum
@@ -3158,9 +3158,9 @@ function unmeasured(content) {
 }
 /** The settings as certbot writes them after an order. */
 function settingsOf(dns, file) {
-    return ['pref_challs = dns-01,', ...authenticatorOf(dns, file)];
+    return ['pref_challs = dns-01,', ...authenticatorLines(dns, file)];
 }
-function authenticatorOf({ name, credentials }, file) {
+function authenticatorLines({ name, credentials }, file) {
     switch (name) {
         case 'hook':
             return [
@@ -3208,7 +3208,7 @@ function readSettings(text) {
 const flags = /^(standalone|nginx|apache|manual|dns-(?!.*-(?:credentials|seconds)$)[\w-]+|staging|test-cert|dry-run)$/;
 /** The settings with which the server can't renew the certificate by itself. */
 function hindering(settings, { domain, acme }, { name: lineage, conf }) {
-    const authenticator = settings_authenticatorOf(acme);
+    const authenticator = authenticatorOf(acme);
     const challenge = acme.dns ? /\bdns\b/ : /\bhttp\b/;
     const byDns = () => acme.dns !== undefined;
     const noScript = () => authenticator !== 'manual';
@@ -3236,7 +3236,7 @@ function hindering(settings, { domain, acme }, { name: lineage, conf }) {
     });
 }
 /** certbot\u2019s name for what answers the authority. */
-function settings_authenticatorOf({ dns }) {
+function authenticatorOf({ dns }) {
     if (!dns)
         return 'webroot';
     return dns.name === 'hook' ? 'manual' : `dns-${dns.name}`;
@@ -3365,69 +3365,115 @@ function orderFailure({ domain, acme }, output) {
     const rehearsed = acme.dns && rehearsalFailure(domain, acme.dns, output);
     if (rehearsed)
         return rehearsed;
-    const host = new URL(acme.server).host;
-    const says = (pattern) => pattern.test(output);
     const shown = /^nginx was reloaded, but port 443 still shows another certificate.*$/m.exec(output)?.[0];
     if (shown !== undefined)
         return new build_failure/* Failure */.HR('port', shown);
-    if (says(/rateLimited|too many (certificates|new orders|failed|registrations|currently pending)|There were too many requests|<Response \[429\]>/i)) {
-        const until = /retry after (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)/i.exec(output)?.[1];
-        return new build_failure/* Failure */.HR('authority', `${host} has issued too many certificates, or seen too many attempts, for ${domain}, and accepts the next one ${until ? `after ${until}` : 'in a few hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`);
+    const about = { domain, acme, host: new URL(acme.server).host, output };
+    for (const [pattern, topic, sentence] of meanings) {
+        const said = pattern.test(output) ? sentence(about) : undefined;
+        if (said !== undefined)
+            return new build_failure/* Failure */.HR(topic, said);
     }
-    if (says(/^certbot did not finish/m)) {
-        return new build_failure/* Failure */.HR('authority', `certbot did not finish within 15 minutes on the server and was stopped; see what its hooks in /etc/letsencrypt/renewal-hooks${acme.dns?.name === 'hook' ? ' or your script' : ''} wait for, and run again`);
-    }
-    if (says(/Another instance of Certbot is already running/)) {
-        return new build_failure/* Failure */.HR('authority', 'another certbot has been running on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again');
-    }
-    if (says(/the runner did not give the word/)) {
-        return new build_failure/* Failure */.HR('port80', `this runner did not say within 30 s whether it sees http://${domain}, so nothing was ordered; run again`);
-    }
-    if (says(/externalAccountRequired|external account binding|eab-kid/i)) {
-        return new build_failure/* Failure */.HR('authority', acme.eab
-            ? `${host} refuses \`acme-eab\`; get a new kid and hmac from it, since many can be used only once`
-            : `${host} requires an account that is bound to one of yours; give \`acme-eab\` as kid:hmac`);
-    }
-    if (says(/:caa\b|CAA record/i)) {
-        return new build_failure/* Failure */.HR('authority', `a CAA record forbids ${host} to issue certificates for ${domain}; add one that allows it, or choose another \`acme-server\``);
-    }
-    if (says(/rejectedIdentifier|Policy forbids|forbidden by policy/i)) {
-        return new build_failure/* Failure */.HR('authority', `${host} issues no certificate for ${domain} because of its policy; use another name or another \`acme-server\``);
-    }
-    if (says(/invalidContact|invalid email|contact email|unsupportedContact/i)) {
-        return new build_failure/* Failure */.HR('authority', `${host} does not accept ${acme.email ?? 'an account without an address'}; give another \`email\``);
-    }
-    if (says(/badNonce|invalid anti-replay nonce/i)) {
-        return new build_failure/* Failure */.HR('authority', `${host} keeps rejecting nonces; the problem is at its end, so run again later`);
-    }
-    if (acme.dns && says(/Type: +(dns|unauthorized)|TXT record/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} did not see the record of ${domain} that the domain\u2019s name servers showed this server; the record may take longer elsewhere, so run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`);
-    }
-    if (says(/NXDOMAIN|SERVFAIL|no valid A records|problem: DNS|Type: +dns/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} can\u2019t resolve ${domain}, though this runner can; a new record takes some time to be seen everywhere, so wait and run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`);
-    }
-    if (says(/Type: +connection|Timeout during connect|Fetching http|Error getting validation data/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} can\u2019t reach http://${domain} on port 80, though this runner can; open the firewall for everyone, since the authority asks from several places`);
-    }
-    if (says(/Type: +unauthorized|Invalid response from http/i)) {
-        return new build_failure/* Failure */.HR('authorityView', `${host} got an answer that is not this server\u2019s from http://${domain}; does the name point somewhere else in other parts of the world, or is a proxy in front?`);
-    }
-    if (says(/CERTIFICATE_VERIFY_FAILED|certificate verify failed/)) {
-        return new build_failure/* Failure */.HR('trust', `the server does not trust ${host}, whose certificate is from a private authority; give that as \`ca\``);
-    }
-    if (says(/NameResolutionError|Name or service not known|Temporary failure in name resolution|No address associated/)) {
-        return new build_failure/* Failure */.HR('authority', `the server can\u2019t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`);
-    }
-    if (says(/Connection refused|Connection reset|Network is unreachable|No route to host|ConnectTimeout|Read timed out|timed out|Max retries exceeded|RemoteDisconnected|Service Unavailable|Bad Gateway|serverInternal|<Response \[5\d\d\]>/i)) {
-        return new build_failure/* Failure */.HR('authority', `${host} does not answer the server, or is down; see its status page, and run again in an hour`);
-    }
-    if (says(/<Response \[404\]>|Expecting value|JSONDecodeError/)) {
-        return new build_failure/* Failure */.HR('authority', `${host} answers, but not as an ACME server does; is \`acme-server\` the URL of its directory?`);
-    }
-    if (says(/No space left on device/))
-        return new build_failure/* Failure */.HR('diskFull', 'the server\u2019s disk is full; free some space and run again');
     return undefined;
 }
+/**
+ * What certbot\u2019s words mean, the first that fits, and what to do; a sentence is `undefined` if they don\u2019t mean it in this order.
+ * First what names its cause, last what may have many.
+ */
+const meanings = [
+    [
+        /rateLimited|too many (certificates|new orders|failed|registrations|currently pending)|There were too many requests|<Response \[429\]>/i,
+        'authority',
+        ({ domain, host, output }) => {
+            const until = /retry after (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z)?)/i.exec(output)?.[1];
+            return `${host} has issued too many certificates, or seen too many attempts, for ${domain}, and accepts the next one ${until ? `after ${until}` : 'in a few hours, at the latest after a week'}; run again then, or try with \`acme-server: letsencrypt-staging\` until it works`;
+        },
+    ],
+    [
+        /^certbot did not finish/m,
+        'authority',
+        ({ acme }) => `certbot did not finish within 15 minutes on the server and was stopped; see what its hooks in /etc/letsencrypt/renewal-hooks${acme.dns?.name === 'hook' ? ' or your script' : ''} wait for, and run again`,
+    ],
+    [
+        /Another instance of Certbot is already running/,
+        'authority',
+        () => 'another certbot has been running on the server for 5 minutes; look at it with `pgrep -a certbot`, end it if it hangs, and run again',
+    ],
+    [
+        /the runner did not give the word/,
+        'port80',
+        ({ domain }) => `this runner did not say within 30 s whether it sees http://${domain}, so nothing was ordered; run again`,
+    ],
+    [
+        /externalAccountRequired|external account binding|eab-kid/i,
+        'authority',
+        ({ acme, host }) => acme.eab
+            ? `${host} refuses \`acme-eab\`; get a new kid and hmac from it, since many can be used only once`
+            : `${host} requires an account that is bound to one of yours; give \`acme-eab\` as kid:hmac`,
+    ],
+    [
+        /:caa\b|CAA record/i,
+        'authority',
+        ({ domain, host }) => `a CAA record forbids ${host} to issue certificates for ${domain}; add one that allows it, or choose another \`acme-server\``,
+    ],
+    [
+        /rejectedIdentifier|Policy forbids|forbidden by policy/i,
+        'authority',
+        ({ domain, host }) => `${host} issues no certificate for ${domain} because of its policy; use another name or another \`acme-server\``,
+    ],
+    [
+        /invalidContact|invalid email|contact email|unsupportedContact/i,
+        'authority',
+        ({ acme, host }) => `${host} does not accept ${acme.email ?? 'an account without an address'}; give another \`email\``,
+    ],
+    [
+        /badNonce|invalid anti-replay nonce/i,
+        'authority',
+        ({ host }) => `${host} keeps rejecting nonces; the problem is at its end, so run again later`,
+    ],
+    [
+        /Type: +(dns|unauthorized)|TXT record/i,
+        'authorityView',
+        ({ domain, host, acme }) => acme.dns &&
+            `${host} did not see the record of ${domain} that the domain\u2019s name servers showed this server; the record may take longer elsewhere, so run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`,
+    ],
+    [
+        /NXDOMAIN|SERVFAIL|no valid A records|problem: DNS|Type: +dns/i,
+        'authorityView',
+        ({ domain, host }) => `${host} can\u2019t resolve ${domain}, though this runner can; a new record takes some time to be seen everywhere, so wait and run again, and see https://dnsviz.net/d/${domain} for DNSSEC errors`,
+    ],
+    [
+        /Type: +connection|Timeout during connect|Fetching http|Error getting validation data/i,
+        'authorityView',
+        ({ domain, host }) => `${host} can\u2019t reach http://${domain} on port 80, though this runner can; open the firewall for everyone, since the authority asks from several places`,
+    ],
+    [
+        /Type: +unauthorized|Invalid response from http/i,
+        'authorityView',
+        ({ domain, host }) => `${host} got an answer that is not this server\u2019s from http://${domain}; does the name point somewhere else in other parts of the world, or is a proxy in front?`,
+    ],
+    [
+        /CERTIFICATE_VERIFY_FAILED|certificate verify failed/,
+        'trust',
+        ({ host }) => `the server does not trust ${host}, whose certificate is from a private authority; give that as \`ca\``,
+    ],
+    [
+        /NameResolutionError|Name or service not known|Temporary failure in name resolution|No address associated/,
+        'authority',
+        ({ host }) => `the server can\u2019t resolve ${host}; is \`acme-server\` right, and does DNS work on the server (\`getent hosts ${host.replace(/:\d+$/, '')}\`)?`,
+    ],
+    [
+        /Connection refused|Connection reset|Network is unreachable|No route to host|ConnectTimeout|Read timed out|timed out|Max retries exceeded|RemoteDisconnected|Service Unavailable|Bad Gateway|serverInternal|<Response \[5\d\d\]>/i,
+        'authority',
+        ({ host }) => `${host} does not answer the server, or is down; see its status page, and run again in an hour`,
+    ],
+    [
+        /<Response \[404\]>|Expecting value|JSONDecodeError/,
+        'authority',
+        ({ host }) => `${host} answers, but not as an ACME server does; is \`acme-server\` the URL of its directory?`,
+    ],
+    [/No space left on device/, 'diskFull', () => 'the server\u2019s disk is full; free some space and run again'],
+];
 
 ;// CONCATENATED MODULE: ./build/resources/certificate/certificate.js
 
@@ -5466,7 +5512,7 @@ async function converge(server, desired, planner, listener, first) {
         await foresee(preflight, desired, facts, steps, listener.said);
         const log = new ApplyLog(desired, steps, listener, preflight);
         const apply = () => server.run(applyScript(desired, facts, steps), line => log.hear(line));
-        const output = await (sharesRecord(desired, steps) ? converge_inTurn(apply, listener.said) : apply());
+        const output = await (sharesRecord(desired, steps) ? queued(apply, listener.said) : apply());
         if (log.stale) {
             listener.said('another run changed the server in the meantime; looking again');
             continue;
@@ -5482,17 +5528,17 @@ function sharesRecord(desired, steps) {
     return desired.shared !== undefined && steps.some(step => setsRecord(desired, step));
 }
 /** Those of this run\u2019s servers that set the record, or wait to: how many there are, and the last of them. */
-const line = { length: 0, last: Promise.resolve() };
+const queue = { length: 0, last: Promise.resolve() };
 /** Does work for one server after the other: some providers keep only the newest values of a record. */
-async function converge_inTurn(work, said) {
-    if (line.length > 0)
+async function queued(work, said) {
+    if (queue.length > 0)
         said('waiting for another server, which sets the same record in DNS');
-    line.length += 1;
-    const turn = line.last.then(work);
+    queue.length += 1;
+    const turn = queue.last.then(work);
     const end = () => {
-        line.length -= 1;
+        queue.length -= 1;
     };
-    line.last = turn.then(end, end);
+    queue.last = turn.then(end, end);
     return turn;
 }
 
@@ -5824,7 +5870,7 @@ async function foretell(inputs, context) {
     catch (error) {
         // The plan of an earlier commit may no longer be true.
         if (!context.cancelled.aborted) {
-            await comment(inputs, context, failureComment(domain, error.message));
+            await comment(inputs, context, failureComment(domain, (0,build_failure/* asFailure */.h_)(error).message));
         }
         throw error;
     }
@@ -6238,7 +6284,7 @@ async function send(image, tag, to) {
                 throw new build_failure/* Failure */.HR('connectionLost', 'the push was cancelled; run the workflow again');
             if (hopeless.signal.aborted)
                 throw hopeless.signal.reason;
-            const reason = pushFailure(error.message, attempt(image, to));
+            const reason = pushFailure((0,build_failure/* asFailure */.h_)(error).message, attempt(image, to));
             throw (reason instanceof Transient && (await lastingFailure(image, to))) || sized(reason, image);
         }
     });
@@ -7167,7 +7213,7 @@ class Skopeo {
             const run = async (options, source, target) => {
                 const all = [...args, ...options, source, `docker://${target}`];
                 const { code, stderr } = await (0,runner_process/* start */.n)('skopeo', all, {
-                    env: skopeo_straight((0,runner_process/* environment */.c)(), domain),
+                    env: straight((0,runner_process/* environment */.c)(), domain),
                     cancelled,
                     onLine,
                 }).end();
@@ -7245,7 +7291,7 @@ async function manifestsIn(file) {
     return (0,json/* list */.p_)((0,json/* object */.Ik)((0,json/* parseJson */.qF)(await (0,external_node_fs_promises_.readFile)(file, 'utf8'))).manifests).map(json/* object */.Ik);
 }
 /** The environment without a proxy for the registry: Berth has reached it without one, and the proxy may not be able to. */
-function skopeo_straight(env, domain) {
+function straight(env, domain) {
     const list = [env.NO_PROXY ?? env.no_proxy, domain].filter(Boolean).join(',');
     return { ...env, NO_PROXY: list, no_proxy: list };
 }
@@ -7580,7 +7626,7 @@ function assessUnseen(inputs, { facts, steps, undone }) {
 }
 function assessOf(inputs, { one, result }, served) {
     const { facts, steps, undone } = result;
-    const disk = onDisk(inputs, facts);
+    const disk = certificateOnDisk(inputs, facts);
     const ordered = steps.some(isOrder);
     // A proxy has no SSH. Where SSH goes to the name itself, another certificate comes from another machine.
     const mayBeProxied = !ordered && one.host !== inputs.desired.domain;
@@ -7595,7 +7641,8 @@ function assessOf(inputs, { one, result }, served) {
 }
 /** What the server itself shows on its port 443. After a change it serves what is on its disk. */
 function shown(inputs, facts, steps) {
-    return ((steps.length === 0 && facts && readLineage(facts, inputs.desired.domain).served) || onDisk(inputs, facts));
+    return ((steps.length === 0 && facts && readLineage(facts, inputs.desired.domain).served) ||
+        certificateOnDisk(inputs, facts));
 }
 function same(one, other) {
     return one?.fingerprint256 === other?.fingerprint256;
@@ -7629,7 +7676,7 @@ async function renew_renewed({ server, desired, plans, ...one }) {
     return result;
 }
 /** The certificate that the server had on disk before this run. */
-function onDisk({ desired }, facts) {
+function certificateOnDisk({ desired }, facts) {
     if (desired.certificate)
         return new external_node_crypto_.X509Certificate(desired.certificate.chain);
     return facts && readLineage(facts, desired.domain).leaf;
@@ -7843,7 +7890,7 @@ function helpFor({ topic }, env) {
  * after spaces, for a command, and `##[` anywhere in a line, and it ends lines at `\r` too. So text could stop the masking
  * of secrets, or save state for the post step. Everything that the log prints goes through here.
  */
-function plain_plain(text) {
+function plain(text) {
     return (text
         .replace(/\r\n?|[\u0085\u2028\u2029\v\f]/g, '\n')
         // Escape sequences of terminals, and other control characters.
@@ -7906,7 +7953,7 @@ class Log {
     /** The log of one of several servers that are worked on at the same time: each line says which one it is about. */
     beside = (server, column) => {
         // What ends a line in the log must end it here, or a server could write a line in another one\u2019s name.
-        const each = (text) => plain_plain(text)
+        const each = (text) => plain(text)
             .split('\n')
             .map(line => `${column} | ${line}`)
             .join('\n');
@@ -7936,15 +7983,15 @@ class Log {
         for (const change of others)
             this.said(planLine(step.resource, change));
     };
-    said = (text) => this.#console.info(plain_plain(text));
-    debug = (text) => this.#console.debug(plain_plain(text));
+    said = (text) => this.#console.info(plain(text));
+    debug = (text) => this.#console.debug(plain(text));
     warned = (failure) => this.#console.warning(this.#helped(failure), { title: log_title(failure) });
     failed = (failure) => this.#console.error(this.#helped(failure), { title: log_title(failure) });
     /** Begins a phase, which ends the one before: GitHub\u2019s groups can\u2019t be nested. */
     #begin(what) {
         this.#end();
         this.#open = { what, since: this.#now() };
-        this.#console.startGroup(plain_plain(what));
+        this.#console.startGroup(plain(what));
     }
     #end() {
         if (!this.#open)
@@ -7955,7 +8002,7 @@ class Log {
         this.#console.endGroup();
     }
     #helped(failure) {
-        return `${plain_plain(failure.message)}\n${helpFor(failure, this.#env)}`;
+        return `${plain(failure.message)}\n${helpFor(failure, this.#env)}`;
     }
 }
 const log_nothing = 'nothing to do: the server is as it should be';

@@ -1332,6 +1332,7 @@ function checkStorage(reader, { storage }) {
 
 
 
+
 /** Reads the `registry-*` inputs. */
 async function readRegistry(reader) {
     const config = await readConfig(reader.raw('registry-config'), reader.mistake('registry-config'));
@@ -1362,7 +1363,7 @@ async function readConfig(text, mistake) {
         mistake('is not a YAML map');
     }
     catch (error) {
-        mistake(`is not YAML: ${error.message.split('\n')[0]}`);
+        mistake(`is not YAML: ${(0,failure/* asFailure */.h_)(error).message.split('\n')[0]}`);
     }
     return {};
 }
@@ -1496,6 +1497,7 @@ function string(blob, at) {
 
 
 
+
 /** Reads the `ssh-*` inputs and `sudo-password`: how to reach each server. */
 function readTargets(reader, domain) {
     const port = reader.integer('ssh-port', 1, 65535);
@@ -1605,7 +1607,7 @@ function target_readKey(reader, passphrase) {
         return key;
     }
     catch (error) {
-        mistake(error.message);
+        mistake((0,failure/* asFailure */.h_)(error).message);
         return '';
     }
 }

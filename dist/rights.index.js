@@ -9,6 +9,8 @@ export const modules = {
 /* harmony export */   y: () => (/* binding */ parseMap)
 /* harmony export */ });
 /* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(8815);
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(9874);
+
 
 /**
  * Reads a YAML map in which everything is text, as it is written: a name may be `012` or `1e3`. `form` says what the map should
@@ -33,7 +35,7 @@ function parseMap(text, form, mistake) {
         mistake(`is not a YAML map from ${form}`);
     }
     catch (error) {
-        const [reason = ''] = error.message.split('\n');
+        const [reason = ''] = (0,_failure_js__WEBPACK_IMPORTED_MODULE_1__/* .asFailure */ .h_)(error).message.split('\n');
         const hint = /(^|[\s[,])\*/m.test(text) ? " (quote what begins with *, as in '**')" : '';
         mistake(`is not YAML: ${reason.replace(/:$/, '')}${hint}`);
     }
