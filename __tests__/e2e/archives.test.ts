@@ -57,12 +57,12 @@ async function arrives(script: string, image: string, digest = '') {
 
 /** What an index in a folder names first. */
 const first = (folder: string) => `jq -r '.manifests[0].digest' ${folder}/index.json`
-/** What an index in a folder names by these names. */
-const named = (folder: string, annotation: string, ...names: string[]) =>
+/** What an index in a folder names by these names, in whichever annotation a version of its tool writes them. */
+const named = (folder: string, ...names: string[]) =>
   names
     .map(
       name =>
-        `jq -r '[.manifests[] | select(.annotations["${annotation}"] | endswith("${name}"))][0].digest' ${folder}/index.json`,
+        `jq -r '[.manifests[] | select(any(.annotations[]?; endswith("${name}")))][0].digest' ${folder}/index.json`,
     )
     .join('\n')
 const multi =
@@ -102,7 +102,7 @@ const rows: [string, string, string, string?][] = [
     'a layout of skopeo with two images',
     'rm -rf sk; skopeo copy -q docker-archive:d0.tar oci:sk:one; skopeo copy -q oci:bo:2 oci:sk:two',
     'oci:$/sk:two => skopeo/two\noci:$/sk:one => skopeo/one',
-    named('sk', 'org.opencontainers.image.ref.name', 'two', 'one'),
+    named('sk', 'two', 'one'),
   ],
   [
     'a layout of umoci',
@@ -133,13 +133,19 @@ const rows: [string, string, string, string?][] = [
     'bake with several targets into one layout',
     `rm -rf bake; docker buildx bake --set '*.output=type=oci,tar=false,dest=bake' >/dev/null 2>&1`,
     'oci:$/bake:team/api:latest => bake/api\noci:$/bake:team/web:latest => bake/web',
-    named('bake', 'io.containerd.image.name', 'team/api:latest', 'team/web:latest'),
+    named('bake', 'team/api:latest', 'team/web:latest'),
   ],
   [
     'the same, packed',
     'tar -C bake -cf bake.tar .',
     'oci-archive:$/bake.tar:team/web:latest => packed/web\noci-archive:$/bake.tar:team/api:latest => packed/api',
-    named('bake', 'io.containerd.image.name', 'team/web:latest', 'team/api:latest'),
+    named('bake', 'team/web:latest', 'team/api:latest'),
+  ],
+  [
+    'the same, as newer versions of buildx name them: by the tag alone',
+    `jq '.manifests |= map(.annotations += { "io.containerd.image.name": .annotations["org.opencontainers.image.ref.name"], "org.opencontainers.image.ref.name": "latest" })' bake/index.json >index && mv index bake/index.json && tar -C bake -cf bake.tar .`,
+    'oci:$/bake:team/web:latest => named/web\noci:$/bake:team/api:latest => named/api\noci-archive:$/bake.tar:team/web:latest => named/packed',
+    named('bake', 'team/web:latest', 'team/api:latest', 'team/web:latest'),
   ],
   [
     'a docker archive of buildx',
