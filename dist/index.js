@@ -515,7 +515,7 @@ function literal(text) {
 
 /***/ }),
 
-/***/ 6490:
+/***/ 6898:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -942,7 +942,50 @@ function valid(name) {
     return tag === '' ? [] : [tag];
 }
 
+;// CONCATENATED MODULE: ./build/inputs/tags.js
+
+/** Reads `tags`, separated by commas or line breaks: tags, or whole references, of which those to `domain` count. */
+function parseTags(text, { domain, owner }, mistake) {
+    const tags = { plain: [], references: [], elsewhere: [] };
+    const words = text
+        .split(/[\n,]/)
+        .map(tag => tag.trim())
+        .filter(tag => tag !== '');
+    for (const word of new Set(words)) {
+        if (!isReference(word))
+            tags.plain.push(word);
+        else if ((0,reference/* registryOf */.Fv)(word) === domain) {
+            const { repository, tag = 'latest' } = (0,reference/* splitTag */.RK)((0,reference/* lowered */.DM)((0,reference/* withoutRegistry */.i_)(word), owner));
+            const wrong = (0,reference/* repositoryMistake */.tP)(repository);
+            if (wrong)
+                mistake(wrong);
+            else
+                tags.references.push({ repository, tag });
+        }
+        else
+            tags.elsewhere.push(word);
+    }
+    for (const each of [...tags.plain, ...tags.references.map(({ tag }) => tag)]) {
+        const wrong = (0,reference/* tagMistake */.bL)(each);
+        if (wrong)
+            mistake(wrong);
+    }
+    if (tags.elsewhere.length > 0 && tags.plain.length + tags.references.length === 0)
+        mistake(`names no tag on ${domain}, only ${tags.elsewhere.slice(0, 3).join(', ')}; write ${domain}/REPOSITORY:TAG, or the tag alone`);
+    return tags;
+}
+/** Whether a word is a whole reference. A branch such as feature/x is none, and no tag either. */
+function isReference(word) {
+    return /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && ((0,reference/* registryOf */.Fv)(word) !== undefined || /[:@][^/]*$/.test(word));
+}
+/** The tags of an image that goes to a repository: those of its references there, and those that name no repository. */
+function tagsFor(repository, { plain, references }) {
+    const own = references.filter(each => each.repository === repository).map(({ tag }) => tag);
+    return [...new Set([...own, ...plain])];
+}
+
 ;// CONCATENATED MODULE: ./build/inputs/images.js
+
 
 
 /** Reads `image` and `tags`. */
@@ -1034,10 +1077,6 @@ function splitList(line, owner) {
     };
     return words.length > 1 && words.every(isImage) ? words : [line];
 }
-/** Whether a word is a whole reference. A branch such as feature/x is none, and no tag either. */
-function isReference(word) {
-    return /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && ((0,reference/* registryOf */.Fv)(word) !== undefined || /[:@][^/]*$/.test(word));
-}
 /** The path that a reference names, without registry and tag. */
 function ownPath(line, owner) {
     return (0,reference/* ownName */.qU)((0,reference/* lowered */.DM)(line, owner));
@@ -1090,10 +1129,6 @@ function ownPlaces(source, names, { single, alone }) {
         return `\`tags\` does not say where this one goes; write source => ${repositories[0]}`;
     return repositories.map(each => ({ repository: each, tags: tagsFor(each, tags) }));
 }
-function tagsFor(repository, { plain, references }) {
-    const own = references.filter(each => each.repository === repository).map(({ tag }) => tag);
-    return [...new Set([...own, ...plain])];
-}
 function parseSource(text, owner) {
     const [, kind, place] = /^(oci|oci-archive|docker-archive):(.+)$/.exec(text) ?? [];
     if (kind === 'oci' || kind === 'oci-archive' || kind === 'docker-archive') {
@@ -1111,36 +1146,6 @@ function parseSource(text, owner) {
     if (!/^\w(?:[\w./:@-]*\w)?$/.test(name))
         return `\u201c${text}\u201d is not the name of an image`;
     return { kind: 'docker', name };
-}
-/** Reads `tags`, separated by commas or line breaks: tags, or whole references, of which those to `domain` count. */
-function parseTags(text, { domain, owner }, mistake) {
-    const tags = { plain: [], references: [], elsewhere: [] };
-    const words = text
-        .split(/[\n,]/)
-        .map(tag => tag.trim())
-        .filter(tag => tag !== '');
-    for (const word of new Set(words)) {
-        if (!isReference(word))
-            tags.plain.push(word);
-        else if ((0,reference/* registryOf */.Fv)(word) === domain) {
-            const { repository, tag = 'latest' } = (0,reference/* splitTag */.RK)((0,reference/* lowered */.DM)((0,reference/* withoutRegistry */.i_)(word), owner));
-            const wrong = (0,reference/* repositoryMistake */.tP)(repository);
-            if (wrong)
-                mistake(wrong);
-            else
-                tags.references.push({ repository, tag });
-        }
-        else
-            tags.elsewhere.push(word);
-    }
-    for (const each of [...tags.plain, ...tags.references.map(({ tag }) => tag)]) {
-        const wrong = (0,reference/* tagMistake */.bL)(each);
-        if (wrong)
-            mistake(wrong);
-    }
-    if (tags.elsewhere.length > 0 && tags.plain.length + tags.references.length === 0)
-        mistake(`names no tag on ${domain}, only ${tags.elsewhere.slice(0, 3).join(', ')}; write ${domain}/REPOSITORY:TAG, or the tag alone`);
-    return tags;
 }
 
 ;// CONCATENATED MODULE: ./build/inputs/page.js
@@ -2027,7 +2032,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6760);
-/* harmony import */ var _inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6490);
+/* harmony import */ var _inputs_inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6898);
 /* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9368);
 /* harmony import */ var _server_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9819);
 

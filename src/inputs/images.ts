@@ -11,21 +11,7 @@ import {
 } from '../registry/reference.ts'
 import { eventTags, type GitHubEvent } from './event.ts'
 import type { Reader } from './reader.ts'
-
-/** A whole reference on the registry of this step, without its domain. */
-interface Reference {
-  repository: string
-  tag: string
-}
-
-/** What `tags` says. */
-export interface Tags {
-  plain: string[]
-  /** Whole references, as docker/metadata-action writes them. */
-  references: Reference[]
-  /** References to other registries, which another step pushes. */
-  elsewhere: string[]
-}
+import { isReference, parseTags, type Reference, type Tags, tagsFor } from './tags.ts'
 
 /** What else decides where images go. */
 interface Names {
@@ -147,11 +133,6 @@ function splitList(line: string, owner: string): string[] {
   return words.length > 1 && words.every(isImage) ? words : [line]
 }
 
-/** Whether a word is a whole reference. A branch such as feature/x is none, and no tag either. */
-function isReference(word: string): boolean {
-  return /^[\w.-]+[/:][\w.:@/+-]+$/.test(word) && (registryOf(word) !== undefined || /[:@][^/]*$/.test(word))
-}
-
 /** The path that a reference names, without registry and tag. */
 function ownPath(line: string, owner: string): string | undefined {
   return ownName(lowered(line, owner))
@@ -210,11 +191,6 @@ function ownPlaces(
   return repositories.map(each => ({ repository: each, tags: tagsFor(each, tags) }))
 }
 
-function tagsFor(repository: string, { plain, references }: Tags): string[] {
-  const own = references.filter(each => each.repository === repository).map(({ tag }) => tag)
-  return [...new Set([...own, ...plain])]
-}
-
 function parseSource(text: string, owner: string): Source | string {
   const [, kind, place] = /^(oci|oci-archive|docker-archive):(.+)$/.exec(text) ?? []
   if (kind === 'oci' || kind === 'oci-archive' || kind === 'docker-archive') {
@@ -230,35 +206,4 @@ function parseSource(text: string, owner: string): Source | string {
   if (/^sha256:[0-9a-f]{12,64}$/.test(name)) return { kind: 'docker', name }
   if (!/^\w(?:[\w./:@-]*\w)?$/.test(name)) return `“${text}” is not the name of an image`
   return { kind: 'docker', name }
-}
-
-/** Reads `tags`, separated by commas or line breaks: tags, or whole references, of which those to `domain` count. */
-export function parseTags(
-  text: string,
-  { domain, owner }: { domain: string; owner: string },
-  mistake: (message: string) => void,
-): Tags {
-  const tags: Tags = { plain: [], references: [], elsewhere: [] }
-  const words = text
-    .split(/[\n,]/)
-    .map(tag => tag.trim())
-    .filter(tag => tag !== '')
-  for (const word of new Set(words)) {
-    if (!isReference(word)) tags.plain.push(word)
-    else if (registryOf(word) === domain) {
-      const { repository, tag = 'latest' } = splitTag(lowered(withoutRegistry(word), owner))
-      const wrong = repositoryMistake(repository)
-      if (wrong) mistake(wrong)
-      else tags.references.push({ repository, tag })
-    } else tags.elsewhere.push(word)
-  }
-  for (const each of [...tags.plain, ...tags.references.map(({ tag }) => tag)]) {
-    const wrong = tagMistake(each)
-    if (wrong) mistake(wrong)
-  }
-  if (tags.elsewhere.length > 0 && tags.plain.length + tags.references.length === 0)
-    mistake(
-      `names no tag on ${domain}, only ${tags.elsewhere.slice(0, 3).join(', ')}; write ${domain}/REPOSITORY:TAG, or the tag alone`,
-    )
-  return tags
 }
