@@ -1304,7 +1304,12 @@ async function collect(server, { desired, grace }, command, orders, logs) {
     ]));
     if ((0,protocol/* lastMarker */.zK)(said, 'busy') !== undefined)
         throw (0,failure/* busyFailure */.Gj)(failure/* lockSeconds */.H_);
-    return parseCollected(unpack((0,protocol/* lastMarker */.zK)(said, 'retention.result')));
+    const collected = parseCollected(unpack((0,protocol/* lastMarker */.zK)(said, 'retention.result')));
+    if ((0,protocol/* lastMarker */.zK)(said, 'retention.restart') !== undefined) {
+        const words = said.split('\n').filter(each => each !== '' && !(0,protocol/* isMarker */.rg)(each));
+        throw new build_failure/* Failure */.HR('registryStart', `images were set aside, but the registry, which has a cache, could not be started anew, so it goes on to claim layers that are gone; fix what it says, and run mode \`clean\` again\n${words.slice(-5).join('\n')}`);
+    }
+    return collected;
 }
 
 // EXTERNAL MODULE: external "node:net"

@@ -8,6 +8,7 @@ import { collect, foreseeRetention, takeInventory } from '../../src/retention/co
 import { noLogs } from '../../src/retention/logs.ts'
 import { lastMarker } from '../../src/server/protocol.ts'
 import { compose, line } from '../../src/shell.ts'
+import { sh } from '../library.ts'
 import { recorded } from '../recorded.ts'
 
 const { desired } = recorded('trixie', 'bare')
@@ -107,6 +108,27 @@ describe('collecting', () => {
     const orders = 'tag a old sha256:aa 5\n'
     expect(await collect(one, cleaned, 'collect', orders, noLogs)).toMatchObject({ moved: 10, blobs: 1 })
     expect(one.scripts[0]).toMatch(/\nlock 900\nretention_run collect [\s\S]*tag a old sha256:aa 5\n/)
+  })
+
+  test('a registry with a cache that does not start anew is told, with what it said', async () => {
+    const said = `the new one said:\nno space\nberth:retention.restart=failed\n${result}`
+    await expect(collect(server(said), cleaned, 'collect', '', noLogs)).rejects.toMatchObject({
+      topic: 'registryStart',
+      message: expect.stringMatching(
+        / could not be started anew, .* run mode `clean` again\nthe new one said:\nno space$/,
+      ),
+    })
+  })
+
+  test.each([
+    ['true', ''],
+    ['false', 'berth:retention.restart=failed'],
+  ])('its start, %s, is told as %j', (starts, told) => {
+    const { stdout } = sh(
+      ['server/protocol', 'retention/retention'],
+      `registry_generation() { echo a; }\nregistry_up() { ${starts}; }\nretention_restart /nowhere r.example.com 2>/dev/null`,
+    )
+    expect(stdout.trim()).toBe(told)
   })
 
   test('another run at work is waited for, and then named', async () => {

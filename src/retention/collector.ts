@@ -1,7 +1,7 @@
 import type { Desired, Keep } from '../desired.ts'
 import { Failure } from '../failure.ts'
 import { busyFailure, lockSeconds } from '../server/failure.ts'
-import { lastMarker, marker } from '../server/protocol.ts'
+import { isMarker, lastMarker, marker } from '../server/protocol.ts'
 import type { Server } from '../server/server.ts'
 import { compose, line } from '../shell.ts'
 import { type Collected, parseCollected } from './collected.ts'
@@ -101,5 +101,13 @@ export async function collect(
     ),
   )
   if (lastMarker(said, 'busy') !== undefined) throw busyFailure(lockSeconds)
-  return parseCollected(unpack(lastMarker(said, 'retention.result')))
+  const collected = parseCollected(unpack(lastMarker(said, 'retention.result')))
+  if (lastMarker(said, 'retention.restart') !== undefined) {
+    const words = said.split('\n').filter(each => each !== '' && !isMarker(each))
+    throw new Failure(
+      'registryStart',
+      `images were set aside, but the registry, which has a cache, could not be started anew, so it goes on to claim layers that are gone; fix what it says, and run mode \`clean\` again\n${words.slice(-5).join('\n')}`,
+    )
+  }
+  return collected
 }

@@ -82,7 +82,7 @@ retention_restart() { # DIRECTORY DOMAIN
   generation=$(registry_generation "$directory")
   start=$(cat "$directory/generations/$generation/start" && echo .)
   config=$(cat "$directory/generations/$generation/config.yml" && echo .)
-  registry_up "$directory" "$domain" "${generation%%-*}" "${start%.}" "${config%.}"
+  registry_up "$directory" "$domain" "${generation%%-*}" "${start%.}" "${config%.}" || tell retention.restart failed
 }
 
 # Puts back the layers of images that such a registry accepted in the meantime because it still claimed them.
